@@ -1,0 +1,12 @@
+// One function per concern; module.cpp calls them.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace symkernel {
+
+void bind_machine(pybind11::module_& m);    // instruction sets, threads, probes
+void bind_orbit_sum(pybind11::module_& m);  // gram, diagonal, matvec, gradients over finite groups
+void bind_closure(pybind11::module_& m);    // groups from generators
+
+}  // namespace symkernel

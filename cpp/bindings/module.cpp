@@ -1,0 +1,10 @@
+// symkernel._cpu: a table of contents.
+#include "bindings.hpp"
+
+PYBIND11_MODULE(_cpu, m) {
+  m.doc() = "Native CPU core of symkernel. Use the Python layers; this interface is private.";
+  m.attr("__version__") = SYMKERNEL_VERSION;
+  symkernel::bind_machine(m);
+  symkernel::bind_orbit_sum(m);
+  symkernel::bind_closure(m);
+}

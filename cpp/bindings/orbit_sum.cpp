@@ -1,0 +1,168 @@
+// Orbit sums: array in, view, release the lock, call.
+#include "orbit_sum.hpp"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bindings.hpp"
+#include "interrupt.hpp"
+
+namespace py = pybind11;
+
+namespace symkernel {
+
+namespace {
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+template <class T>
+MatrixView<const T> matrix_view(const Array<T>& a, const char* message) {
+  require(a.ndim() == 2, message);
+  return {a.data(), a.shape(0), a.shape(1)};
+}
+
+OrbitAction make_signed_permutations(const Array<std::int32_t>& indices,
+                                     const std::optional<Array<std::int8_t>>& signs) {
+  const auto view = matrix_view(indices, "indices must have shape (order, d)");
+  if (signs) {
+    require(signs->ndim() == 2 && signs->shape(0) == view.rows && signs->shape(1) == view.columns,
+            "signs must have the shape of indices");
+  }
+  return OrbitAction::signed_permutations(view, signs ? signs->data() : nullptr);
+}
+
+MatrixView<const double> stacked_view(const Array<double>& matrices) {
+  require(matrices.ndim() == 3 && matrices.shape(1) == matrices.shape(2),
+          "matrices must have shape (count, r, r)");
+  return {matrices.data(), matrices.shape(0) * matrices.shape(1), matrices.shape(2)};
+}
+
+OrbitAction make_matrices(const Array<double>& matrices) {
+  return OrbitAction::matrices(stacked_view(matrices));
+}
+
+OrbitAction make_points(const Array<std::int32_t>& rows, const Array<double>& matrices,
+                        std::vector<std::int32_t> layout,
+                        const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks) {
+  return OrbitAction::points(matrix_view(rows, "rows must have shape (s, points)"),
+                             matrix_view(matrices, "matrices must have shape (h, entries)"),
+                             std::move(layout), blocks);
+}
+
+template <class T>
+GramRequest<T> make_request(const BaseKernel& kernel, const OrbitAction& action, const Array<T>& x,
+                            const std::optional<Array<T>>& y, int n_threads) {
+  GramRequest<T> r;
+  r.kernel = &kernel;
+  r.action = &action;
+  r.x = matrix_view(x, "x must have shape (n, d)");
+  if (y) {
+    r.y = matrix_view(*y, "y must have shape (m, d)");
+    static const T nothing{};  // an empty y is still a y
+    if (r.y.data == nullptr) r.y.data = &nothing;
+  }
+  r.n_threads = n_threads;
+  return r;
+}
+
+template <class T>
+void fill(GramRequest<T>& request, Output output, T* k, T* dk) {
+  request.output = output;
+  request.k = k;
+  request.dk = dk;
+  run_interruptible([&](StopToken& token) { gram(request, token); });
+}
+
+template <class T>
+Array<T> gram_array(const BaseKernel& kernel, const OrbitAction& action, const Array<T>& x,
+                    const std::optional<Array<T>>& y, int n_threads) {
+  auto request = make_request(kernel, action, x, y, n_threads);
+  Array<T> k({x.shape(0), y ? y->shape(0) : x.shape(0)});
+  fill(request, Output::gram, k.mutable_data(), static_cast<T*>(nullptr));
+  return k;
+}
+
+template <class T>
+std::tuple<Array<T>, Array<T>> gradient_arrays(const BaseKernel& kernel, const OrbitAction& action,
+                                               const Array<T>& x, const std::optional<Array<T>>& y,
+                                               bool per_feature, int n_threads) {
+  auto request = make_request(kernel, action, x, y, n_threads);
+  const py::ssize_t n = x.shape(0), m = y ? y->shape(0) : n;
+  Array<T> k({n, m});
+  Array<T> dk({n, m, per_feature ? x.shape(1) : static_cast<py::ssize_t>(kernel.gradients)});
+  fill(request, per_feature ? Output::ard : Output::gradient, k.mutable_data(), dk.mutable_data());
+  return {k, dk};
+}
+
+template <class T>
+Array<T> matvec_array(const BaseKernel& kernel, const OrbitAction& action, const Array<T>& x,
+                      const std::optional<Array<T>>& y, const Array<T>& v, int n_threads) {
+  auto request = make_request(kernel, action, x, y, n_threads);
+  request.v = matrix_view(v, "v must have shape (m, columns)");
+  require(request.v.rows == (y ? y->shape(0) : x.shape(0)), "v must have one row per sample of y");
+  Array<T> out({x.shape(0), v.shape(1)});
+  fill(request, Output::matvec, out.mutable_data(), static_cast<T*>(nullptr));
+  return out;
+}
+
+template <class T>
+std::tuple<Array<T>, Array<T>> diagonal_arrays(const BaseKernel& kernel, const OrbitAction& action,
+                                               const Array<T>& x, bool gradient, bool per_feature,
+                                               int n_threads) {
+  auto request = make_request(kernel, action, x, std::optional<Array<T>>(), n_threads);
+  request.output = !gradient ? Output::gram : per_feature ? Output::ard : Output::gradient;
+  const py::ssize_t derivatives = !gradient     ? 0
+                                  : per_feature ? x.shape(1)
+                                                : static_cast<py::ssize_t>(kernel.gradients);
+  Array<T> k(x.shape(0));
+  Array<T> dk({x.shape(0), derivatives});
+  request.k = k.mutable_data();
+  request.dk = dk.mutable_data();
+  run_interruptible([&](StopToken& token) { diagonal(request, token); });
+  return {k, dk};
+}
+
+template <class T>
+void bind_functions(py::module_& m) {
+  m.def("gram", &gram_array<T>, py::arg("kernel"), py::arg("action"), py::arg("x").noconvert(),
+        py::arg("y").noconvert(), py::arg("n_threads") = 0,
+        "K(x, y) of shape (n, m); y = None means x, at half the cost.");
+  m.def("gram_gradient", &gradient_arrays<T>, py::arg("kernel"), py::arg("action"),
+        py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("per_feature"),
+        py::arg("n_threads") = 0,
+        "K and its derivatives for the logarithms of the hyperparameters, or of a length scale per "
+        "feature.");
+  m.def("matvec", &matvec_array<T>, py::arg("kernel"), py::arg("action"), py::arg("x").noconvert(),
+        py::arg("y").noconvert(), py::arg("v").noconvert(), py::arg("n_threads") = 0,
+        "K(x, y) v without storing K.");
+  m.def("diagonal", &diagonal_arrays<T>, py::arg("kernel"), py::arg("action"),
+        py::arg("x").noconvert(), py::arg("gradient") = false, py::arg("per_feature") = false,
+        py::arg("n_threads") = 0, "K(x_i, x_i), and its derivatives when asked.");
+}
+
+}  // namespace
+
+void bind_orbit_sum(py::module_& m) {
+  py::class_<BaseKernel>(m, "BaseKernel", "A base kernel by name, with its parameters.")
+      .def(py::init(&BaseKernel::by_name), py::arg("name"), py::arg("parameters"))
+      .def_readonly("gradients", &BaseKernel::gradients);
+  py::class_<OrbitAction>(m, "OrbitAction", "The elements of a finite group as native arrays.")
+      .def_static("signed_permutations", &make_signed_permutations, py::arg("indices").noconvert(),
+                  py::arg("signs").noconvert())
+      .def_static("matrices", &make_matrices, py::arg("matrices").noconvert())
+      .def_static("points", &make_points, py::arg("rows").noconvert(),
+                  py::arg("matrices").noconvert(), py::arg("layout"), py::arg("blocks"))
+      .def_property_readonly("order", &OrbitAction::order)
+      .def_property_readonly("degree", &OrbitAction::degree);
+  bind_functions<double>(m);
+  bind_functions<float>(m);
+}
+
+}  // namespace symkernel

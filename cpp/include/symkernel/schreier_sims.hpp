@@ -1,0 +1,447 @@
+// Permutation groups given by generators: a base and strong generating set (Sims 1970).
+//
+// A permutation is the list g[0..n-1] of its images and products are read left to right,
+// (g h)[i] = h[g[i]], which is the action (g.x)[i] = x[g[i]] of the library.
+//
+// For base points b_0, ..., b_{L-1} let G_l be the subgroup that fixes b_0, ..., b_{l-1}. Level l
+// stores the orbit of b_l under G_l and, for every point c of it, the inverse of an element u_c
+// with b_l u_c = c. Then |G| = prod_l |orbit_l|, every element of G is u_{c_0}^-1 u_{c_1}^-1 ... in
+// exactly one way, and g belongs to G when g u_{c_0}^-1 u_{c_1}^-1 ... strips to the identity.
+//
+// A chain is guessed from random elements (product replacement: Celler et al. 1995) and then
+// proved: the order found is a lower bound, so a chain that meets the order of the (alternating or
+// symmetric) upper bound is complete, and any other one is checked with every Schreier generator;
+// what does not strip is added, so the result is exact whatever the random elements were.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace symkernel {
+
+/// Called often by long computations; may throw to stop them.
+using Poll = std::function<void()>;
+
+class PermutationChain {
+ public:
+  using Point = std::int32_t;
+
+  /// `generators` holds `count` rows of `degree` images. Throws std::invalid_argument for a row
+  /// that is no permutation. The result depends on nothing but the arguments.
+  PermutationChain(const Point* generators, std::size_t count, std::size_t degree,
+                   std::uint64_t seed, const Poll& poll)
+      : degree_(degree), random_(seed) {
+    std::vector<Permutation> given;
+    for (std::size_t k = 0; k < count; ++k) {
+      Permutation g(generators + k * degree, generators + (k + 1) * degree);
+      check_permutation(g);
+      if (!is_identity(g) && std::find(given.begin(), given.end(), g) == given.end()) {
+        given.push_back(std::move(g));
+      }
+    }
+    if (given.empty()) return;
+    RandomElements random(given, *this, poll);
+    add_level(first_moved(given.front()));
+    std::vector<std::size_t> labels;
+    for (const auto& g : given) labels.push_back(add_generator(g));
+    levels_[0].schreier = labels;
+    // Where the rows of the first level cannot be kept, random elements keep its tree shallow.
+    for (int k = 0; k < kHelpers && degree_ * degree_ > kStoredEntries; ++k) {
+      labels.push_back(add_generator(random.next()));
+    }
+    attach(0, labels);
+    guess(random);
+    if (is_giant(GiantBound(given, degree_))) return;
+    prove(poll);
+  }
+
+  std::size_t degree() const { return degree_; }
+  std::size_t depth() const { return levels_.size(); }
+  Point base(std::size_t level) const { return levels_[level].base; }
+  std::size_t orbit_length(std::size_t level) const { return levels_[level].orbit.size(); }
+
+  /// Whether the permutation `g` (degree images) lies in the group.
+  bool contains(const Point* g) const {
+    Permutation residue(g, g + degree_);
+    return strip(residue, 0) == levels_.size() && is_identity(residue);
+  }
+
+  /// out[k] = the element named by the digits c_0, c_1, ... of row k, 0 <= c_l < orbit_length(l).
+  /// All zeros is the identity. Rows that share leading digits with the row before share their
+  /// products.
+  void elements(const std::int64_t* digits, std::size_t count, Point* out, const Poll& poll) const {
+    const std::size_t depth = levels_.size();
+    std::vector<Permutation> partial(depth + 1, identity());
+    const std::int64_t* last = nullptr;
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::int64_t* row = digits + k * depth;
+      std::size_t from = 0;
+      while (last != nullptr && from < depth && row[from] == last[from]) ++from;
+      for (std::size_t l = from; l < depth; ++l) {
+        const auto& level = levels_[l];
+        if (row[l] < 0 || static_cast<std::size_t>(row[l]) >= level.orbit.size()) {
+          throw std::invalid_argument("digit outside the orbit of its level");
+        }
+        partial[l + 1] = partial[l];
+        multiply_by_inverse(level, static_cast<std::size_t>(row[l]), partial[l + 1]);
+      }
+      std::copy(partial[depth].begin(), partial[depth].end(), out + k * degree_);
+      last = row;
+      poll();
+    }
+  }
+
+ private:
+  using Permutation = std::vector<Point>;
+
+  struct Generator {
+    Permutation forward, inverse;
+  };
+
+  struct Level {
+    Point base;
+    std::vector<std::size_t> generators;  // rows of generators_ that span the orbit
+    std::vector<std::size_t>
+        schreier;                     // rows of generators_ that generate the group, for the proof
+    std::size_t own = 0;              // generators[0..own) got stuck at this level
+    std::vector<Point> orbit;         // orbit[0] == base
+    std::vector<Point> position;      // place in orbit, or -1
+    std::vector<std::size_t> parent;  // place in orbit of the point before on the tree
+    std::vector<std::size_t> label;   // generator from the parent to the point
+    std::vector<Point> inverses;      // row k: u_{orbit[k]}^-1; empty when only the tree is kept
+    bool rows = true;
+  };
+
+  // What a group with these orbits can be at most: all permutations of each orbit, or half as many
+  // when every generator is even.
+  struct GiantBound {
+    std::vector<std::size_t> orbit_of, orbit_size;
+    bool even = true;
+
+    GiantBound(const std::vector<Permutation>& generators, std::size_t degree) : orbit_of(degree) {
+      std::vector<std::size_t> root(degree);
+      std::iota(root.begin(), root.end(), std::size_t{0});
+      const auto find = [&root](std::size_t i) {
+        while (root[i] != i) i = root[i] = root[root[i]];
+        return i;
+      };
+      for (const auto& g : generators) {
+        std::vector<char> seen(degree, 0);
+        bool odd = false;
+        for (std::size_t i = 0; i < degree; ++i) {
+          root[find(i)] = find(static_cast<std::size_t>(g[i]));
+          for (std::size_t j = i; seen[j] == 0;) {
+            seen[j] = 1;
+            j = static_cast<std::size_t>(g[j]);
+            if (j != i) odd = !odd;  // a cycle of length m is m - 1 transpositions
+          }
+        }
+        even = even && !odd;
+      }
+      orbit_size.assign(degree, 0);
+      for (std::size_t i = 0; i < degree; ++i) ++orbit_size[orbit_of[i] = find(i)];
+    }
+  };
+
+  // Random elements of a group by product replacement with an accumulator.
+  class RandomElements {
+   public:
+    RandomElements(const std::vector<Permutation>& given, PermutationChain& chain, const Poll& poll)
+        : chain_(chain), poll_(poll), accumulator_(chain.identity()) {
+      for (std::size_t k = 0; k < std::max(given.size(), kPool); ++k) {
+        pool_.push_back(given[k % given.size()]);
+      }
+      for (std::size_t k = 0; k < 4 * pool_.size() + 20; ++k) next();
+    }
+
+    const Permutation& next() {
+      const std::size_t a = chain_.below(pool_.size());
+      const std::size_t b = (a + 1 + chain_.below(pool_.size() - 1)) % pool_.size();
+      if (chain_.below(2) == 0) {
+        multiply(pool_[a], pool_[b].data());
+      } else {
+        invert(pool_[b], scratch_);
+        multiply(pool_[a], scratch_.data());
+      }
+      multiply(accumulator_, pool_[a].data());
+      poll_();
+      return accumulator_;
+    }
+
+   private:
+    PermutationChain& chain_;
+    const Poll& poll_;
+    std::vector<Permutation> pool_;
+    Permutation accumulator_, scratch_;
+  };
+
+  bool is_giant(const GiantBound& bound) const {
+    auto left = bound.orbit_size;
+    for (const auto& level : levels_) {
+      auto& points = left[bound.orbit_of[static_cast<std::size_t>(level.base)]];
+      if (level.orbit.size() != points) return false;
+      --points;
+    }
+    std::size_t index = 1;  // of the group found in the product of the symmetric groups
+    for (const auto points : left) {
+      if (points > 2) return false;
+      if (points == 2) index *= 2;
+      if (index > 2) return false;
+    }
+    return index == 1 || bound.even;
+  }
+
+  Permutation identity() const {
+    Permutation g(degree_);
+    std::iota(g.begin(), g.end(), Point{0});
+    return g;
+  }
+
+  static bool is_identity(const Permutation& g) {
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      if (g[i] != static_cast<Point>(i)) return false;
+    }
+    return true;
+  }
+
+  static Point first_moved(const Permutation& g) {
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      if (g[i] != static_cast<Point>(i)) return static_cast<Point>(i);
+    }
+    throw std::logic_error("the identity moves no point");
+  }
+
+  static void invert(const Permutation& g, Permutation& out) {
+    out.resize(g.size());
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      out[static_cast<std::size_t>(g[i])] = static_cast<Point>(i);
+    }
+  }
+
+  static void multiply(Permutation& g, const Point* h) {
+    for (auto& image : g) image = h[image];
+  }
+
+  static void check_permutation(const Permutation& g) {
+    std::vector<char> seen(g.size(), 0);
+    for (const auto image : g) {
+      if (image < 0 || static_cast<std::size_t>(image) >= g.size() ||
+          seen[static_cast<std::size_t>(image)] != 0) {
+        throw std::invalid_argument("not a permutation of 0..n-1: image " + std::to_string(image) +
+                                    " is repeated or out of range");
+      }
+      seen[static_cast<std::size_t>(image)] = 1;
+    }
+  }
+
+  // Not std::uniform_int_distribution: its results differ between standard libraries.
+  std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
+
+  void add_level(Point base) {
+    Level level;
+    level.base = base;
+    level.position.assign(degree_, -1);
+    levels_.push_back(std::move(level));
+    append(levels_.back(), base, 0, 0);
+  }
+
+  void append(Level& level, Point point, std::size_t parent, std::size_t label) {
+    const std::size_t place = level.orbit.size();
+    level.position[static_cast<std::size_t>(point)] = static_cast<Point>(place);
+    level.orbit.push_back(point);
+    level.parent.push_back(parent);
+    level.label.push_back(label);
+    if (level.rows && stored_ + degree_ > kStoredEntries) {
+      level.rows = false;
+      stored_ -= level.inverses.size();
+      level.inverses = {};
+    }
+    if (!level.rows) return;
+    stored_ += degree_;
+    level.inverses.resize((place + 1) * degree_);
+    Point* row = level.inverses.data() + place * degree_;
+    if (place == 0) {
+      std::iota(row, row + degree_, Point{0});
+      return;
+    }
+    const Point* before = level.inverses.data() + parent * degree_;
+    const auto& step = generators_[label].inverse;
+    for (std::size_t i = 0; i < degree_; ++i) row[i] = before[step[i]];  // (u s)^-1 = s^-1 u^-1
+  }
+
+  std::size_t add_generator(const Permutation& g) {
+    generators_.push_back({g, {}});
+    invert(g, generators_.back().inverse);
+    return generators_.size() - 1;
+  }
+
+  // Extends the orbit of level l by more generators; what was there keeps its place.
+  void attach(std::size_t l, const std::vector<std::size_t>& labels) {
+    auto& level = levels_[l];
+    const std::size_t known = level.orbit.size();
+    const std::size_t fresh = level.generators.size();
+    level.generators.insert(level.generators.end(), labels.begin(), labels.end());
+    for (std::size_t k = 0; k < level.orbit.size(); ++k) {
+      const auto point = static_cast<std::size_t>(level.orbit[k]);
+      for (std::size_t j = k < known ? fresh : 0; j < level.generators.size(); ++j) {
+        const Point image = generators_[level.generators[j]].forward[point];
+        if (level.position[static_cast<std::size_t>(image)] < 0) {
+          append(level, image, k, level.generators[j]);
+        }
+      }
+    }
+  }
+
+  // g <- g u^-1 for the element u that takes the base point to orbit[place].
+  void multiply_by_inverse(const Level& level, std::size_t place, Permutation& g) const {
+    if (level.rows) {
+      if (place != 0) multiply(g, level.inverses.data() + place * degree_);
+      return;
+    }
+    for (; place != 0; place = level.parent[place]) {
+      multiply(g, generators_[level.label[place]].inverse.data());
+    }
+  }
+
+  // Strips g from level l on. Returns the level whose orbit misses the image of its base point, or
+  // depth() when all levels pass; g is then what is left.
+  std::size_t strip(Permutation& g, std::size_t l) const {
+    for (; l < levels_.size(); ++l) {
+      const auto& level = levels_[l];
+      const Point place =
+          level.position[static_cast<std::size_t>(g[static_cast<std::size_t>(level.base)])];
+      if (place < 0) return l;
+      multiply_by_inverse(level, static_cast<std::size_t>(place), g);
+    }
+    return l;
+  }
+
+  // Random elements are stripped until a run of them leaves nothing. A remainder becomes a
+  // generator of the one level where it got stuck; at the end the levels are nested.
+  void guess(RandomElements& random) {
+    for (std::size_t run = 0; run < kTrivialRun; ++run) {
+      Permutation residue = random.next();
+      const std::size_t stuck = strip(residue, 0);
+      if (stuck == levels_.size()) {
+        if (is_identity(residue)) continue;
+        add_level(first_moved(residue));
+      }
+      attach(stuck, {add_generator(residue)});
+      run = 0;
+    }
+    for (auto& level : levels_) level.own = level.generators.size();
+    for (std::size_t l = levels_.size() - 1; l-- > 1;) {
+      attach(l, std::vector<std::size_t>(levels_[l + 1].generators));
+    }
+    for (std::size_t l = 1; l < levels_.size(); ++l) levels_[l].schreier = levels_[l].generators;
+  }
+
+  // Let H be the group of the levels below l, already proved, U the elements u_c of level l, and T
+  // a set that generates the group of level l. When u_c t u_{ct}^-1 lies in H for all c in the
+  // orbit and t in T, H U is closed under T, hence the group of level l: the level is proved.
+  void prove(const Poll& poll) {
+    std::size_t l = levels_.size();
+    while (l > 0) {
+      reduce(l - 1, poll);
+      const std::size_t changed = prove_level(l - 1, poll);
+      l = changed == kProved ? l - 1 : changed + 1;
+    }
+  }
+
+  // Returns kProved, or the deepest level that got a new generator.
+  std::size_t prove_level(std::size_t l, const Poll& poll) {
+    Permutation inverse, residue;
+    for (std::size_t k = 0; k < levels_[l].orbit.size(); ++k) {
+      inverse = identity();
+      multiply_by_inverse(levels_[l], k, inverse);
+      for (const auto label : levels_[l].schreier) {
+        const auto& level = levels_[l];
+        const auto& step = generators_[label].forward;
+        const auto image = static_cast<std::size_t>(step[static_cast<std::size_t>(level.orbit[k])]);
+        const auto place = static_cast<std::size_t>(level.position[image]);
+        if (place != 0 && level.parent[place] == k && level.label[place] == label) continue;
+        poll();
+        invert(inverse, residue);
+        multiply(residue, step.data());
+        const std::size_t stuck = strip(residue, l);
+        if (stuck == levels_.size()) {
+          if (is_identity(residue)) continue;
+          add_level(first_moved(residue));
+        }
+        const std::size_t added = add_generator(residue);
+        for (std::size_t m = l + 1; m <= stuck; ++m) {
+          attach(m, {added});
+          levels_[m].schreier.push_back(added);
+        }
+        return stuck;
+      }
+    }
+    return kProved;
+  }
+
+  // Nested levels of a long chain collect many generators. T may be the own ones of the level and a
+  // few random elements of H instead, if these generate a group with as many elements as H U:
+  // another guess, whose orbits are a lower bound, tells.
+  void reduce(std::size_t l, const Poll& poll) {
+    if (l == 0 || levels_[l].schreier.size() <= kMany || failures_ > 1) return;
+    std::vector<std::size_t> labels(
+        levels_[l].generators.begin(),
+        levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
+    for (std::size_t k = 0; k < kFew; ++k) {
+      Permutation g = identity();
+      for (std::size_t m = l + 1; m < levels_.size(); ++m) {
+        multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+      }
+      if (!is_identity(g)) labels.push_back(add_generator(g));
+    }
+    if (labels.empty()) return;
+    const PermutationChain probe(*this, l, labels, poll);
+    bool same = probe.levels_.size() == levels_.size() - l;
+    for (std::size_t m = l; same && m < levels_.size(); ++m) {
+      same = probe.levels_[m - l].orbit.size() == levels_[m].orbit.size();
+    }
+    if (same) {
+      levels_[l].schreier = labels;
+    } else {
+      ++failures_;
+    }
+  }
+
+  // A guess, unproved, for the group generated by some generators of `chain`, with its base from
+  // level l on.
+  PermutationChain(const PermutationChain& chain, std::size_t l,
+                   const std::vector<std::size_t>& labels, const Poll& poll)
+      : degree_(chain.degree_), stored_(chain.stored_), random_(chain.random_) {
+    std::vector<Permutation> given;
+    for (const auto label : labels) given.push_back(chain.generators_[label].forward);
+    RandomElements random(given, *this, poll);
+    for (std::size_t m = l; m < chain.levels_.size(); ++m) add_level(chain.levels_[m].base);
+    for (const auto& g : given) attach(0, {add_generator(g)});
+    guess(random);
+  }
+
+  static constexpr std::size_t kStoredEntries = std::size_t{1} << 26;  // 256 MiB of rows
+  static constexpr std::size_t kPool = 10;
+  static constexpr int kHelpers = 6;
+  static constexpr std::size_t kMany = 12;
+  static constexpr std::size_t kFew = 3;
+  static constexpr std::size_t kTrivialRun = 16;
+  static constexpr std::size_t kProved = static_cast<std::size_t>(-1);
+
+  std::size_t degree_;
+  std::size_t stored_ = 0;
+  int failures_ = 0;
+  std::mt19937_64 random_;
+  std::vector<Generator> generators_;
+  std::vector<Level> levels_;
+};
+
+}  // namespace symkernel

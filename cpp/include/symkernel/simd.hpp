@@ -1,0 +1,434 @@
+// Vec<T, W>: W numbers of type T that are computed on together.
+//
+// With g++ and clang++ this is the compilers' vector extension, so that one source gives SSE2,
+// AVX2, AVX-512 or NEON code; elsewhere it is an array and a loop. Formulas are templates over the
+// number type R, which is a Vec on the CPU and a plain float or double in scalar and device code.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "symkernel/config.hpp"
+
+#if defined(__x86_64__) && defined(SYMKERNEL_VECTOR_EXTENSIONS)
+#include <immintrin.h>
+#endif
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+// ---- properties of a number type -------------------------------------------------------------
+
+template <class T>
+struct FloatTraits;
+
+template <>
+struct FloatTraits<double> {
+  using Integer = std::int64_t;
+  static constexpr int mantissa_bits = 52;
+  static constexpr int exponent_bias = 1023;
+  // 1.5 * 2^52: adding it rounds to an integer that then stands in the lowest bits.
+  static constexpr double rounder = 6755399441055744.0;
+  static constexpr double epsilon = 2.220446049250313e-16;
+};
+
+template <>
+struct FloatTraits<float> {
+  using Integer = std::int32_t;
+  static constexpr int mantissa_bits = 23;
+  static constexpr int exponent_bias = 127;
+  static constexpr float rounder = 12582912.0f;
+  static constexpr float epsilon = 1.1920929e-7f;
+};
+
+#if defined(SYMKERNEL_VECTOR_EXTENSIONS)
+
+// Spelled out, since g++ drops a vector_size that depends on a template parameter in signatures.
+template <class T, int Bytes>
+struct NativeVector;
+template <>
+struct NativeVector<double, 16> {
+  typedef double Type __attribute__((vector_size(16)));
+  typedef std::int64_t Bits __attribute__((vector_size(16)));
+};
+template <>
+struct NativeVector<double, 32> {
+  typedef double Type __attribute__((vector_size(32)));
+  typedef std::int64_t Bits __attribute__((vector_size(32)));
+};
+template <>
+struct NativeVector<double, 64> {
+  typedef double Type __attribute__((vector_size(64)));
+  typedef std::int64_t Bits __attribute__((vector_size(64)));
+};
+template <>
+struct NativeVector<float, 16> {
+  typedef float Type __attribute__((vector_size(16)));
+  typedef std::int32_t Bits __attribute__((vector_size(16)));
+};
+template <>
+struct NativeVector<float, 32> {
+  typedef float Type __attribute__((vector_size(32)));
+  typedef std::int32_t Bits __attribute__((vector_size(32)));
+};
+template <>
+struct NativeVector<float, 64> {
+  typedef float Type __attribute__((vector_size(64)));
+  typedef std::int32_t Bits __attribute__((vector_size(64)));
+};
+
+template <class T, int W>
+struct Vec {
+  using Native = typename NativeVector<T, static_cast<int>(W * sizeof(T))>::Type;
+  using Bits = typename NativeVector<T, static_cast<int>(W * sizeof(T))>::Bits;
+  using Mask = Bits;
+  using Scalar = T;
+  static constexpr int width = W;
+
+  Native v;
+
+  Vec() = default;
+  SYMKERNEL_INLINE Vec(Native native) : v(native) {}
+  // Not Native{} + scalar: only s - 0 is s for every s, so only that is a plain broadcast.
+  SYMKERNEL_INLINE Vec(T scalar) : v(scalar - Native{}) {}
+
+  static SYMKERNEL_INLINE Vec load(const T* p) {
+    Vec r;
+    __builtin_memcpy(&r.v, p, sizeof(Native));
+    return r;
+  }
+  SYMKERNEL_INLINE void store(T* p) const { __builtin_memcpy(p, &v, sizeof(Native)); }
+  SYMKERNEL_INLINE T lane(int i) const { return v[i]; }
+};
+
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator+(Vec<T, W> a, Vec<T, W> b) {
+  return a.v + b.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator-(Vec<T, W> a, Vec<T, W> b) {
+  return a.v - b.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator*(Vec<T, W> a, Vec<T, W> b) {
+  return a.v * b.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator/(Vec<T, W> a, Vec<T, W> b) {
+  return a.v / b.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator-(Vec<T, W> a) {
+  return -a.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE typename Vec<T, W>::Mask operator<(Vec<T, W> a, Vec<T, W> b) {
+  return a.v < b.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE typename Vec<T, W>::Mask operator>(Vec<T, W> a, Vec<T, W> b) {
+  return a.v > b.v;
+}
+
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> select(typename Vec<T, W>::Mask m, Vec<T, W> a, Vec<T, W> b) {
+  return m ? a.v : b.v;
+}
+template <class T, int W>
+SYMKERNEL_INLINE bool any(Vec<T, W> a, Vec<T, W> below) {  // a < below in some lane
+  typename Vec<T, W>::Mask m = a.v < below.v;
+  typename FloatTraits<T>::Integer r = 0;
+  for (int i = 0; i < W; ++i) r |= m[i];
+  return r != 0;
+}
+
+// a * b + c, contracted to one instruction where the target has it (-ffp-contract=fast).
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> fma(Vec<T, W> a, Vec<T, W> b, Vec<T, W> c) {
+  return a.v * b.v + c.v;
+}
+
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> sqrt(Vec<T, W> a) {
+#if defined(__AVX512F__)
+  if constexpr (W * sizeof(T) == 64) {
+    if constexpr (sizeof(T) == 8) {
+      return (typename Vec<T, W>::Native)_mm512_sqrt_pd((__m512d)a.v);
+    } else {
+      return (typename Vec<T, W>::Native)_mm512_sqrt_ps((__m512)a.v);
+    }
+  }
+#endif
+#if defined(__AVX__)
+  if constexpr (W * sizeof(T) == 32) {
+    if constexpr (sizeof(T) == 8) {
+      return (typename Vec<T, W>::Native)_mm256_sqrt_pd((__m256d)a.v);
+    } else {
+      return (typename Vec<T, W>::Native)_mm256_sqrt_ps((__m256)a.v);
+    }
+  }
+#endif
+#if defined(__SSE2__)
+  if constexpr (W * sizeof(T) == 16) {
+    if constexpr (sizeof(T) == 8) {
+      return (typename Vec<T, W>::Native)_mm_sqrt_pd((__m128d)a.v);
+    } else {
+      return (typename Vec<T, W>::Native)_mm_sqrt_ps((__m128)a.v);
+    }
+  }
+#endif
+  Vec<T, W> r;
+  for (int i = 0; i < W; ++i) r.v[i] = std::sqrt(a.v[i]);
+  return r;
+}
+
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> abs(Vec<T, W> a) {
+  using B = typename Vec<T, W>::Bits;
+  using I = typename FloatTraits<T>::Integer;
+  const B clear = B{} + static_cast<I>(~(I(1) << (8 * sizeof(T) - 1)));
+  return (typename Vec<T, W>::Native)((B)a.v & clear);
+}
+
+// Nearest integer, |a| < 2^(mantissa_bits - 1).
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> round_nearest(Vec<T, W> a) {
+#if defined(__AVX512F__)
+  if constexpr (W * sizeof(T) == 64) {
+    if constexpr (sizeof(T) == 8) {
+      return (typename Vec<T, W>::Native)_mm512_roundscale_pd((__m512d)a.v, 8);
+    } else {
+      return (typename Vec<T, W>::Native)_mm512_roundscale_ps((__m512)a.v, 8);
+    }
+  }
+#endif
+  const Vec<T, W> big(FloatTraits<T>::rounder);
+  return (a + big) - big;
+}
+
+// p * 2^n for an integer-valued n; 0 below the normal range and infinity above it.
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> scale_exponent(Vec<T, W> p, Vec<T, W> n) {
+#if defined(__AVX512F__)
+  if constexpr (W * sizeof(T) == 64) {
+    if constexpr (sizeof(T) == 8) {
+      return (typename Vec<T, W>::Native)_mm512_scalef_pd((__m512d)p.v, (__m512d)n.v);
+    } else {
+      return (typename Vec<T, W>::Native)_mm512_scalef_ps((__m512)p.v, (__m512)n.v);
+    }
+  }
+#endif
+  using F = FloatTraits<T>;
+  using B = typename Vec<T, W>::Bits;
+  const Vec<T, W> t = n + Vec<T, W>(F::rounder + T(F::exponent_bias));
+  const Vec<T, W> power = (typename Vec<T, W>::Native)((B)t.v << F::mantissa_bits);
+  const Vec<T, W> lowest(T(1 - F::exponent_bias)), highest(T(F::exponent_bias));
+  Vec<T, W> r = select(n < lowest, p - p, p * power);
+  return select(n > highest, p / (p - p), r);
+}
+
+// a = m * 2^e with m in [sqrt(1/2), sqrt(2)), for finite normal a > 0.
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> split_exponent(Vec<T, W> a, Vec<T, W>& e) {
+  using F = FloatTraits<T>;
+  using B = typename Vec<T, W>::Bits;
+  using I = typename F::Integer;
+  const B one = B{} + static_cast<I>(I(F::exponent_bias) << F::mantissa_bits);
+  const B mantissa = B{} + static_cast<I>((I(1) << F::mantissa_bits) - 1);
+  // Offset so that the carry into the exponent happens at sqrt(2) and not at 2.
+  const Vec<T, W> half_root(T(0.70710678118654752440));
+  const B shifted = (B)a.v + (one - (B)half_root.v);
+  const B exponent = (shifted >> F::mantissa_bits) - static_cast<I>(F::exponent_bias);
+  const B mant = (shifted & mantissa) + (B)half_root.v;
+  // An integer k of small size as a float: the low bits of rounder + k are k.
+  const Vec<T, W> big(F::rounder);
+  e = Vec<T, W>((typename Vec<T, W>::Native)((B)big.v + exponent)) - big;
+  return (typename Vec<T, W>::Native)mant;
+}
+
+#else  // no vector extensions: an array and a loop
+
+template <class T, int W>
+struct Vec {
+  struct Mask {
+    bool v[W];
+  };
+  using Scalar = T;
+  static constexpr int width = W;
+
+  T v[W];
+
+  Vec() = default;
+  SYMKERNEL_INLINE Vec(T scalar) {
+    for (int i = 0; i < W; ++i) v[i] = scalar;
+  }
+  static SYMKERNEL_INLINE Vec load(const T* p) {
+    Vec r;
+    for (int i = 0; i < W; ++i) r.v[i] = p[i];
+    return r;
+  }
+  SYMKERNEL_INLINE void store(T* p) const {
+    for (int i = 0; i < W; ++i) p[i] = v[i];
+  }
+  SYMKERNEL_INLINE T lane(int i) const { return v[i]; }
+};
+
+namespace lanes {
+template <class T, int W, class F>
+SYMKERNEL_INLINE Vec<T, W> map(Vec<T, W> a, F f) {
+  Vec<T, W> r;
+  for (int i = 0; i < W; ++i) r.v[i] = f(a.v[i]);
+  return r;
+}
+template <class T, int W, class F>
+SYMKERNEL_INLINE Vec<T, W> zip(Vec<T, W> a, Vec<T, W> b, F f) {
+  Vec<T, W> r;
+  for (int i = 0; i < W; ++i) r.v[i] = f(a.v[i], b.v[i]);
+  return r;
+}
+}  // namespace lanes
+
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator+(Vec<T, W> a, Vec<T, W> b) {
+  return lanes::zip(a, b, [](T x, T y) { return x + y; });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator-(Vec<T, W> a, Vec<T, W> b) {
+  return lanes::zip(a, b, [](T x, T y) { return x - y; });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator*(Vec<T, W> a, Vec<T, W> b) {
+  return lanes::zip(a, b, [](T x, T y) { return x * y; });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator/(Vec<T, W> a, Vec<T, W> b) {
+  return lanes::zip(a, b, [](T x, T y) { return x / y; });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> operator-(Vec<T, W> a) {
+  return lanes::map(a, [](T x) { return -x; });
+}
+template <class T, int W>
+SYMKERNEL_INLINE typename Vec<T, W>::Mask operator<(Vec<T, W> a, Vec<T, W> b) {
+  typename Vec<T, W>::Mask m;
+  for (int i = 0; i < W; ++i) m.v[i] = a.v[i] < b.v[i];
+  return m;
+}
+template <class T, int W>
+SYMKERNEL_INLINE typename Vec<T, W>::Mask operator>(Vec<T, W> a, Vec<T, W> b) {
+  return b < a;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> select(typename Vec<T, W>::Mask m, Vec<T, W> a, Vec<T, W> b) {
+  Vec<T, W> r;
+  for (int i = 0; i < W; ++i) r.v[i] = m.v[i] ? a.v[i] : b.v[i];
+  return r;
+}
+template <class T, int W>
+SYMKERNEL_INLINE bool any(Vec<T, W> a, Vec<T, W> below) {
+  bool r = false;
+  for (int i = 0; i < W; ++i) r = r || a.v[i] < below.v[i];
+  return r;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> fma(Vec<T, W> a, Vec<T, W> b, Vec<T, W> c) {
+  return a * b + c;
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> sqrt(Vec<T, W> a) {
+  return lanes::map(a, [](T x) { return std::sqrt(x); });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> abs(Vec<T, W> a) {
+  return lanes::map(a, [](T x) { return std::fabs(x); });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> round_nearest(Vec<T, W> a) {
+  return lanes::map(a, [](T x) { return std::nearbyint(x); });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> scale_exponent(Vec<T, W> p, Vec<T, W> n) {
+  return lanes::zip(p, n, [](T x, T k) { return std::ldexp(x, static_cast<int>(k)); });
+}
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> split_exponent(Vec<T, W> a, Vec<T, W>& e) {
+  Vec<T, W> r;
+  for (int i = 0; i < W; ++i) {
+    int k = 0;
+    T m = std::frexp(a.v[i], &k);  // [1/2, 1)
+    if (m < T(0.70710678118654752440)) {
+      m = m + m;
+      --k;
+    }
+    r.v[i] = m;
+    e.v[i] = static_cast<T>(k);
+  }
+  return r;
+}
+
+#endif
+
+// ---- the same vocabulary for plain numbers ----------------------------------------------------
+
+SYMKERNEL_INLINE double select(bool m, double a, double b) { return m ? a : b; }
+SYMKERNEL_INLINE float select(bool m, float a, float b) { return m ? a : b; }
+SYMKERNEL_INLINE double fma(double a, double b, double c) { return a * b + c; }
+SYMKERNEL_INLINE float fma(float a, float b, float c) { return a * b + c; }
+SYMKERNEL_INLINE double sqrt(double a) { return ::sqrt(a); }
+SYMKERNEL_INLINE float sqrt(float a) { return ::sqrtf(a); }
+SYMKERNEL_INLINE double abs(double a) { return ::fabs(a); }
+SYMKERNEL_INLINE float abs(float a) { return ::fabsf(a); }
+SYMKERNEL_INLINE double round_nearest(double a) { return ::rint(a); }
+SYMKERNEL_INLINE float round_nearest(float a) { return ::rintf(a); }
+SYMKERNEL_INLINE double scale_exponent(double p, double n) {
+  return ::ldexp(p, static_cast<int>(n));
+}
+SYMKERNEL_INLINE float scale_exponent(float p, float n) { return ::ldexpf(p, static_cast<int>(n)); }
+
+SYMKERNEL_INLINE double split_exponent(double a, double& e) {
+  int k = 0;
+  double m = ::frexp(a, &k);
+  if (m < 0.70710678118654752440) {
+    m = m + m;
+    --k;
+  }
+  e = k;
+  return m;
+}
+SYMKERNEL_INLINE float split_exponent(float a, float& e) {
+  int k = 0;
+  float m = ::frexpf(a, &k);
+  if (m < 0.70710678f) {
+    m = m + m;
+    --k;
+  }
+  e = static_cast<float>(k);
+  return m;
+}
+
+// The scalar type behind a number type.
+template <class R>
+struct ScalarOf {
+  using Type = typename R::Scalar;
+};
+template <>
+struct ScalarOf<double> {
+  using Type = double;
+};
+template <>
+struct ScalarOf<float> {
+  using Type = float;
+};
+template <class R>
+using Scalar = typename ScalarOf<R>::Type;
+
+// max and min that return the second argument when it is NaN, so that NaN is never hidden.
+template <class R>
+SYMKERNEL_INLINE R at_least(R bound, R a) {
+  return select(a < bound, bound, a);
+}
+template <class R>
+SYMKERNEL_INLINE R at_most(R bound, R a) {
+  return select(a > bound, bound, a);
+}
+
+SYMKERNEL_END_NAMESPACE

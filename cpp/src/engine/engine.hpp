@@ -1,0 +1,150 @@
+// The contract between the host side (plans a job, owns memory and threads) and the engines (one
+// per instruction set: loops over tiles). Plain data only, shared by translation units that are
+// compiled for different machines.
+#pragma once
+
+#include <cstdint>
+
+namespace symkernel {
+
+class StopToken;
+
+enum class KernelId : int {
+  rbf,
+  matern12,
+  matern32,
+  matern52,
+  rational_quadratic,
+  dot_product,
+  polynomial,
+  arccosine0,
+  arccosine1,
+  arccosine2,
+  laplacian,
+};
+constexpr int kernel_count = 11;
+
+constexpr int max_parameters = 3;
+constexpr int max_gradients = 2;
+
+// How x.gy is produced for all g.
+enum class ActionKind {
+  signed_permutations,  // rows of a packed panel in another order
+  matrices,             // a panel of gy per element
+  points,               // M = X^T (sY) once per row permutation s, then <h, M> for every matrix h
+};
+
+// Samples as blocks of points: block b is a set of `points` points with `dimension` coordinates,
+// whose panel rows start at `feature`; M_b = X_b^T Y_b has its entries from `entry` on. A cloud is
+// one block; an isotypic decomposition is one block per irreducible representation, its copies
+// being the points.
+struct PointBlock {
+  std::int64_t points = 0, dimension = 0;
+  std::int64_t feature = 0, first_point = 0, entry = 0;
+};
+
+// One of the two sample sets. A panel holds `width` samples, feature by feature:
+// panels[(panel * depth + k) * width + sample].
+template <class T>
+struct Operand {
+  std::int64_t n = 0;
+  const T* rows = nullptr;    // (n, d), shifted to the center where the kernel allows it
+  const double* inverse_norm = nullptr;  // 1/|x| where the kernel asks for unit rows, else null
+  const T* panels = nullptr;  // scaled as the kernel asks
+  const T* bias = nullptr;    // self * |x|^2 (+ constant on the x side), padded to whole panels
+  const T* weight = nullptr;  // |x|^power, or null
+};
+
+template <class T>
+struct Elements {
+  ActionKind kind = ActionKind::signed_permutations;
+  std::int64_t order = 0;  // |G|
+  std::int64_t d = 0;      // features
+  // signed_permutations: (order, d), panel row of y that meets feature k of x; +d where negated
+  const std::int32_t* rows = nullptr;
+  bool has_signs = false;
+  // matrices: (order, d, d), and the same as panels for the tile product
+  const T* matrices = nullptr;
+  const T* matrix_panels = nullptr;
+  // points: row permutations (s, n_points), counted within each block, and matrices (h, n_entries)
+  // with their panels; panels of samples are packed in `layout` order, point by point
+  std::int64_t n_row_permutations = 0, n_points = 0, n_matrices = 0;
+  std::int64_t n_entries = 0, n_blocks = 0;
+  const PointBlock* blocks = nullptr;
+  const std::int32_t* point_rows = nullptr;
+  const std::int32_t* layout = nullptr;
+  const T* point_matrices = nullptr;
+  const T* point_panels = nullptr;
+  // entries of [M; -M] to be added for each matrix, (h, n_terms): only where all entries of the
+  // matrices are 0, 1 and -1 and every matrix has as many that are not 0
+  const std::int32_t* point_terms = nullptr;
+  std::int64_t n_terms = 0;
+};
+
+enum class Output {
+  gram,      // k (n, m)
+  gradient,  // k (n, m) and dk (n, m, gradients)
+  ard,       // k (n, m) and dk (n, m, d): length scales per feature
+  matvec,    // k v (n, columns)
+};
+
+template <class T>
+struct Job {
+  KernelId kernel = KernelId::rbf;
+  double parameters[max_parameters] = {0, 0, 0};
+  double cross = 1, self = 0;
+  bool manhattan = false, refine = false, unit_rows = false;
+  int gradients = 0;
+
+  Operand<T> x, y;
+  Elements<T> g;
+  std::int64_t depth = 0;    // rows of a y panel: d, or 2d with negated copies
+  std::int64_t x_depth = 0;  // rows of an x panel: d
+  bool symmetric = false;    // y is x: compute i <= j, mirror
+
+  Output output = Output::gram;
+  T* k = nullptr;
+  T* dk = nullptr;
+  const T* v = nullptr;  // matvec: (panel, column, nr), zero padded
+  std::int64_t v_columns = 0;
+  StopToken* token = nullptr;
+};
+
+// Columns [q * nr, (q + 1) * nr) against x panels [p0, p1); matvec: x panels [p0, p1), all columns.
+struct Block {
+  std::int64_t q = 0, p0 = 0, p1 = 0;
+};
+
+template <class T>
+struct Engine {
+  const char* isa;
+  int mr, nr;  // tile: mr samples of x against nr of y
+  void (*pack)(const T* rows, std::int64_t n, std::int64_t d, const std::int32_t* layout,
+               double scale, bool negated_copy, int width, std::int64_t panel, T* out);
+  std::int64_t (*scratch_size)(const Job<T>& job, std::int64_t block_panels);
+  void (*run)(const Job<T>& job, const Block& block, T* scratch, int thread);
+  void (*diagonal)(const Job<T>& job, std::int64_t q, T* scratch, int thread);
+  double (*multiply_add_probe)(std::int64_t iterations, double& operations);
+  double (*exp_probe)(std::int64_t iterations, double& operations);
+};
+
+const Engine<double>& engine_f64();
+const Engine<float>& engine_f32();
+template <class T>
+const Engine<T>& engine();
+template <>
+inline const Engine<double>& engine<double>() {
+  return engine_f64();
+}
+template <>
+inline const Engine<float>& engine<float>() {
+  return engine_f32();
+}
+
+// Instruction sets of this build that this machine can run, best first.
+const char* const* available_isas();
+const char* current_isa();
+// Selects an instruction set by name; false if it is unknown or cannot run here.
+bool select_isa(const char* name);
+
+}  // namespace symkernel

@@ -1,0 +1,94 @@
+// The engine of one instruction set: packing, blocks of tiles, and the table that dispatch sees.
+// Included once by each engine_<isa>.cpp with SYMKERNEL_ISA set.
+#pragma once
+
+#include "engine/diagonal.hpp"
+#include "engine/engine.hpp"
+#include "engine/probes.hpp"
+#include "engine/producers.hpp"
+#include "engine/sinks.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+template <class T>
+void pack(const T* rows, std::int64_t n, std::int64_t d, const std::int32_t* layout, double scale,
+          bool negated_copy, int width, std::int64_t panel, T* out) {
+  const T s = static_cast<T>(scale);
+  for (std::int64_t k = 0; k < d; ++k) {
+    const std::int64_t feature = layout != nullptr ? layout[k] : k;
+    for (int l = 0; l < width; ++l) {
+      const std::int64_t i = panel * width + l;
+      const T value = i < n ? s * rows[i * d + feature] : T(0);
+      out[k * width + l] = value;
+      if (negated_copy) out[(d + k) * width + l] = -value;
+    }
+  }
+}
+
+template <class T>
+std::int64_t matvec_size(const Job<T>& job, std::int64_t panels) {
+  using S = TileShape<T>;
+  return job.output == Output::matvec ? panels * S::mr * job.v_columns * S::width : 0;
+}
+
+template <class T>
+std::int64_t scratch_size(const Job<T>& job, std::int64_t block_panels) {
+  const std::int64_t blocks = Producers<T>::scratch_size(job) +
+                              Producers<T>::sums_size(job, block_panels) +
+                              matvec_size(job, block_panels);
+  const std::int64_t diagonal = diagonal_scratch(job);
+  return (blocks > diagonal ? blocks : diagonal) + 64;
+}
+
+template <class T>
+void run_block(const Job<T>& job, const Block& block, T* scratch, int thread) {
+  using S = TileShape<T>;
+  const std::int64_t panels = block.p1 - block.p0;
+  const std::int64_t sums_size = Producers<T>::sums_size(job, panels);
+  const std::int64_t step = Producers<T>::planes(job) * S::size;
+  T* sums = scratch;
+  T* lanes = sums + sums_size;
+  Producers<T> producers(job, lanes + matvec_size(job, panels), thread);
+
+  if (job.output != Output::matvec) {
+    if (!producers.run(block.q, block.p0, block.p1, sums)) return;
+    for (std::int64_t p = block.p0; p < block.p1; ++p) {
+      const T* tile = sums + (p - block.p0) * step;
+      write_gram(job, p, block.q, tile);
+      if (job.output == Output::gradient)
+        write_gradient(job, p, block.q, tile + S::size, job.gradients);
+      if (job.output == Output::ard) write_gradient(job, p, block.q, tile + S::size, job.g.d);
+    }
+    return;
+  }
+  const std::int64_t lane_step = S::mr * job.v_columns * S::width;
+  for (std::int64_t i = 0; i < panels * lane_step; ++i) lanes[i] = T(0);
+  for (std::int64_t q = 0; q * S::nr < job.y.n; ++q) {
+    if (!producers.run(q, block.p0, block.p1, sums)) return;
+    for (std::int64_t p = block.p0; p < block.p1; ++p)
+      add_matvec(job, p, q, sums + (p - block.p0) * step, lanes + (p - block.p0) * lane_step);
+  }
+  for (std::int64_t p = block.p0; p < block.p1; ++p)
+    write_matvec(job, p, lanes + (p - block.p0) * lane_step);
+}
+
+template <class T>
+void run_diagonal(const Job<T>& job, std::int64_t q, T* scratch, int thread) {
+  Diagonal<T>(job, q, scratch, thread).run();
+}
+
+template <class T>
+constexpr Engine<T> make_engine(const char* isa) {
+  using S = TileShape<T>;
+  return {isa,
+          S::mr,
+          S::nr,
+          pack<T>,
+          scratch_size<T>,
+          run_block<T>,
+          run_diagonal<T>,
+          multiply_add_probe<T>,
+          exp_probe<T>};
+}
+
+SYMKERNEL_END_NAMESPACE

@@ -1,0 +1,122 @@
+// From affine forms to sums over g of kernel values: one small loop per base kernel, chosen once
+// per job by a pointer, so that tiles are compiled once and not once per kernel.
+//
+//   sum[j] += sum_{c < count} f(a[c * stride + j]),   j < length, a multiple of the vector width
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/tile_product.hpp"
+#include "symkernel/base_kernels.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+template <class T>
+using Map = void (*)(const double* parameters, const T* a, std::int64_t length, std::int64_t count,
+                     std::int64_t stride, T* sum, std::int64_t plane);
+
+template <class T, template <class> class Kernel>
+void map_value(const double* parameters, const T* SYMKERNEL_RESTRICT a, std::int64_t length,
+               std::int64_t count, std::int64_t stride, T* SYMKERNEL_RESTRICT sum, std::int64_t) {
+  using V = typename TileShape<T>::V;
+  const Kernel<V> kernel(parameters);
+  for (std::int64_t j = 0; j < length; j += V::width) {
+    V s = V::load(sum + j);
+    for (std::int64_t c = 0; c < count; ++c) s = s + kernel.value(V::load(a + c * stride + j));
+    s.store(sum + j);
+  }
+}
+
+// Plane 0 collects values, plane 1 + p the derivatives for the logarithm of hyperparameter p.
+template <class T, template <class> class Kernel>
+void map_gradient(const double* parameters, const T* SYMKERNEL_RESTRICT a, std::int64_t length,
+                  std::int64_t count, std::int64_t stride, T* SYMKERNEL_RESTRICT sum,
+                  std::int64_t plane) {
+  using V = typename TileShape<T>::V;
+  constexpr int P = Kernel<V>::n_gradients;
+  const Kernel<V> kernel(parameters);
+  for (std::int64_t j = 0; j < length; j += V::width) {
+    for (std::int64_t c = 0; c < count; ++c) {
+      V d[P + 1];
+      const V k = kernel.gradient(V::load(a + c * stride + j), d);
+      (V::load(sum + j) + k).store(sum + j);
+      for (int p = 0; p < P; ++p) {
+        T* dp = sum + (p + 1) * plane + j;
+        (V::load(dp) + d[p]).store(dp);
+      }
+    }
+  }
+}
+
+// sum += value; a is replaced by the slope, which weights squared differences per feature.
+template <class T, template <class> class Kernel>
+void map_slope(const double* parameters, T* SYMKERNEL_RESTRICT a, std::int64_t length,
+               T* SYMKERNEL_RESTRICT sum) {
+  using V = typename TileShape<T>::V;
+  const Kernel<V> kernel(parameters);
+  for (std::int64_t j = 0; j < length; j += V::width) {
+    V k;
+    const V w = kernel.slope(V::load(a + j), k);
+    (V::load(sum + j) + k).store(sum + j);
+    w.store(a + j);
+  }
+}
+
+template <class R>
+using Matern12 = Matern<R, 1>;
+template <class R>
+using Matern32 = Matern<R, 3>;
+template <class R>
+using Matern52 = Matern<R, 5>;
+template <class R>
+using ArcCosine0 = ArcCosine<R, 0>;
+template <class R>
+using ArcCosine1 = ArcCosine<R, 1>;
+template <class R>
+using ArcCosine2 = ArcCosine<R, 2>;
+
+// Calls f with the map of the kernel as template argument: the one switch over kernels.
+template <class T>
+struct Maps {
+  Map<T> value, gradient;
+  void (*slope)(const double*, T*, std::int64_t, T*);
+};
+
+template <class T, template <class> class Kernel>
+SYMKERNEL_INLINE Maps<T> maps_without_slope() {
+  return {map_value<T, Kernel>, map_gradient<T, Kernel>, nullptr};
+}
+template <class T, template <class> class Kernel>
+SYMKERNEL_INLINE Maps<T> maps_with_slope() {
+  return {map_value<T, Kernel>, map_gradient<T, Kernel>, map_slope<T, Kernel>};
+}
+
+template <class T>
+Maps<T> maps_of(KernelId id) {
+  switch (id) {
+    case KernelId::rbf:
+      return maps_with_slope<T, Rbf>();
+    case KernelId::matern12:
+      return maps_with_slope<T, Matern12>();
+    case KernelId::matern32:
+      return maps_with_slope<T, Matern32>();
+    case KernelId::matern52:
+      return maps_with_slope<T, Matern52>();
+    case KernelId::rational_quadratic:
+      return maps_without_slope<T, RationalQuadratic>();
+    case KernelId::dot_product:
+      return maps_without_slope<T, DotProduct>();
+    case KernelId::polynomial:
+      return maps_without_slope<T, Polynomial>();
+    case KernelId::arccosine0:
+      return maps_without_slope<T, ArcCosine0>();
+    case KernelId::arccosine1:
+      return maps_without_slope<T, ArcCosine1>();
+    case KernelId::arccosine2:
+      return maps_without_slope<T, ArcCosine2>();
+    case KernelId::laplacian:
+      return maps_without_slope<T, Laplacian>();
+  }
+  return {nullptr, nullptr, nullptr};
+}
+
+SYMKERNEL_END_NAMESPACE

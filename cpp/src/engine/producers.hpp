@@ -1,0 +1,268 @@
+// Producers: for a column of tiles, the affine forms of every pair for every g, each handed to the
+// kernel's map as soon as it exists. |G| n m numbers are never stored.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/kernel_maps.hpp"
+#include "engine/refine.hpp"
+#include "engine/tile_product.hpp"
+
+namespace symkernel {
+// Polls for interrupts on the calling thread; defined outside the per-ISA code.
+bool stop_requested(StopToken* token, int thread);
+}  // namespace symkernel
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+// Elements of a point action are mapped in groups of this many rows of a scratch tile.
+constexpr int point_chunk = 16;
+
+// Sums over g for a range of x panels against one y panel: planes[plane][tile].
+template <class T>
+class Producers {
+  using S = TileShape<T>;
+  // Samples of x per pass over a y panel: adjacent samples of a panel of mr.
+  static constexpr int step = point_samples<T>;
+  static_assert(S::mr % step == 0, "samples of one pass lie in one panel");
+
+ public:
+  static std::int64_t planes(const Job<T>& job) {
+    if (job.output == Output::gradient) return 1 + job.gradients;
+    if (job.output == Output::ard) return 1 + job.g.d;
+    return 1;
+  }
+  static std::int64_t sums_size(const Job<T>& job, std::int64_t panels) {
+    return panels * planes(job) * S::size;
+  }
+  // Panels of gy kept at a time: about a quarter of a megabyte, so that they stay in L2.
+  static std::int64_t matrix_chunk(const Job<T>& job) {
+    const std::int64_t bytes = job.g.d * S::nr * static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t fit = 262144 / (bytes > 0 ? bytes : 1);
+    return fit < 1 ? 1 : (fit < job.g.order ? fit : job.g.order);
+  }
+  static std::int64_t scratch_size(const Job<T>& job) {
+    std::int64_t size = point_chunk * S::nr + S::size + S::nr + 2 * S::mr;
+    if (job.g.kind == ActionKind::matrices) size += matrix_chunk(job) * padded(job.g.d) * S::nr;
+    if (job.g.kind == ActionKind::points) size += step * entries_stride(job);
+    return size;
+  }
+
+  Producers(const Job<T>& job, T* scratch, int thread)
+      : job_(job), maps_(maps_of<T>(job.kernel)), thread_(thread), tile_(scratch) {
+    zeros_ = tile_ + point_chunk * S::nr + S::size;
+    for (int i = 0; i < S::nr + S::mr; ++i) zeros_[i] = T(0);
+    row_bias_ = zeros_ + S::nr + S::mr;
+    extra_ = row_bias_ + S::mr;
+  }
+
+  // Returns false when the computation was stopped; sums are then incomplete.
+  bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+    const std::int64_t size = sums_size(job_, p1 - p0);
+    for (std::int64_t i = 0; i < size; ++i) sums[i] = T(0);
+    switch (job_.g.kind) {
+      case ActionKind::signed_permutations:
+        return signed_permutations(q, p0, p1, sums);
+      case ActionKind::matrices:
+        return matrices(q, p0, p1, sums);
+      case ActionKind::points:
+        return points(q, p0, p1, sums);
+    }
+    return false;
+  }
+
+ private:
+  // M and its negated copy for one sample of x.
+  static std::int64_t entries_stride(const Job<T>& job) { return 2 * job.g.n_entries * S::nr; }
+  static std::int64_t padded(std::int64_t d) { return (d + S::mr - 1) / S::mr * S::mr; }
+  const T* x_panel(std::int64_t p) const { return job_.x.panels + p * job_.x_depth * S::mr; }
+  const T* y_panel(std::int64_t q) const { return job_.y.panels + q * job_.depth * S::nr; }
+  std::int64_t plane_stride() const { return S::size; }
+
+  // The clock is asked about once per 2^22 multiply-adds of this thread.
+  bool stopped(std::int64_t work) {
+    work_ += work;
+    if (work_ < (std::int64_t(1) << 22)) return false;
+    work_ = 0;
+    return stop_requested(job_.token, thread_);
+  }
+
+  void map(T* a, std::int64_t length, std::int64_t count, std::int64_t stride, T* sum) {
+    const auto f = job_.output == Output::gradient ? maps_.gradient : maps_.value;
+    f(job_.parameters, a, length, count, stride, sum, plane_stride());
+  }
+
+  // One element's tile, complete in tile_: refine, map, add.
+  void finish_element(std::int64_t e, std::int64_t p, std::int64_t q, const T* gy,
+                      const std::int32_t* rows, T* sum) {
+    if (job_.refine) {
+      for (int i = 0; i < S::mr; ++i)
+        refine_row(job_, e, p * S::mr + i, q * S::nr, tile_ + i * S::nr);
+    }
+    if (job_.output == Output::ard) {
+      maps_.slope(job_.parameters, tile_, S::size, sum);
+      add_weighted_squares(x_panel(p), gy, rows, sum + plane_stride());
+    } else {
+      map(tile_, S::size, 1, S::size, sum);
+    }
+  }
+
+  // planes[k][i][j] += slope[i][j] (x_k - (gy)_k)^2, the derivative for the length scale of
+  // feature k; x panels are scaled by `cross`, which is undone.
+  void add_weighted_squares(const T* x, const T* gy, const std::int32_t* rows, T* planes) {
+    using V = typename S::V;
+    const V unscale(static_cast<T>(1.0 / job_.cross));
+    for (std::int64_t k = 0; k < job_.g.d; ++k) {
+      const T* yk = gy + (rows != nullptr ? static_cast<std::int64_t>(rows[k]) : k) * S::nr;
+      T* plane = planes + k * plane_stride();
+      for (int i = 0; i < S::mr; ++i) {
+        const V xi = V(x[k * S::mr + i]) * unscale;
+        for (int v = 0; v < S::nv; ++v) {
+          const int at = i * S::nr + v * S::width;
+          const V difference = xi - V::load(yk + v * S::width);
+          const V weighted = V::load(tile_ + at) * difference;
+          fma(weighted, difference, V::load(plane + at)).store(plane + at);
+        }
+      }
+    }
+  }
+
+  bool signed_permutations(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+    const auto product = job_.manhattan ? tile_product<T, AbsoluteDifference, true>
+                                        : tile_product<T, MultiplyAdd, true>;
+    const T* y = y_panel(q);
+    const T* by = job_.y.bias + q * S::nr;
+    for (std::int64_t p = p0; p < p1; ++p) {
+      T* sum = sums + (p - p0) * planes(job_) * S::size;
+      for (std::int64_t e = 0; e < job_.g.order; ++e) {
+        const std::int32_t* rows = job_.g.rows + e * job_.g.d;
+        product(x_panel(p), y, rows, job_.g.d, job_.x.bias + p * S::mr, by, tile_);
+        finish_element(e, p, q, y, rows, sum);
+        if (stopped(job_.g.d * S::size)) return false;
+      }
+    }
+    return true;
+  }
+
+  bool matrices(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+    const std::int64_t d = job_.g.d, rows = padded(d), chunk = matrix_chunk(job_);
+    for (std::int64_t e0 = 0; e0 < job_.g.order; e0 += chunk) {
+      const std::int64_t e1 = e0 + chunk < job_.g.order ? e0 + chunk : job_.g.order;
+      for (std::int64_t e = e0; e < e1; ++e) {
+        for (std::int64_t a = 0; a < rows; a += S::mr) {
+          tile_product<T, MultiplyAdd, false>(job_.g.matrix_panels + (e * rows + a) * d, y_panel(q),
+                                              nullptr, d, zeros_, zeros_,
+                                              extra_ + ((e - e0) * rows + a) * S::nr);
+        }
+        if (stopped(d * d * S::nr)) return false;
+      }
+      for (std::int64_t p = p0; p < p1; ++p) {
+        T* sum = sums + (p - p0) * planes(job_) * S::size;
+        for (std::int64_t e = e0; e < e1; ++e) {
+          const T* gy = extra_ + (e - e0) * rows * S::nr;
+          tile_product<T, MultiplyAdd, false>(x_panel(p), gy, nullptr, d, job_.x.bias + p * S::mr,
+                                              job_.y.bias + q * S::nr, tile_);
+          finish_element(e, p, q, gy, nullptr, sum);
+          if (stopped(d * S::size)) return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  bool points(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+    const Elements<T>& g = job_.g;
+    const T* by = job_.y.bias + q * S::nr;
+    const std::int64_t stride = entries_stride(job_);
+    for (std::int64_t p = p0; p < p1; ++p) {
+      for (int i = 0; i < S::mr; i += step) {
+        const std::int64_t sample = p * S::mr + i;
+        if (sample >= job_.x.n) break;
+        if (job_.symmetric && sample >= (q + 1) * S::nr) break;  // below the diagonal
+        T* sum = sums + (p - p0) * planes(job_) * S::size + i * S::nr;
+        for (std::int64_t s = 0; s < g.n_row_permutations; ++s) {
+          for (std::int64_t n = 0; n < g.n_blocks; ++n) {
+            const PointBlock& b = g.blocks[n];
+            point_product(x_panel(p) + b.feature * S::mr + i, S::mr,
+                          y_panel(q) + b.feature * S::nr,
+                          g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
+                          extra_ + b.entry * S::nr, stride);
+          }
+          for (int l = 0; l < step && sample + l < job_.x.n; ++l) {
+            if (g.point_terms != nullptr) {
+              point_terms(s, sample + l, q, by, extra_ + l * stride, sum + l * S::nr);
+            } else {
+              point_matrices(s, sample + l, q, by, extra_ + l * stride, sum + l * S::nr);
+            }
+          }
+          if (stopped((g.d + g.n_matrices * g.n_entries) * step * S::nr)) return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  void refine_points(std::int64_t e, std::int64_t count, std::int64_t sample, std::int64_t q) {
+    if (!job_.refine) return;
+    for (std::int64_t c = 0; c < count; ++c)
+      refine_row(job_, e + c, sample, q * S::nr, tile_ + c * S::nr);
+  }
+
+  // <h, M> as a tile product: matrices h are the rows, M the panel.
+  void point_matrices(std::int64_t s, std::int64_t sample, std::int64_t q, const T* by,
+                      const T* entries, T* sum) {
+    const Elements<T>& g = job_.g;
+    for (int i = 0; i < S::mr; ++i) row_bias_[i] = job_.x.bias[sample];
+    for (std::int64_t h = 0; h < g.n_matrices; h += S::mr) {
+      const std::int64_t count = g.n_matrices - h < S::mr ? g.n_matrices - h : S::mr;
+      tile_product<T, MultiplyAdd, false>(g.point_panels + h * g.n_entries, entries, nullptr,
+                                          g.n_entries, row_bias_, by, tile_);
+      refine_points(s * g.n_matrices + h, count, sample, q);
+      map(tile_, S::nr, count, S::nr, sum);
+    }
+  }
+
+  // Matrices with entries 0, 1 and -1 add entries of [M; -M] instead of multiplying all of M.
+  void point_terms(std::int64_t s, std::int64_t sample, std::int64_t q, const T* by, T* entries,
+                   T* sum) {
+    using V = typename S::V;
+    const Elements<T>& g = job_.g;
+    const std::int64_t size = g.n_entries * S::nr;
+    for (std::int64_t i = 0; i < size; i += S::width)
+      (-V::load(entries + i)).store(entries + size + i);
+    const V bx(job_.x.bias[sample]);
+    for (std::int64_t h = 0; h < g.n_matrices; h += point_chunk) {
+      const std::int64_t count =
+          g.n_matrices - h < point_chunk ? g.n_matrices - h : std::int64_t(point_chunk);
+      for (std::int64_t c = 0; c < count; ++c) {
+        const std::int32_t* terms = g.point_terms + (h + c) * g.n_terms;
+        V sums[S::nv];
+        SYMKERNEL_UNROLL
+        for (int v = 0; v < S::nv; ++v)
+          sums[v] = V::load(entries + static_cast<std::int64_t>(terms[0]) * S::nr + v * S::width);
+        for (std::int64_t a = 1; a < g.n_terms; ++a) {
+          const T* entry = entries + static_cast<std::int64_t>(terms[a]) * S::nr;
+          SYMKERNEL_UNROLL
+          for (int v = 0; v < S::nv; ++v) sums[v] = sums[v] + V::load(entry + v * S::width);
+        }
+        SYMKERNEL_UNROLL
+        for (int v = 0; v < S::nv; ++v) {
+          const V affine = (sums[v] + bx) + V::load(by + v * S::width);
+          affine.store(tile_ + c * S::nr + v * S::width);
+        }
+      }
+      refine_points(s * g.n_matrices + h, count, sample, q);
+      map(tile_, S::nr, count, S::nr, sum);
+    }
+  }
+
+  const Job<T>& job_;
+  Maps<T> maps_;
+  int thread_;
+  std::int64_t work_ = 0;
+  T* tile_;      // affine forms of one element (or of point_chunk elements for one sample)
+  T* zeros_;     // biases of products that have none
+  T* row_bias_;  // one sample's bias, for every row of a tile of elements
+  T* extra_;     // panels of gy, or [M; -M]
+};
+
+SYMKERNEL_END_NAMESPACE

@@ -1,0 +1,102 @@
+// Squared distances from differences, for the few entries where |x|^2 + |y|^2 - 2 x.gy cancels.
+//
+// Kernels whose map has an unbounded slope at distance 0 ask for it (Producer::refine): there an
+// error eps (|x|^2 + |y|^2) in the square becomes eps / distance in the value. In single precision
+// every kernel of the distance gains the digits it would lose.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/tile_product.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+// Feature k of g y for element `e` of the job's action (point actions: e = s * n_matrices + h).
+template <class T>
+double acted(const Elements<T>& g, std::int64_t e, const T* y, std::int64_t k) {
+  switch (g.kind) {
+    case ActionKind::signed_permutations: {
+      const std::int64_t row = g.rows[e * g.d + k];
+      return row < g.d ? static_cast<double>(y[row]) : -static_cast<double>(y[row - g.d]);
+    }
+    case ActionKind::matrices: {
+      const T* m = g.matrices + (e * g.d + k) * g.d;
+      double sum = 0;
+      for (std::int64_t i = 0; i < g.d; ++i) sum += static_cast<double>(m[i]) * y[i];
+      return sum;
+    }
+    case ActionKind::points:
+      break;
+  }
+  // k counts in layout order here: find its block, then point and component
+  std::int64_t n = 0;
+  while (k >= g.blocks[n].feature + g.blocks[n].points * g.blocks[n].dimension) ++n;
+  const PointBlock& block = g.blocks[n];
+  const std::int64_t r = block.dimension, at = k - block.feature;
+  const std::int32_t* rows = g.point_rows + (e / g.n_matrices) * g.n_points + block.first_point;
+  const T* m = g.point_matrices + (e % g.n_matrices) * g.n_entries + block.entry + at % r * r;
+  double sum = 0;
+  for (std::int64_t b = 0; b < r; ++b)
+    sum += static_cast<double>(m[b]) * y[g.layout[block.feature + rows[at / r] * r + b]];
+  return sum;
+}
+
+// sum_k (x_k + sign * (gy)_k)^2 of samples i and j, of their unit vectors where the kernel has those.
+template <class T>
+double acted_square(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, double sign) {
+  const Elements<T>& g = job.g;
+  const T* x = job.x.rows + i * g.d;
+  const T* y = job.y.rows + j * g.d;
+  const double x_scale = job.unit_rows ? job.x.inverse_norm[i] : 1.0;
+  const double y_scale = (job.unit_rows ? job.y.inverse_norm[j] : 1.0) * sign;
+  double sum = 0;
+  for (std::int64_t k = 0; k < g.d; ++k) {
+    const double xk = g.kind == ActionKind::points ? x[g.layout[k]] : x[k];
+    const double difference = xk * x_scale + acted(g, e, y, k) * y_scale;
+    sum += difference * difference;
+  }
+  return sum;
+}
+
+// Share of |x|^2 + |y|^2 below which the affine form has lost too many digits.
+template <class T>
+constexpr T refine_share = sizeof(T) == 8 ? T(0.01) : T(0.1);
+
+// Near the antipode (unit rows) a kernel of order n falls with the 2n+1-th power of the angle that is
+// left, which magnifies the error of that angle: in single precision more entries need it.
+template <class T>
+constexpr T antipode_share = sizeof(T) == 8 ? T(0.02) : T(0.75);
+
+// a is the affine form of pair (i, j) and g, scale what it is at x.gy = 0; both may be negative.
+template <class T>
+void refine_entry(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, T scale, T& a) {
+  const T sign = job.self < 0 ? T(-1) : T(1);
+  if (a * sign < refine_share<T> * scale * sign) {
+    a = static_cast<T>(job.self * acted_square(job, e, i, j, -1.0));
+  } else if (job.unit_rows && a > (T(2) - antipode_share<T>) * scale) {
+    // Antipode: the square of the sum, marked by its sign; 0 marks nothing and needs no mark.
+    a = static_cast<T>(-acted_square(job, e, i, j, 1.0));
+    if (!(a < T(0))) a = T(4);
+  }
+}
+
+// One row of a tile: nr entries of sample i against samples j0 .. of y.
+template <class T>
+void refine_row(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j0, T* a) {
+  using S = TileShape<T>;
+  using V = typename S::V;
+  if (i >= job.x.n) return;
+  const T bx = job.x.bias[i];
+  const V sign(job.self < 0 ? T(-1) : T(1));
+  for (int v = 0; v < S::nv; ++v) {
+    const V values = V::load(a + v * S::width) * sign;
+    const V scale = (V(bx) + V::load(job.y.bias + j0 + v * S::width)) * sign;
+    const bool near = any(values, scale * V(refine_share<T>));
+    const bool far = job.unit_rows && any(scale * V(T(2) - antipode_share<T>), values);
+    if (!near && !far) continue;
+    for (int l = v * S::width; l < (v + 1) * S::width; ++l) {
+      if (j0 + l < job.y.n) refine_entry(job, e, i, j0 + l, bx + job.y.bias[j0 + l], a[l]);
+    }
+  }
+}
+
+SYMKERNEL_END_NAMESPACE

@@ -1,0 +1,98 @@
+// Sinks: what happens to a finished tile of sums over g. Division by |G| and weights live here.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/tile_product.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+template <class T>
+SYMKERNEL_INLINE T pair_weight(const Job<T>& job, std::int64_t i, std::int64_t j, T mean) {
+  return job.x.weight == nullptr ? mean : mean * job.x.weight[i] * job.y.weight[j];
+}
+
+// Writes the tile at (p, q) to the Gram matrix, and its mirror image where y is x.
+template <class T>
+void write_gram(const Job<T>& job, std::int64_t p, std::int64_t q, const T* sum) {
+  using S = TileShape<T>;
+  const std::int64_t i0 = p * S::mr, j0 = q * S::nr, m = job.y.n;
+  const std::int64_t rows = job.x.n - i0 < S::mr ? job.x.n - i0 : S::mr;
+  const std::int64_t columns = m - j0 < S::nr ? m - j0 : S::nr;
+  const T mean = static_cast<T>(1.0 / static_cast<double>(job.g.order));
+  T tile[S::size];
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j)
+      tile[i * S::nr + j] = sum[i * S::nr + j] * pair_weight(job, i0 + i, j0 + j, mean);
+  }
+  const bool crosses = job.symmetric && i0 + rows > j0;  // the tile holds diagonal entries
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t first = crosses && i0 + i > j0 ? i0 + i - j0 : 0;
+    T* out = job.k + (i0 + i) * m + j0;
+    for (std::int64_t j = first; j < columns; ++j) out[j] = tile[i * S::nr + j];
+  }
+  if (!job.symmetric) return;
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const std::int64_t last = crosses && j0 + j < i0 + rows ? j0 + j - i0 : rows;
+    T* out = job.k + (j0 + j) * m + i0;
+    for (std::int64_t i = 0; i < last; ++i) out[i] = tile[i * S::nr + j];
+  }
+}
+
+// Writes derivative planes: dk[i][j][p], mirrored like the Gram matrix.
+template <class T>
+void write_gradient(const Job<T>& job, std::int64_t p, std::int64_t q, const T* planes,
+                    std::int64_t count) {
+  using S = TileShape<T>;
+  const std::int64_t i0 = p * S::mr, j0 = q * S::nr, m = job.y.n;
+  const T mean = static_cast<T>(1.0 / static_cast<double>(job.g.order));
+  for (std::int64_t i = i0; i < job.x.n && i < i0 + S::mr; ++i) {
+    for (std::int64_t j = job.symmetric && i > j0 ? i : j0; j < m && j < j0 + S::nr; ++j) {
+      const T scale = pair_weight(job, i, j, mean);
+      for (std::int64_t c = 0; c < count; ++c) {
+        const T value = planes[c * S::size + (i - i0) * S::nr + (j - j0)] * scale;
+        job.dk[(i * m + j) * count + c] = value;
+        if (job.symmetric) job.dk[(j * m + i) * count + c] = value;
+      }
+    }
+  }
+}
+
+// lanes[i][c] += sum_j k[i][j] v[c][j], one vector of partial sums per row and column of v.
+template <class T>
+void add_matvec(const Job<T>& job, std::int64_t p, std::int64_t q, const T* sum, T* lanes) {
+  using S = TileShape<T>;
+  using V = typename S::V;
+  const std::int64_t i0 = p * S::mr;
+  const T mean = static_cast<T>(1.0 / static_cast<double>(job.g.order));
+  for (int i = 0; i < S::mr && i0 + i < job.x.n; ++i) {
+    V k[S::nv];
+    for (int v = 0; v < S::nv; ++v) {
+      k[v] = V::load(sum + i * S::nr + v * S::width) * V(mean);
+      if (job.x.weight != nullptr)
+        k[v] = k[v] * V(job.x.weight[i0 + i]) * V::load(job.y.weight + q * S::nr + v * S::width);
+    }
+    for (std::int64_t c = 0; c < job.v_columns; ++c) {
+      const T* vc = job.v + (q * job.v_columns + c) * S::nr;
+      T* lane = lanes + (i * job.v_columns + c) * S::width;
+      V total = V::load(lane);
+      for (int v = 0; v < S::nv; ++v) total = fma(k[v], V::load(vc + v * S::width), total);
+      total.store(lane);
+    }
+  }
+}
+
+template <class T>
+void write_matvec(const Job<T>& job, std::int64_t p, const T* lanes) {
+  using S = TileShape<T>;
+  const std::int64_t i0 = p * S::mr;
+  for (int i = 0; i < S::mr && i0 + i < job.x.n; ++i) {
+    for (std::int64_t c = 0; c < job.v_columns; ++c) {
+      const T* lane = lanes + (i * job.v_columns + c) * S::width;
+      T total = T(0);
+      for (int l = 0; l < S::width; ++l) total += lane[l];
+      job.k[(i0 + i) * job.v_columns + c] = total;
+    }
+  }
+}
+
+SYMKERNEL_END_NAMESPACE

@@ -1,0 +1,395 @@
+#include "orbit_sum.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "symkernel/base_kernels.hpp"
+#include "symkernel/error.hpp"
+
+namespace symkernel {
+
+bool stop_requested(StopToken* token, int thread) {
+  token->poll(thread);
+  return token->stopped();
+}
+
+namespace {
+
+struct KernelRow {
+  const char* name;
+  int parameters;
+  int gradients;
+  host::Producer (*producer)(const double*);
+};
+
+template <template <class> class K>
+constexpr KernelRow row(const char* name, int parameters) {
+  return {name, parameters, K<double>::n_gradients, &K<double>::producer};
+}
+template <class R>
+using Matern12 = Matern<R, 1>;
+template <class R>
+using Matern32 = Matern<R, 3>;
+template <class R>
+using Matern52 = Matern<R, 5>;
+template <class R>
+using ArcCosine0 = ArcCosine<R, 0>;
+template <class R>
+using ArcCosine1 = ArcCosine<R, 1>;
+template <class R>
+using ArcCosine2 = ArcCosine<R, 2>;
+
+// In the order of KernelId.
+constexpr KernelRow kernels[kernel_count] = {
+    row<Rbf>("rbf", 1),
+    row<Matern12>("matern12", 1),
+    row<Matern32>("matern32", 1),
+    row<Matern52>("matern52", 1),
+    row<RationalQuadratic>("rational_quadratic", 2),
+    row<DotProduct>("dot_product", 1),
+    row<Polynomial>("polynomial", 3),
+    row<ArcCosine0>("arccosine0", 0),
+    row<ArcCosine1>("arccosine1", 0),
+    row<ArcCosine2>("arccosine2", 0),
+    row<Laplacian>("laplacian", 1),
+};
+
+// One prepared sample set and the memory behind it.
+template <class T>
+struct Prepared {
+  Buffer<T> rows, panels, bias, weight;  // rows: shifted or of unit length
+  Buffer<double> inverse_norm;
+  Operand<T> operand;
+};
+
+constexpr std::int64_t packing_share = 64;  // panels packed per task
+constexpr std::int64_t row_share = 1024;    // rows prepared per task
+
+template <class T>
+class Driver {
+ public:
+  Driver(const GramRequest<T>& request, StopToken& token)
+      : request_(request),
+        token_(token),
+        engine_(engine<T>()),
+        producer_(
+            kernels[static_cast<int>(request.kernel->id)].producer(request.kernel->parameters)),
+        threads_(resolve_threads(request.n_threads)) {
+    check();
+    fill_job();
+  }
+
+  void gram() {
+    const bool symmetric = request_.y.data == nullptr;
+    find_center(symmetric ? request_.x : request_.y);
+    prepare(request_.x, engine_.mr, producer_.cross, false, x_);
+    prepare(symmetric ? request_.x : request_.y, engine_.nr,
+            producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs, y_);
+    shift_bias(x_);
+    job_.x = x_.operand;
+    job_.y = y_.operand;
+    job_.symmetric = symmetric && request_.output != Output::matvec;
+    if (request_.output == Output::matvec) pack_v();
+    run_blocks();
+    finish();
+  }
+
+  void diagonal() {
+    find_center(request_.x);
+    // The operands are the same samples in panels of nr; the scale is applied to the product.
+    prepare(request_.x, engine_.nr, producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs,
+            y_);
+    prepare_rows(request_.x, x_);
+    shift_bias(x_);
+    job_.y = y_.operand;
+    job_.x = x_.operand;
+    const std::int64_t panels = ceil_div(request_.x.rows, engine_.nr);
+    Buffer<T> scratch = scratch_for(1);
+    auto body = [&](std::int64_t q, int thread) {
+      engine_.diagonal(job_, q, scratch.data() + thread * scratch_size_, thread);
+    };
+    parallel_for(panels, threads_, token_, body);
+    finish();
+  }
+
+ private:
+  static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+  void check() const {
+    const OrbitAction& action = *request_.action;
+    require(request_.x.columns == action.degree(), "x must have as many columns as the action");
+    require(request_.y.data == nullptr || request_.y.columns == action.degree(),
+            "y must have as many columns as the action");
+    require(!producer_.manhattan || action.kind() == ActionKind::signed_permutations,
+            "an L1 kernel needs signed permutations");
+    require(request_.output != Output::ard || action.kind() != ActionKind::points,
+            "derivatives for length scales per feature need permutations or full matrices");
+    require(request_.output != Output::ard || request_.kernel->id <= KernelId::matern52,
+            "derivatives for length scales per feature need an RBF or Matern kernel");
+  }
+
+  // A kernel of the distance |x - gy|: rows may be shifted by any vector that the group fixes.
+  bool stationary() const { return producer_.self != 0.0 && !producer_.unit_rows; }
+
+  void fill_job() {
+    job_.kernel = request_.kernel->id;
+    std::copy(request_.kernel->parameters, request_.kernel->parameters + max_parameters,
+              job_.parameters);
+    job_.cross = producer_.cross;
+    job_.self = producer_.self;
+    job_.manhattan = producer_.manhattan;
+    job_.refine = producer_.refine || (sizeof(T) == 4 && stationary());
+    job_.unit_rows = producer_.unit_rows;
+    job_.gradients = request_.kernel->gradients;
+    job_.output = request_.output;
+    job_.k = request_.k;
+    job_.dk = request_.dk;
+    job_.token = &token_;
+    fill_elements();
+    job_.x_depth = job_.g.d;
+    job_.depth = job_.g.has_signs ? 2 * job_.g.d : job_.g.d;
+  }
+
+  void fill_elements() {
+    const OrbitAction& a = *request_.action;
+    Elements<T>& g = job_.g;
+    g.kind = a.kind();
+    g.order = a.order();
+    g.d = a.degree();
+    g.has_signs = a.has_signs();
+    if (a.kind() == ActionKind::signed_permutations) {
+      g.rows = a.rows().data();
+      return;
+    }
+    const std::vector<double>& entries = a.matrix_entries();
+    matrices_ = Buffer<T>(static_cast<std::int64_t>(entries.size()));
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      matrices_[static_cast<std::int64_t>(i)] = static_cast<T>(entries[i]);
+    if (a.kind() == ActionKind::matrices) {
+      g.matrices = matrices_.data();
+      g.matrix_panels = pack_matrices(g.d, g.d, g.order);
+      return;
+    }
+    g.blocks = a.blocks().data();
+    g.n_blocks = static_cast<std::int64_t>(a.blocks().size());
+    g.n_entries = a.n_entries();
+    g.n_points = a.n_points();
+    g.n_matrices = a.n_matrices();
+    g.n_row_permutations = g.order / g.n_matrices;
+    g.point_rows = a.rows().data();
+    g.layout = a.layout().data();
+    g.point_matrices = matrices_.data();
+    g.point_terms = a.terms().empty() ? nullptr : a.terms().data();
+    g.n_terms = static_cast<std::int64_t>(a.terms().size()) / g.n_matrices;
+    // every matrix is one row of entries of the product <h, M>
+    g.point_panels = pack_matrices(g.n_matrices, g.n_entries, 1);
+  }
+
+  // `count` matrices of `rows` x `columns` as panels of mr rows.
+  const T* pack_matrices(std::int64_t rows, std::int64_t columns, std::int64_t count) {
+    const std::int64_t panels = ceil_div(rows, engine_.mr);
+    const std::int64_t size = panels * engine_.mr * columns;
+    matrix_panels_ = Buffer<T>(count * size);
+    for (std::int64_t e = 0; e < count; ++e) {
+      for (std::int64_t p = 0; p < panels; ++p)
+        engine_.pack(matrices_.data() + e * rows * columns, rows, columns, nullptr, 1.0, false,
+                     engine_.mr, p, matrix_panels_.data() + e * size + p * engine_.mr * columns);
+    }
+    return matrix_panels_.data();
+  }
+
+  // The mean of the samples, averaged over the group: subtracting it changes no distance |x - gy|,
+  // and what is left has the spread of the data instead of their offset, so squares cancel less.
+  void find_center(MatrixView<const T> samples) {
+    center_.assign(static_cast<std::size_t>(samples.columns), 0.0);
+    if (!stationary() || samples.rows == 0) return;
+    const std::int64_t d = samples.columns;
+    std::vector<double> mean(center_);
+    for (std::int64_t i = 0; i < samples.rows; ++i) {
+      for (std::int64_t k = 0; k < d; ++k) mean[static_cast<std::size_t>(k)] += samples(i, k);
+    }
+    for (double& value : mean) value /= static_cast<double>(samples.rows);
+    request_.action->average(mean.data(), center_.data());
+  }
+
+  // Rows, squared norms and weights: rows shifted to the center, or of unit length, or as they are.
+  void prepare_rows(MatrixView<const T> samples, Prepared<T>& out) {
+    const std::int64_t n = samples.rows, d = samples.columns;
+    const std::int64_t padded = n + 2 * (engine_.mr + engine_.nr);
+    const bool copy = producer_.unit_rows || stationary();
+    out.operand.n = n;
+    out.operand.rows = samples.data;
+    if (copy) out.rows = Buffer<T>(n * d);
+    if (producer_.unit_rows) out.inverse_norm = Buffer<double>(n);
+    if (producer_.power > 0) out.weight = Buffer<T>(padded);
+    out.bias = Buffer<T>(padded);
+    auto body = [&](std::int64_t task, int) {
+      const std::int64_t end = std::min(n, (task + 1) * row_share);
+      for (std::int64_t i = task * row_share; i < end; ++i)
+        prepare_row(samples.row(i), i, copy ? out.rows.data() + i * d : nullptr, out);
+    };
+    parallel_for(ceil_div(n, row_share), threads_, token_, body);
+    if (copy && !producer_.unit_rows) out.operand.rows = out.rows.data();
+    out.operand.inverse_norm = out.inverse_norm.data();
+    out.operand.bias = out.bias.data();
+    out.operand.weight = producer_.power > 0 ? out.weight.data() : nullptr;
+  }
+
+  void prepare_row(const T* from, std::int64_t i, T* to, Prepared<T>& out) const {
+    const std::int64_t d = job_.g.d;
+    double square = 0;
+    for (std::int64_t k = 0; k < d; ++k) {
+      const double value = from[k] - center_[static_cast<std::size_t>(k)];
+      // the bias must be that of the rounded row, or distances between equal rows are not 0
+      const double kept = to == nullptr ? value : static_cast<double>(static_cast<T>(value));
+      if (to != nullptr) to[k] = static_cast<T>(value);
+      square += kept * kept;
+    }
+    if (producer_.unit_rows) {
+      const double norm = std::sqrt(square);
+      const double scale = norm > 0 ? 1.0 / norm : 0.0;
+      for (std::int64_t k = 0; k < d; ++k) to[k] = static_cast<T>(from[k] * scale);
+      out.inverse_norm[i] = scale;
+      if (producer_.power > 0) out.weight[i] = static_cast<T>(std::pow(norm, producer_.power));
+      square = 1.0;  // a zero row keeps it: its angle to everything is then pi/2
+    }
+    out.bias[i] = static_cast<T>(producer_.self * square);
+  }
+
+  void prepare(MatrixView<const T> samples, int width, double scale, bool negated_copy,
+               Prepared<T>& out) {
+    prepare_rows(samples, out);
+    const std::int64_t n = samples.rows, d = samples.columns;
+    const std::int64_t depth = negated_copy ? 2 * d : d;
+    const std::int64_t panels = ceil_div(n, width);
+    out.panels = Buffer<T>(panels * width * depth);
+    const std::int32_t* layout = job_.g.layout;
+    auto body = [&](std::int64_t task, int) {
+      const std::int64_t end = std::min(panels, (task + 1) * packing_share);
+      for (std::int64_t p = task * packing_share; p < end; ++p)
+        engine_.pack(out.rows.size() > 0 ? out.rows.data() : samples.data, n, d, layout, scale, negated_copy, width, p,
+                     out.panels.data() + p * width * depth);
+    };
+    parallel_for(ceil_div(panels, packing_share), threads_, token_, body);
+    out.operand.panels = out.panels.data();
+  }
+
+  // The constant of the affine form is carried by the x side.
+  void shift_bias(Prepared<T>& out) const {
+    if (producer_.constant == 0.0) return;
+    for (std::int64_t i = 0; i < out.operand.n; ++i)
+      out.bias[i] = static_cast<T>(out.bias[i] + producer_.constant);
+  }
+
+  void pack_v() {
+    const std::int64_t m = request_.v.rows, c = request_.v.columns, nr = engine_.nr;
+    const std::int64_t panels = ceil_div(m, nr);
+    v_ = Buffer<T>(panels * c * nr);
+    for (std::int64_t j = 0; j < m; ++j) {
+      for (std::int64_t k = 0; k < c; ++k) v_[((j / nr) * c + k) * nr + j % nr] = request_.v(j, k);
+    }
+    job_.v = v_.data();
+    job_.v_columns = c;
+  }
+
+  // Multiply-adds of one tile; exponentials count as eight.
+  double tile_cost() const {
+    const double pairs = static_cast<double>(engine_.mr) * engine_.nr;
+    return pairs * static_cast<double>(job_.g.order) * static_cast<double>(job_.g.d + 8);
+  }
+
+  // x panels a block holds: enough work to amortise the block's own, little enough to balance
+  // threads and to keep the sums in cache.
+  std::int64_t block_panels(std::int64_t x_panels, std::int64_t columns) const {
+    const std::int64_t planes = request_.output == Output::ard        ? 1 + job_.g.d
+                                : request_.output == Output::gradient ? 1 + job_.gradients
+                                                                      : 1;
+    const double bytes = static_cast<double>(engine_.mr) * engine_.nr * sizeof(T) *
+                         static_cast<double>(planes + job_.v_columns);
+    const double by_cache = 131072.0 / bytes;
+    const double by_cost = 2e7 / tile_cost();
+    const double by_balance =
+        static_cast<double>(x_panels) * static_cast<double>(columns) / (8.0 * threads_);
+    // matrices form panels of gy once per block: give each block enough rows to pay for them
+    const double least =
+        job_.g.kind == ActionKind::matrices ? static_cast<double>(job_.g.d) / engine_.mr : 1.0;
+    double panels = std::min(by_cache, std::max(by_cost, least));
+    panels = std::min(panels, by_balance);
+    return std::max<std::int64_t>(
+        1, std::min<std::int64_t>(x_panels, static_cast<std::int64_t>(panels)));
+  }
+
+  Buffer<T> scratch_for(std::int64_t panels) {
+    // Whole cache lines, and a page apart, so that threads never share a line.
+    scratch_size_ = ceil_div(engine_.scratch_size(job_, panels) + 512, 64) * 64;
+    return Buffer<T>(scratch_size_ * threads_);
+  }
+
+  void run_blocks() {
+    const std::int64_t n = request_.x.rows;
+    const std::int64_t m = request_.y.data == nullptr ? n : request_.y.rows;
+    const std::int64_t x_panels = ceil_div(n, engine_.mr), columns = ceil_div(m, engine_.nr);
+    const bool matvec = request_.output == Output::matvec;
+    const std::int64_t size = block_panels(x_panels, matvec ? 1 : columns);
+    std::vector<Block> blocks;
+    for (std::int64_t q = matvec ? 0 : columns - 1; q >= 0; --q) {
+      const std::int64_t end = job_.symmetric
+                                   ? std::min(x_panels, ceil_div((q + 1) * engine_.nr, engine_.mr))
+                                   : x_panels;
+      for (std::int64_t p = 0; p < end; p += size)
+        blocks.push_back({q, p, std::min(end, p + size)});
+    }
+    Buffer<T> scratch = scratch_for(size);
+    auto body = [&](std::int64_t task, int thread) {
+      engine_.run(job_, blocks[static_cast<std::size_t>(task)],
+                  scratch.data() + thread * scratch_size_, thread);
+    };
+    parallel_for(static_cast<std::int64_t>(blocks.size()), threads_, token_, body);
+  }
+
+  void finish() const {
+    if (token_.stopped()) throw Interrupted();
+  }
+
+  const GramRequest<T>& request_;
+  StopToken& token_;
+  const Engine<T>& engine_;
+  host::Producer producer_;
+  int threads_;
+  std::int64_t scratch_size_ = 0;
+  Job<T> job_;
+  Prepared<T> x_, y_;
+  Buffer<T> matrices_, matrix_panels_, v_;
+  std::vector<double> center_;
+};
+
+}  // namespace
+
+BaseKernel BaseKernel::by_name(const std::string& name, const std::vector<double>& parameters) {
+  for (int i = 0; i < kernel_count; ++i) {
+    if (name != kernels[i].name) continue;
+    require(static_cast<int>(parameters.size()) == kernels[i].parameters,
+            "wrong number of kernel parameters");
+    BaseKernel kernel = {static_cast<KernelId>(i), {0, 0, 0}, kernels[i].gradients};
+    std::copy(parameters.begin(), parameters.end(), kernel.parameters);
+    return kernel;
+  }
+  throw std::invalid_argument("unknown base kernel: " + name);
+}
+
+template <class T>
+void gram(const GramRequest<T>& request, StopToken& token) {
+  Driver<T>(request, token).gram();
+}
+
+template <class T>
+void diagonal(const GramRequest<T>& request, StopToken& token) {
+  Driver<T>(request, token).diagonal();
+}
+
+template void gram<double>(const GramRequest<double>&, StopToken&);
+template void gram<float>(const GramRequest<float>&, StopToken&);
+template void diagonal<double>(const GramRequest<double>&, StopToken&);
+template void diagonal<float>(const GramRequest<float>&, StopToken&);
+
+}  // namespace symkernel

@@ -1,0 +1,89 @@
+// The orbit sum: K(x, y) = (1/|G|) sum_g k(x, g y) over the elements of a finite group.
+//
+// Host side: checks shapes, prepares operands, cuts the work into blocks, runs them on threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "buffer.hpp"
+#include "engine/engine.hpp"
+#include "parallel.hpp"
+#include "symkernel/view.hpp"
+
+namespace symkernel {
+
+// A base kernel by name with its parameters (see symkernel/base_kernels.hpp for their order).
+struct BaseKernel {
+  KernelId id;
+  double parameters[max_parameters];
+  int gradients;
+
+  static BaseKernel by_name(const std::string& name, const std::vector<double>& parameters);
+};
+
+// The elements of a group as arrays, owned; every entry was checked.
+class OrbitAction {
+ public:
+  // indices (order, d): (g.x)[i] = sign[i] * x[indices[i]]; signs may be null.
+  static OrbitAction signed_permutations(MatrixView<const std::int32_t> indices,
+                                         const std::int8_t* signs);
+  // matrices (order * d, d), one below the other.
+  static OrbitAction matrices(MatrixView<const double> stacked);
+  // Blocks (points, dimension) of x[layout]: block b is an array of shape (p_b, r_b). Row
+  // permutations (s, sum p_b) are counted within each block; matrices (h, sum r_b^2) hold each
+  // element's matrix for every block.
+  static OrbitAction points(MatrixView<const std::int32_t> rows, MatrixView<const double> matrices,
+                            std::vector<std::int32_t> layout,
+                            const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks);
+
+  // out = mean over g of g x: the part of x that the group fixes.
+  void average(const double* x, double* out) const;
+
+  ActionKind kind() const { return kind_; }
+  std::int64_t order() const { return order_; }
+  std::int64_t degree() const { return d_; }
+  bool has_signs() const { return has_signs_; }
+  const std::vector<std::int32_t>& rows() const { return rows_; }
+  const std::vector<double>& matrix_entries() const { return matrices_; }
+  const std::vector<std::int32_t>& layout() const { return layout_; }
+  const std::vector<std::int32_t>& terms() const { return terms_; }
+  std::int64_t n_matrices() const { return n_matrices_; }
+  const std::vector<PointBlock>& blocks() const { return blocks_; }
+  std::int64_t n_entries() const { return n_entries_; }
+  std::int64_t n_points() const { return n_points_; }
+
+ private:
+  ActionKind kind_ = ActionKind::signed_permutations;
+  std::int64_t order_ = 0, d_ = 0, n_matrices_ = 0, n_entries_ = 0, n_points_ = 0;
+  bool has_signs_ = false;
+  std::vector<std::int32_t> rows_;    // panel rows of elements, or row permutations of points
+  std::vector<double> matrices_;      // (order, d, d) or (h, n_entries)
+  std::vector<PointBlock> blocks_;    // points
+  std::vector<std::int32_t> layout_;  // points
+  std::vector<std::int32_t> terms_;   // points, entries 0, 1 and -1 only: see Elements
+};
+
+template <class T>
+struct GramRequest {
+  const BaseKernel* kernel = nullptr;
+  const OrbitAction* action = nullptr;
+  MatrixView<const T> x;
+  MatrixView<const T> y;  // data null: y is x, computed once and mirrored
+  Output output = Output::gram;
+  MatrixView<const T> v;  // matvec: (m, columns)
+  T* k = nullptr;
+  T* dk = nullptr;
+  int n_threads = 0;
+};
+
+template <class T>
+void gram(const GramRequest<T>& request, StopToken& token);
+
+// K(x_i, x_i) into k (n,), and with Output::gradient its derivatives into dk (n, gradients).
+template <class T>
+void diagonal(const GramRequest<T>& request, StopToken& token);
+
+}  // namespace symkernel

@@ -1,0 +1,1 @@
+"""Executors of plans: the only importers of the native modules."""

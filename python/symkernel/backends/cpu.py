@@ -1,0 +1,157 @@
+"""The CPU executor: arrays and tables of group elements in, native calls, arrays out."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symkernel import _cpu
+from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
+
+Array = NDArray[Any]
+Table = ActionTable | PointTable
+
+# A table is made once per group and copied into native form once, however many kernels use it.
+_actions: weakref.WeakKeyDictionary[Table, _cpu.OrbitAction] = weakref.WeakKeyDictionary()
+
+
+def native_action(table: Table) -> _cpu.OrbitAction:
+    """Elements of a group as a native object, cached for the life of the table."""
+    action = _actions.get(table)
+    if action is None:
+        action = _build(table)
+        _actions[table] = action
+    return action
+
+
+def _build(table: Table) -> _cpu.OrbitAction:
+    if isinstance(table, SignedPermutationTable):
+        signs = None if table.signs is None else np.ascontiguousarray(table.signs, dtype=np.int8)
+        indices = np.ascontiguousarray(table.indices, dtype=np.int32)
+        return _cpu.OrbitAction.signed_permutations(indices, signs)
+    if isinstance(table, MatrixTable):
+        return _cpu.OrbitAction.matrices(np.ascontiguousarray(table.matrices, dtype=np.float64))
+    if isinstance(table, PointTable):
+        rows = np.ascontiguousarray(table.rows, dtype=np.int32)
+        matrices = np.ascontiguousarray(table.matrices, dtype=np.float64)
+        points, r = rows.shape[1], matrices.shape[1]
+        layout = np.arange(points * r) if table.layout is None else table.layout
+        entries = matrices.reshape(len(matrices), r * r)
+        return _cpu.OrbitAction.points(rows, entries, [int(i) for i in layout], [(points, r)])
+    raise TypeError(f"unknown table of group elements: {type(table).__name__}")
+
+
+def as_float_array(X: Any) -> Array:
+    """C-ordered float32 or float64 array; other real types become float64."""
+    X = np.asarray(X)
+    dtype = np.float32 if X.dtype == np.float32 else np.float64
+    return np.ascontiguousarray(X, dtype=dtype)
+
+
+def resolve_jobs(n_jobs: int | None) -> int:
+    """Number of native threads: 0 (as many as OpenMP takes) for None, else joblib's convention.
+
+    Raises
+    ------
+    ValueError
+        If `n_jobs` is 0.
+    """
+    if n_jobs is None:
+        return 0
+    if n_jobs == 0:
+        raise ValueError("n_jobs == 0 has no meaning; use None, a positive number or -1")
+    most = _cpu.max_threads()
+    return n_jobs if n_jobs > 0 else max(1, most + 1 + n_jobs)
+
+
+def gram(
+    kernel: tuple[str, Sequence[float]],
+    table: Table,
+    X: Array,
+    Y: Array | None,
+    n_jobs: int | None = None,
+) -> Array:
+    """Group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+    return _cpu.gram(_kernel(kernel), native_action(table), X, Y, resolve_jobs(n_jobs))
+
+
+def gram_gradient(
+    kernel: tuple[str, Sequence[float]],
+    table: Table,
+    X: Array,
+    per_feature: bool,
+    n_jobs: int | None = None,
+) -> tuple[Array, Array]:
+    """Gram matrix (n, n) and its derivatives (n, n, p) for the logarithms of hyperparameters."""
+    return _cpu.gram_gradient(
+        _kernel(kernel), native_action(table), X, None, per_feature, resolve_jobs(n_jobs)
+    )
+
+
+def matvec(
+    kernel: tuple[str, Sequence[float]],
+    table: Table,
+    X: Array,
+    Y: Array,
+    V: Array,
+    n_jobs: int | None = None,
+) -> Array:
+    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
+    return _cpu.matvec(_kernel(kernel), native_action(table), X, Y, V, resolve_jobs(n_jobs))
+
+
+def diagonal(
+    kernel: tuple[str, Sequence[float]],
+    table: Table,
+    X: Array,
+    gradient: bool = False,
+    per_feature: bool = False,
+    n_jobs: int | None = None,
+) -> tuple[Array, Array]:
+    """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
+    return _cpu.diagonal(
+        _kernel(kernel), native_action(table), X, gradient, per_feature, resolve_jobs(n_jobs)
+    )
+
+
+def _kernel(kernel: tuple[str, Sequence[float]]) -> _cpu.BaseKernel:
+    name, parameters = kernel
+    return _cpu.BaseKernel(name, [float(p) for p in parameters])
+
+
+def info() -> dict[str, Any]:
+    """Instruction set in use, the available ones, threads and the threading layer."""
+    return {
+        "isa": _cpu.isa(),
+        "available_isas": _cpu.available_isas(),
+        "max_threads": _cpu.max_threads(),
+        "threading_layer": _cpu.threading_layer(),
+        "version": _cpu.__version__,
+    }
+
+
+def set_isa(name: str) -> None:
+    """Use another instruction set from now on ("baseline", "avx2", "avx512").
+
+    Raises
+    ------
+    ValueError
+        If this machine cannot run it; the message lists the ones it can.
+    """
+    _cpu.set_isa(name)
+
+
+def multiply_add_rate(
+    dtype: Any = np.float64, n_jobs: int | None = None, seconds: float = 0.05
+) -> float:
+    """Multiply-adds per second that this machine reaches on registers (measured now)."""
+    return _cpu.multiply_add_rate(np.dtype(dtype) == np.float32, resolve_jobs(n_jobs), seconds)
+
+
+def exp_rate(dtype: Any = np.float64, n_jobs: int | None = None, seconds: float = 0.05) -> float:
+    """Exponentials per second that the native exp reaches from the first-level cache."""
+    return _cpu.exp_rate(np.dtype(dtype) == np.float32, resolve_jobs(n_jobs), seconds)

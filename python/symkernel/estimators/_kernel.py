@@ -1,0 +1,238 @@
+"""From the user's words (kernel, gamma, group, ...) to a kernel that computes on given data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.gaussian_process.kernels import Kernel
+from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
+
+from symkernel.groups import Group, from_name
+from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+
+Array = NDArray[Any]
+
+# Rows of a Gram matrix held at once while predicting with a kernel that has no matvec.
+_BLOCK_ENTRIES = 2**23
+
+
+@dataclass(frozen=True)
+class KernelSpec:
+    """What the user said about the kernel; see ``InvariantKernelRidge`` for the meanings."""
+
+    kernel: Any
+    gamma: float | None
+    degree: float
+    coef0: float
+    kernel_params: Mapping[str, Any] | None
+    group: Any
+    method: str
+
+    @property
+    def precomputed(self) -> bool:
+        """Whether X is a Gram matrix."""
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    @property
+    def invariant(self) -> bool:
+        """Whether the kernel is averaged over a group."""
+        return self.group is not None or isinstance(self.kernel, InvariantKernel)
+
+    @property
+    def named_group(self) -> Any:
+        """The group as given: a Group, a name, or None."""
+        return self.kernel.group if isinstance(self.kernel, InvariantKernel) else self.group
+
+    def check(self) -> None:
+        """Raise if the words do not fit together; the message says which and why."""
+        self._check_numbers()
+        if not isinstance(self.kernel, str) and not callable(self.kernel):
+            raise TypeError(
+                "kernel must be a name, a kernel object or a callable; "
+                f"got {type(self.kernel).__name__}"
+            )
+        if self.group is not None and not isinstance(self.group, str | Group):
+            raise TypeError(
+                f"group must be a Group, a name or None; got {type(self.group).__name__}"
+            )
+        if isinstance(self.kernel, InvariantKernel):
+            self._check_invariant_kernel(self.kernel)
+        elif self.group is not None:
+            self._check_averageable()
+        elif isinstance(self.kernel, str) and self.kernel not in _PLAIN_NAMES:
+            raise ValueError(
+                f"kernel={self.kernel!r} is unknown; known names: {_list(_PLAIN_NAMES)}"
+            )
+
+    def _check_numbers(self) -> None:
+        for name, least in (("gamma", 0.0), ("degree", 0.0), ("coef0", -np.inf)):
+            value = getattr(self, name)
+            if value is None and name == "gamma":
+                continue
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise TypeError(f"{name} must be a real number; got {value!r}")
+            if not (np.isfinite(float(value)) and float(value) >= least):
+                bound = "finite" if least < 0 else "finite and not negative"
+                raise ValueError(f"{name} must be {bound}; got {value!r}")
+        if self.kernel_params is not None and not isinstance(self.kernel_params, Mapping):
+            raise TypeError(
+                f"kernel_params must be a dict or None; got {type(self.kernel_params).__name__}"
+            )
+
+    def _check_invariant_kernel(self, kernel: InvariantKernel) -> None:
+        if self.group is not None:
+            raise ValueError(
+                f"group={self.group!r} was given together with an InvariantKernel, which has "
+                f"its own group {kernel.group!r}; give the group once"
+            )
+        if self.method != "auto":
+            raise ValueError(
+                f"method={self.method!r} was given together with an InvariantKernel, which has "
+                f"its own method {kernel.method!r}; set the method of the kernel"
+            )
+
+    def _check_averageable(self) -> None:
+        if isinstance(self.kernel, str):
+            if self.kernel not in KERNEL_NAMES:
+                raise ValueError(
+                    f"kernel={self.kernel!r} has no invariant form, needed for "
+                    f"group={self.group!r}; known names: {_list(KERNEL_NAMES)}"
+                )
+        elif not isinstance(self.kernel, Kernel):
+            raise ValueError(
+                "a callable kernel cannot be averaged over a group; use a kernel object of "
+                f"sklearn.gaussian_process.kernels or one of the names {_list(KERNEL_NAMES)}"
+            )
+
+    def bind(self, n_features: int) -> BoundKernel:
+        """Kernel for samples of `n_features` features.
+
+        Raises
+        ------
+        ValueError
+            If the group does not act on that many features, or the kernel cannot be averaged.
+        """
+        if not self.invariant:
+            return self._bind_plain(n_features)
+        group = self.named_group
+        if isinstance(group, str):
+            group = from_name(group, n_features)
+        if n_features != group.degree:
+            raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
+        if isinstance(self.kernel, InvariantKernel):
+            kernel = clone(self.kernel).set_params(group=group)
+        else:
+            kernel = InvariantKernel(self._base(n_features), group, method=self.method)
+        return BoundKernel(kernel, group)
+
+    def _bind_plain(self, n_features: int) -> BoundKernel:
+        if isinstance(self.kernel, str) and self.kernel not in _SKLEARN_NAMES:
+            return BoundKernel(self._base(n_features), None)
+        if isinstance(self.kernel, str):
+            params = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
+            return BoundKernel(self.kernel, None, params)
+        return BoundKernel(self.kernel, None, dict(self.kernel_params or {}))
+
+    def _base(self, n_features: int) -> Kernel:
+        if not isinstance(self.kernel, str):
+            return self.kernel
+        return base_kernel_from_name(
+            self.kernel,
+            gamma=self.gamma,
+            degree=self.degree,
+            coef0=self.coef0,
+            kernel_params=self.kernel_params,
+            n_features=n_features,
+        )
+
+    def flatten(self, X: Any) -> Any:
+        """Fold samples of shape (n, *group.shape) into rows; leave anything else as it is.
+
+        Raises
+        ------
+        ValueError
+            If X has more than two axes and they are not those of the group.
+        """
+        group = self.named_group
+        if not isinstance(group, Group) or issparse(X) or hasattr(X, "columns"):
+            return X
+        array = X if hasattr(X, "ndim") else np.asarray(X)
+        if array.ndim <= 2:
+            return X
+        if tuple(array.shape[1:]) != tuple(group.shape):
+            raise ValueError(
+                f"X has samples of shape {tuple(array.shape[1:])}; "
+                f"{group!r} acts on samples of shape {tuple(group.shape)}"
+            )
+        return np.asarray(array).reshape(array.shape[0], -1)
+
+
+_SKLEARN_NAMES = frozenset(PAIRWISE_KERNEL_FUNCTIONS) | {"precomputed"}
+_PLAIN_NAMES = _SKLEARN_NAMES | set(KERNEL_NAMES)
+
+
+def _list(names: Any) -> str:
+    return ", ".join(repr(name) for name in sorted(names))
+
+
+@dataclass(frozen=True)
+class BoundKernel:
+    """A kernel ready to compute.
+
+    Parameters
+    ----------
+    kernel : InvariantKernel, Kernel, str or callable
+        What computes: an InvariantKernel, or whatever ``pairwise_kernels`` takes.
+    group : Group or None
+        Group that acts on the features.
+    params : dict
+        Further arguments of ``pairwise_kernels``.
+    """
+
+    kernel: Any
+    group: Group | None
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def gram(self, X: Any, n_jobs: int | None) -> Array:
+        """Gram matrix of shape (n, n) that the caller may overwrite."""
+        if isinstance(self.kernel, InvariantKernel):
+            return np.asarray(self.kernel.gram(X, n_jobs=n_jobs))
+        K = self._pairwise(X, None, n_jobs)
+        shared = K is X or np.may_share_memory(K, X) if isinstance(X, np.ndarray) else False
+        return K.copy() if shared else K
+
+    def product(self, X: Any, Y: Any, V: Array, n_jobs: int | None) -> Array:
+        """K(X, Y) V of shape (n, t) for V of shape (m, t), a block of rows at a time."""
+        if isinstance(self.kernel, InvariantKernel):
+            return np.asarray(self.kernel.matvec(X, Y, V, n_jobs=n_jobs))
+        n = X.shape[0]
+        rows = max(1, _BLOCK_ENTRIES // max(1, Y.shape[0]))
+        if (isinstance(self.kernel, str) and self.kernel == "precomputed") or n <= rows:
+            return np.asarray(self._pairwise(X, Y, n_jobs) @ V)
+        X = X.tocsr() if issparse(X) else X
+        blocks = [self._pairwise(X[i : i + rows], Y, n_jobs) @ V for i in range(0, n, rows)]
+        return np.concatenate(blocks)
+
+    def _pairwise(self, X: Any, Y: Any, n_jobs: int | None) -> Array:
+        return np.asarray(
+            pairwise_kernels(
+                X, Y, metric=self.kernel, filter_params=True, n_jobs=n_jobs, **self.params
+            )
+        )
+
+
+def check_n_jobs(n_jobs: Any) -> None:
+    """Raise unless n_jobs is None or an integer other than zero."""
+    if n_jobs is None:
+        return
+    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
+        raise TypeError(f"n_jobs must be an integer or None; got {n_jobs!r}")
+    if n_jobs == 0:
+        raise ValueError("n_jobs must not be 0; use None, a positive number or -1")

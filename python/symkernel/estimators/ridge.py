@@ -1,0 +1,186 @@
+"""Kernel ridge regression, exactly invariant under a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.gaussian_process.kernels import Kernel
+
+from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
+from symkernel.groups import Group
+
+Array = NDArray[Any]
+
+
+class InvariantKernelRidge(
+    KernelMachine,
+    MultiOutputMixin,
+    RegressorMixin,
+    BaseEstimator,  # type: ignore[misc]
+):
+    r"""Kernel ridge regression with a kernel averaged over a group.
+
+    A drop-in for ``sklearn.kernel_ridge.KernelRidge``: with ``group=None`` it gives the same
+    numbers. With a group the kernel becomes :math:`K_G(x, y) = E_{g \in G} k(x, g y)` and every
+    prediction is exactly invariant, :math:`f(g x) = f(x)`. On n samples this equals plain kernel
+    ridge regression on all n |G| transformed samples with :math:`\alpha |G|` [1]_, at the cost of
+    an n x n system.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Regularisation strength, not negative; an array gives each target its own.
+    group : Group, str or None, default=None
+        Group that acts on the features, or the name of one that acts on all of them
+        ("symmetric", "cyclic", "dihedral", "sign_flips", "hyperoctahedral", "alternating",
+        "trivial"), bound to their number in fit.
+    kernel : str, kernel object or callable, default="rbf"
+        With a group: "rbf", "laplacian", "polynomial" ("poly"), "linear", "matern",
+        "arc_cosine", or an object of ``sklearn.gaussian_process.kernels`` or
+        ``symkernel.kernels``. Without: all that ``KernelRidge`` accepts besides, that is
+        "chi2", "additive_chi2", "sigmoid", "cosine", "precomputed" and callables of two
+        samples. An ``InvariantKernel`` brings its own group.
+    gamma : float or None, default=None
+        Of the rbf, laplacian, polynomial, chi2 and sigmoid kernels; None means 1 / n_features
+        (1 for chi2).
+    degree : float, default=3
+        Of the polynomial kernel.
+    coef0 : float, default=1
+        Of the polynomial and sigmoid kernels.
+    kernel_params : dict or None, default=None
+        Further parameters of a callable kernel, or of "matern" and "arc_cosine".
+    method : str, default="auto"
+        How the average is computed, see ``InvariantKernel``. Without a group it has no effect.
+    n_jobs : int or None, default=None
+        Threads for kernel values; None means the default of the kernel, -1 all processors.
+
+    Attributes
+    ----------
+    dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Weights of the training samples.
+    X_fit_ : ndarray or sparse matrix of shape (n_samples, n_features)
+        Training samples, or the training Gram matrix if ``kernel="precomputed"``.
+    group_ : Group or None
+        The group, bound to the number of features.
+    kernel_ : InvariantKernel, Kernel, str or callable
+        The kernel used; an InvariantKernel if there is a group.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, if X was a data frame with string columns.
+
+    See Also
+    --------
+    InvariantKernelRidgeCV : Chooses alpha and gamma by exact leave-one-out.
+    InvariantKernelClassifier : The same machine for classes.
+
+    Notes
+    -----
+    Fit: n^2 |G| / 2 kernel values and n^3 / 3 multiply-adds, memory for one n x n matrix.
+    Predict: m n |G| kernel values without an m x n matrix. Fit raises MemoryError, before it
+    allocates, if the Gram matrix does not fit in memory.
+
+    References
+    ----------
+    .. [1] B. Haasdonk, H. Burkhardt, "Invariant kernel functions for pattern analysis and machine
+       learning", Machine Learning 68, 2007; Y. Mroueh, S. Voinea, T. Poggio, "Learning with group
+       invariant features", NeurIPS 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symkernel.estimators import InvariantKernelRidge
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> y = X.max(axis=1)
+    >>> model = InvariantKernelRidge(alpha=1e-3, group="symmetric").fit(X, y)
+    >>> model.group_
+    Symmetric(4)
+    >>> bool(np.allclose(model.predict(X[:5, ::-1]), model.predict(X[:5])))
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float | ArrayLike = 1.0,
+        *,
+        group: Group | str | None = None,
+        kernel: str | Kernel | Callable[..., float] = "rbf",
+        gamma: float | None = None,
+        degree: float = 3,
+        coef0: float = 1,
+        kernel_params: Mapping[str, Any] | None = None,
+        method: Literal["auto", "sum"] | str = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.group = group
+        self.kernel = kernel
+        self.gamma = gamma
+        self.degree = degree
+        self.coef0 = coef0
+        self.kernel_params = kernel_params
+        self.method = method
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the dual coefficients.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
+            Training samples; without a group also a sparse matrix, or a Gram matrix if
+            ``kernel="precomputed"``.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the squared errors.
+
+        Returns
+        -------
+        InvariantKernelRidge
+            The fitted estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, the shape of X or a value in it is not what is expected; the message
+            names the argument, what was expected and what came.
+        MemoryError
+            If the Gram matrix does not fit in memory; says how many GB it needs.
+
+        Warns
+        -----
+        scipy.linalg.LinAlgWarning
+            If the system is singular to working precision; least squares are used instead.
+        """
+        alpha = check_alpha(self.alpha)
+        spec = self._spec()
+        X, y = self._check_training(spec, X, y, multi_output=True, y_numeric=True)
+        weights = check_weights(sample_weight, X)
+        self._solve(spec, X, y, alpha, weights)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
+            Samples; if ``kernel="precomputed"``, kernel values of shape
+            (n_samples, n_samples_fitted).
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+
+        Raises
+        ------
+        ValueError
+            If the samples do not have the shape of those in fit, or contain NaN or infinity.
+        """
+        return np.asarray(self._decide(X))

@@ -1,0 +1,360 @@
+"""Invariant kernel ridge regression that chooses alpha and gamma by exact leave-one-out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.gaussian_process.kernels import Kernel
+from sklearn.metrics import get_scorer
+
+from symkernel.estimators._grid import Grid, edge_of_grid, make_grid
+from symkernel.estimators._kernel import KernelSpec
+from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
+from symkernel.estimators._progress import Progress
+from symkernel.groups import Group
+from symkernel.solvers import leave_one_out_residuals
+
+Array = NDArray[Any]
+
+# Gram matrix, eigenvectors and workspace of the divide-and-conquer eigensolver (LAPACK syevd).
+_MATRICES_HELD = 4
+
+
+class GridEdgeWarning(UserWarning):
+    """The best hyperparameter lies at the edge of its grid; a better one may lie beyond."""
+
+
+class InvariantKernelRidgeCV(
+    KernelMachine,
+    MultiOutputMixin,
+    RegressorMixin,
+    BaseEstimator,  # type: ignore[misc]
+):
+    r"""Invariant kernel ridge regression with leave-one-out choice of alpha and gamma.
+
+    For each kernel hyperparameter one eigendecomposition of the Gram matrix gives the exact
+    leave-one-out predictions for every alpha; the best pair is then fitted as by
+    ``InvariantKernelRidge``.
+
+    Parameters
+    ----------
+    alphas : array-like of shape (n_alphas,), default=None
+        Regularisation strengths to try, not negative. None means 31 values from 1e-10 to 1e2,
+        evenly spaced on a logarithmic scale.
+    gammas : array-like of shape (n_gammas,), default=None
+        Values of gamma to try, for kernels with that parameter. None means nine values around
+        the spread of the data for "rbf" (1 / l^2) and "laplacian" (1 / (l sqrt(n_features))),
+        with l from 0.18 to 18 times the root mean squared distance of two samples; the default
+        gamma alone for other kernels.
+    length_scales : array-like of shape (n_length_scales,), default=None
+        Values set on the ``length_scale`` of a kernel object (RBF, Matern, RationalQuadratic) or
+        of "matern", in place of `gammas`. None means nine values, the l above; a kernel object
+        with one length per feature keeps its own.
+    group : Group, str or None, default=None
+        Group that acts on the features, or the name of one that acts on all of them.
+    kernel : str, kernel object or callable, default="rbf"
+        As for ``InvariantKernelRidge``.
+    degree : float, default=3
+        Of the polynomial kernel.
+    coef0 : float, default=1
+        Of the polynomial and sigmoid kernels.
+    kernel_params : dict or None, default=None
+        Further parameters of a callable kernel, or of "matern" and "arc_cosine".
+    method : str, default="auto"
+        How the average is computed, see ``InvariantKernel``.
+    scoring : str, callable or None, default=None
+        Score of the leave-one-out predictions, larger is better. None means
+        "neg_mean_squared_error"; any name of a regression scorer of scikit-learn; or a scorer
+        ``scorer(estimator, X, y)``, which receives the leave-one-out predictions as X and an
+        estimator that returns them. Sample weights are passed on if given.
+    store_cv_results : bool, default=False
+        Whether to keep `cv_results_`.
+    refit : bool, default=True
+        Whether to fit with the best pair; without it only the search is done.
+    verbose : int, default=0
+        Show a progress bar if positive.
+    n_jobs : int or None, default=None
+        Threads for kernel values.
+
+    Attributes
+    ----------
+    alpha_ : float
+        Best alpha.
+    gamma_ : float or None
+        Best gamma; None if the kernel's default was used. Only for kernels with gamma.
+    length_scale_ : float or None
+        Best length scale; None if the kernel's own was kept. Only for kernels with a length scale.
+    best_score_ : float
+        Leave-one-out score of the best pair.
+    cv_results_ : dict
+        If `store_cv_results`: arrays "param_alpha", "param_gamma" or "param_length_scale",
+        "mean_test_score" and "rank_test_score" of length n_gammas * n_alphas, gamma-major, and
+        the list "params" of the same, as in ``GridSearchCV``.
+    dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Weights of the training samples.
+    X_fit_ : ndarray or sparse matrix of shape (n_samples, n_features)
+        Training samples.
+    group_ : Group or None
+        The group, bound to the number of features.
+    kernel_ : InvariantKernel, Kernel, str or callable
+        The kernel used, with the best hyperparameter.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, if X was a data frame with string columns.
+
+    See Also
+    --------
+    InvariantKernelRidge : The same with given alpha and gamma.
+
+    Notes
+    -----
+    For each gamma: n^2 |G| / 2 kernel values and about 9 n^3 operations, whatever the number of
+    alphas; memory for four n x n matrices. A weight multiplies the squared error of its sample
+    in fit and in score; a sample of integer weight is left out whole, so it is not the same as
+    its repetition, of which one at a time is left out.
+
+    References
+    ----------
+    .. [1] R. Rifkin, R. Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symkernel.estimators import InvariantKernelRidgeCV
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> y = np.abs(X).sum(axis=1)
+    >>> search = InvariantKernelRidgeCV(
+    ...     alphas=[1e-4, 1e-3, 1e-2, 1e-1], gammas=[0.01, 0.1, 1.0], group="sign_flips"
+    ... )
+    >>> search.fit(X, y).gamma_
+    0.1
+    >>> bool(np.allclose(search.predict(-X), search.predict(X)))
+    True
+    """
+
+    alpha_: float
+    best_score_: float
+
+    def __init__(
+        self,
+        alphas: ArrayLike | None = None,
+        gammas: ArrayLike | None = None,
+        *,
+        length_scales: ArrayLike | None = None,
+        group: Group | str | None = None,
+        kernel: str | Kernel | Callable[..., float] = "rbf",
+        degree: float = 3,
+        coef0: float = 1,
+        kernel_params: Mapping[str, Any] | None = None,
+        method: Literal["auto", "sum"] | str = "auto",
+        scoring: str | Callable[..., float] | None = None,
+        store_cv_results: bool = False,
+        refit: bool = True,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.alphas = alphas
+        self.gammas = gammas
+        self.length_scales = length_scales
+        self.group = group
+        self.kernel = kernel
+        self.degree = degree
+        self.coef0 = coef0
+        self.kernel_params = kernel_params
+        self.method = method
+        self.scoring = scoring
+        self.store_cv_results = store_cv_results
+        self.refit = refit
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Search the grid by leave-one-out and fit with the best pair.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
+            Training samples, at least two.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets; all share alpha and gamma.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the squared errors.
+
+        Returns
+        -------
+        InvariantKernelRidgeCV
+            The fitted estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``InvariantKernelRidge.fit``; also for a grid that does not suit the kernel, and if
+            no pair has a finite score.
+        MemoryError
+            If the Gram matrix and the workspace of its eigendecomposition do not fit in memory.
+
+        Warns
+        -----
+        GridEdgeWarning
+            If the best alpha, gamma or length scale is at the edge of its grid, and the score still
+            rises there.
+        """
+        alphas = _DEFAULT_ALPHAS if self.alphas is None else check_alpha(self.alphas, "alphas")
+        spec = self._spec()
+        X, y = self._check_training(
+            spec, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2
+        )
+        weights = check_weights(sample_weight, X)
+        grid = make_grid(spec, self.gammas, self.length_scales, X, weights)
+        scores = self._search(spec, grid, alphas, X, y, weights)
+        self._choose(grid, alphas, scores)
+        if self.refit:
+            best = grid.place(spec, getattr(self, f"{grid.name}_", None))
+            self._solve(best, X, y, self.alpha_, weights)
+        return self
+
+    def _search(
+        self,
+        spec: KernelSpec,
+        grid: Grid,
+        alphas: Array,
+        X: Any,
+        y: Array,
+        weights: Array | None,
+    ) -> Array:
+        """Leave-one-out scores of shape (n_values, n_alphas)."""
+        if weights is not None and not weights.all():  # weight 0: not in the fit, not in the score
+            used = np.flatnonzero(weights)
+            if len(used) < 2:
+                raise ValueError("leave-one-out needs 2 samples of positive weight; got 1 sample")
+            X = X.tocsr()[used] if issparse(X) else X[used]
+            X = X[:, used] if spec.precomputed else X
+            y, weights = y[used], weights[used]
+        targets = y.reshape(len(y), -1)
+        score = _make_score(self.scoring, y, weights)
+        scores = np.empty((len(grid.values), len(alphas)))
+        with Progress(len(grid.values), "leave-one-out", self.verbose > 0) as progress:
+            for row, value in zip(scores, grid.values, strict=True):
+                bound = self._bind(grid.place(spec, value), X)
+                K = self._gram(bound, X, copies=_MATRICES_HELD)
+                residuals = leave_one_out_residuals(K, targets, alphas, weights)
+                row[:] = [score(r.reshape(y.shape)) for r in residuals]
+                at = int(_finite(row).argmax())
+                tried = "" if grid.name is None or value is None else f"{grid.name}={value:.3g} "
+                progress.step(f"{tried}alpha={alphas[at]:.3g} score={row[at]:.4g}")
+        return scores
+
+    def _choose(self, grid: Grid, alphas: Array, scores: Array) -> None:
+        """Set the best pair and, if asked for, the table of all."""
+        finite = _finite(scores)
+        i, j = np.unravel_index(int(finite.argmax()), scores.shape)
+        if not np.isfinite(finite[i, j]):
+            raise ValueError("no alpha has a finite leave-one-out score; add larger alphas")
+        self.best_score_ = float(scores[i, j])
+        self.alpha_ = float(alphas[j])
+        _warn_at_edge("alpha", alphas, finite[i])
+        if grid.name is not None:
+            best = grid.values[int(i)]
+            setattr(self, f"{grid.name}_", best)
+            _warn_at_edge(grid.name, grid.values, finite[:, j])
+        if not self.refit:
+            self.__dict__.pop("dual_coef_", None)  # of an earlier fit
+        if self.store_cv_results:
+            self.cv_results_ = _table(grid, alphas, scores)
+
+    def predict(self, X: Any) -> Array:
+        """Predict targets with the best pair.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before fit, or if ``refit=False``.
+        """
+        return np.asarray(self._decide(X))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is something to predict with."""
+        return hasattr(self, "dual_coef_")
+
+
+_DEFAULT_ALPHAS = 10.0 ** np.linspace(-10, 2, 31)
+
+
+def _finite(scores: Array) -> Array:
+    return np.where(np.isnan(scores), -np.inf, scores)
+
+
+def _table(grid: Grid, alphas: Array, scores: Array) -> dict[str, Any]:
+    flat = scores.ravel()
+    columns: dict[str, Any] = {"param_alpha": np.tile(alphas, len(grid.values))}
+    if grid.name is not None:
+        columns[f"param_{grid.name}"] = np.repeat(np.array(grid.values), len(alphas), axis=0)
+    names = [name.removeprefix("param_") for name in columns]
+    rows = zip(*columns.values(), strict=True)
+    columns["params"] = [dict(zip(names, row, strict=True)) for row in rows]
+    columns["mean_test_score"] = flat
+    columns["rank_test_score"] = rankdata(-_finite(flat), method="min").astype(np.int32)
+    return columns
+
+
+def _warn_at_edge(name: str, values: Any, scores: Array) -> None:
+    edge = edge_of_grid(values, scores)
+    if edge is not None:
+        best = values[int(scores.argmax())]
+        beyond = "smaller" if edge == "smallest" else "larger"
+        warnings.warn(
+            f"The best {name}, {best:.3g}, is the {edge} of its grid; try {beyond} values of "
+            f"{name}s as well.",
+            GridEdgeWarning,
+            stacklevel=4,
+        )
+
+
+class _Echo(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Estimator whose predictions are its input: it lets scorers judge given predictions."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Nothing to learn."""
+        return self
+
+    def predict(self, X: Array) -> Array:
+        """Return the input."""
+        return X
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def _make_score(scoring: Any, y: Array, weights: Array | None) -> Callable[[Array], float]:
+    """Score as a function of the leave-one-out residuals."""
+    if scoring in (None, "neg_mean_squared_error"):
+        return lambda r: -float(np.average(_mean_target(r**2), weights=weights))
+    if scoring == "neg_mean_absolute_error":
+        return lambda r: -float(np.average(_mean_target(np.abs(r)), weights=weights))
+    if not isinstance(scoring, str) and not callable(scoring):
+        raise TypeError(f"scoring must be a name, a callable or None; got {scoring!r}")
+    scorer = get_scorer(scoring)
+    options = {} if weights is None else {"sample_weight": weights}
+    return lambda r: float(scorer(_Echo(), y - r, y, **options))
+
+
+def _mean_target(errors: Array) -> Array:
+    return np.asarray(errors.reshape(len(errors), -1).mean(axis=1))

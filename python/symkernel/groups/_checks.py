@@ -1,0 +1,124 @@
+"""Checks and small tools shared by the groups."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+RandomState: TypeAlias = "int | np.random.Generator | np.random.RandomState | None"
+
+#: Defect |A^T A - I| up to which a matrix counts as orthogonal.
+ORTHOGONAL_TOLERANCE = 1e-8
+#: Entries that agree within this belong to the same matrix.
+SAME_TOLERANCE = 1e-6
+
+
+def as_count(value: Any, name: str, least: int = 1) -> int:
+    """``value`` as an int of at least ``least``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def as_shape(value: Any, name: str = "shape") -> tuple[int, ...]:
+    """``value`` as a non-empty tuple of positive ints."""
+    try:
+        items = tuple(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a tuple of integers, got {value!r}") from None
+    if not items:
+        raise ValueError(f"{name} must have at least one axis, got ()")
+    return tuple(as_count(n, f"{name}[{i}]") for i, n in enumerate(items))
+
+
+def as_axes(value: Any, ndim: int) -> tuple[int, ...]:
+    """``value``, an int or a sequence of ints, as distinct axes in range(ndim)."""
+    items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
+    if not items:
+        raise ValueError("axis must name at least one axis, got ()")
+    axes = []
+    for item in items:
+        axis = as_count(item, "axis", -ndim)
+        if axis >= ndim:
+            raise ValueError(f"axis {axis} is out of range for an array with {ndim} axes")
+        axes.append(axis % ndim)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis names the same axis twice: {value!r}")
+    return tuple(axes)
+
+
+def as_indices(value: Any, name: str) -> NDArray[np.int64]:
+    """``value`` as a permutation of 0..n-1; the error says what repeats and what is missing."""
+    array = np.asarray(value)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be a non-empty list of indices, got shape {array.shape}")
+    if array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must hold integers, got {array.dtype}")
+    n = array.size
+    outside = array[(array < 0) | (array >= n)]
+    if outside.size:
+        raise ValueError(f"{name} is not a permutation of 0..{n - 1}: {outside[0]} is out of range")
+    counts = np.bincount(array, minlength=n)
+    if np.any(counts != 1):
+        repeated, missing = int(np.argmax(counts > 1)), int(np.argmax(counts == 0))
+        raise ValueError(
+            f"{name} is not a permutation of 0..{n - 1}: {repeated} repeats and {missing} is "
+            "missing"
+        )
+    return array.astype(np.int64)
+
+
+def as_orthogonal(
+    value: Any, name: str, tolerance: float = ORTHOGONAL_TOLERANCE
+) -> NDArray[np.float64]:
+    """``value`` as a real orthogonal matrix; the error says by how much it is not one."""
+    array = np.asarray(value)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
+        raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
+    if np.iscomplexobj(array):
+        raise TypeError(f"{name} must be real, got {array.dtype}")
+    matrix = np.array(array, dtype=np.float64)
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"{name} must be finite, it contains NaN or infinity")
+    defect = float(np.abs(matrix.T @ matrix - np.eye(len(matrix))).max())
+    if defect > tolerance:
+        raise ValueError(
+            f"{name} must be orthogonal: max |A^T A - I| is {defect:.3g}, at most {tolerance:.3g} "
+            "is accepted"
+        )
+    return matrix
+
+
+def as_generator(random_state: RandomState) -> np.random.Generator:
+    """Return a NumPy generator; a legacy RandomState is advanced and seeds one."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(0, 2**31 - 1, size=4))
+    return np.random.default_rng(random_state)
+
+
+def format_count(count: int) -> str:
+    """Return a count in full up to 10^24, as a power of ten beyond."""
+    if count < 10**24:
+        return str(count)
+    # Not str(count): Python refuses integers of more than 4300 digits.
+    exponent = math.log10(count)
+    return f"about {10 ** (exponent % 1):.2f}e{int(exponent)}"
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """``array`` with its write flag off."""
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,357 @@
+"""What every group offers. A group here is an action: orthogonal maps of R^d, as a set."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from symkernel.groups._checks import (
+    SAME_TOLERANCE,
+    RandomState,
+    as_count,
+    as_generator,
+)
+from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.table import (
+    ActionTable,
+    GroupTooLargeError,
+    PointTable,
+)
+
+if TYPE_CHECKING:
+    from symkernel.groups.along import Along
+    from symkernel.groups.product import Product
+
+__all__ = ["Group"]
+
+
+class Group(ABC):
+    """A finite group of orthogonal maps of R^d.
+
+    A permutation acts by gathering, (g.x)[i] = x[g[i]], and ``g @ h`` acts as g after h.
+    Groups are immutable: copies share one object, and pickles carry no derived tables.
+    """
+
+    # -- what a group has to say -------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def degree(self) -> int:
+        """Number of features d it acts on."""
+
+    @property
+    @abstractmethod
+    def order(self) -> int:
+        """Exact number of elements."""
+
+    @property
+    @abstractmethod
+    def generators(self) -> tuple[Element, ...]:
+        """Elements that generate the group; none for the trivial one."""
+
+    @abstractmethod
+    def elements(self) -> Iterator[Element]:
+        """All elements, one at a time: the identity first, always in the same order."""
+
+    @abstractmethod
+    def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
+        """``size`` independent uniform elements."""
+
+    @abstractmethod
+    def _contains(self, element: Element) -> bool:
+        """Whether an element lies in the group.
+
+        The element is a SignedPermutation when the group is made of them.
+        """
+
+    @abstractmethod
+    def _table(self) -> ActionTable:
+        """All elements as arrays, in the order of elements()."""
+
+    @abstractmethod
+    def _arguments(self) -> tuple[Any, ...]:
+        """Return what repr shows and what makes two groups of one class plainly equal."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample; its entries in C order are the features."""
+        return (self.degree,)
+
+    @property
+    def is_signed_permutation(self) -> bool:
+        """Whether every element is a SignedPermutation."""
+        return True
+
+    @property
+    def is_permutation(self) -> bool:
+        """Whether every element is a permutation."""
+        return self.is_signed_permutation and all(
+            isinstance(g, SignedPermutation) and g.signs is None for g in self.generators
+        )
+
+    # -- elements -----------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> Element:
+        """The element that changes nothing."""
+        if self.is_signed_permutation:
+            return SignedPermutation._trusted(np.arange(self.degree))
+        return OrthogonalMatrix._trusted(np.eye(self.degree))
+
+    def sample(self, size: int, random_state: RandomState = None) -> list[Element]:
+        """Independent, uniformly distributed elements.
+
+        Parameters
+        ----------
+        size : int
+            How many.
+        random_state : int, numpy Generator, numpy RandomState or None, default=None
+            Source of randomness; an int makes the result reproducible.
+
+        Examples
+        --------
+        >>> from symkernel.groups import Symmetric
+        >>> len(Symmetric(100).sample(3, random_state=0))
+        3
+        """
+        return self._sample(as_count(size, "size", 0), as_generator(random_state))
+
+    def apply(self, element: Element, X: ArrayLike) -> NDArray[Any]:
+        """Act with an element on samples.
+
+        Parameters
+        ----------
+        element : Element
+        X : array-like of shape (..., degree) or (..., *shape)
+
+        Returns
+        -------
+        ndarray of the shape of X
+
+        Raises
+        ------
+        ValueError
+            If X has another number of features.
+
+        Examples
+        --------
+        >>> from symkernel.groups import Cyclic
+        >>> G = Cyclic(3)
+        >>> G.apply(G.generators[0], [[10, 20, 30]])
+        array([[20, 30, 10]])
+        """
+        self._check_element(element)
+        array = np.asarray(X)
+        if array.ndim and array.shape[-1] == self.degree:
+            return element.apply(array)
+        if len(self.shape) > 1 and array.shape[-len(self.shape) :] == self.shape:
+            flat = array.reshape(*array.shape[: -len(self.shape)], self.degree)
+            return element.apply(flat).reshape(array.shape)
+        found = array.shape[-1] if array.ndim else 0
+        text = f"X has {found} features; {self!r} acts on {self.degree}"
+        if len(self.shape) > 1:
+            text += f", or on samples of shape {self.shape}: X has shape {array.shape}"
+        raise ValueError(text)
+
+    def compose(self, g: Element, h: Element) -> Element:
+        """Return the element that acts as ``g`` after ``h``; the same as ``g @ h``."""
+        self._check_element(g)
+        self._check_element(h)
+        return g @ h
+
+    def inverse(self, g: Element) -> Element:
+        """Return the element that undoes ``g``."""
+        self._check_element(g)
+        return g.inverse()
+
+    def contains(self, element: Element) -> bool:
+        """Whether the element, as a map of R^d, lies in the group.
+
+        Matrices are compared to within 1e-6 in every entry. Cheap for every group except
+        products of large matrix groups, which raise GroupTooLargeError.
+        """
+        self._check_element(element)
+        if not self.is_signed_permutation or isinstance(element, SignedPermutation):
+            return self._contains(element)
+        monomial = as_signed_permutation(element.as_matrix())
+        return monomial is not None and self._contains(monomial)
+
+    def __contains__(self, element: object) -> bool:
+        return (
+            isinstance(element, Element)
+            and element.degree == self.degree
+            and self.contains(element)
+        )
+
+    def _check_element(self, element: Element) -> None:
+        if not isinstance(element, Element):
+            raise TypeError(f"expected an element of {self!r}, got {type(element).__name__}")
+        if element.degree != self.degree:
+            raise ValueError(
+                f"the element acts on {element.degree} features; {self!r} acts on {self.degree}"
+            )
+
+    # -- tables -------------------------------------------------------------------------------
+
+    def table(self, limit: int, advice: str = "") -> ActionTable:
+        """All elements as arrays, in the order of ``elements()``. Kept for reuse.
+
+        Parameters
+        ----------
+        limit : int
+            Largest order that may be enumerated.
+        advice : str, default=""
+            A sentence for the error: what to do instead.
+
+        Raises
+        ------
+        GroupTooLargeError
+            If the group has more than ``limit`` elements.
+        """
+        self._check_order(limit, advice)
+        return self._cached_table
+
+    def point_table(self, limit: int, advice: str = "") -> PointTable | None:
+        """Return the elements as matrices acting on points, or None without that form.
+
+        The form exists for ``H.along(axis, shape)`` where H acts on r < degree coordinates (at
+        most 64), and for products of such groups with permutations along the other axes. Signed
+        permutations have it where it can save work: r^2 < degree, the cost of a gather.
+
+        Raises
+        ------
+        GroupTooLargeError
+            If the group has the form and more than ``limit`` elements.
+        """
+        if not self._has_points:
+            return None
+        self._check_order(limit, advice)
+        return self._cached_point_table
+
+    def _check_order(self, limit: int, advice: str) -> None:
+        if self.order > limit:
+            raise GroupTooLargeError(repr(self), self.order, limit, advice)
+
+    @cached_property
+    def _cached_table(self) -> ActionTable:
+        return self._table()
+
+    @cached_property
+    def _cached_point_table(self) -> PointTable | None:
+        return self._point_table()
+
+    @property
+    def _has_points(self) -> bool:
+        return False
+
+    def _point_table(self) -> PointTable | None:
+        return None
+
+    # -- building larger actions --------------------------------------------------------------
+
+    def along(self, axis: int | Sequence[int], shape: Sequence[int]) -> Along:
+        """Return the same group acting along one or more axes of an array, alike everywhere else.
+
+        Parameters
+        ----------
+        axis : int or tuple of int
+            The axes it acts on; negative ones count from the end. The product of their lengths
+            is the degree of this group, their entries in C order (in the order given) its
+            features.
+        shape : tuple of int
+            Shape of one sample. The features of the result are its entries in C order.
+
+        Raises
+        ------
+        ValueError
+            If an axis is out of range or repeated, or the lengths do not fit.
+
+        Examples
+        --------
+        >>> from symkernel.groups import Symmetric
+        >>> G = Symmetric(9).along(0, (9, 3))       # reorder nine points of R^3
+        >>> G.degree, G.order
+        (27, 362880)
+        """
+        from symkernel.groups.along import Along  # built on this class
+
+        return Along(self, axis, shape)
+
+    def __mul__(self, other: object) -> Product:
+        if not isinstance(other, Group):
+            return NotImplemented
+        from symkernel.groups.product import Product  # built on this class
+
+        return Product(self, other)
+
+    # (group, axes, shape) when the action is that of `group` along some axes of an array.
+    def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
+        return self, tuple(range(len(self.shape))), self.shape
+
+    # -- comparison and copies ----------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same set of maps of R^d, however they were described.
+
+        Products of matrix groups too large to look into are equal when they were made alike.
+        """
+        if not isinstance(other, Group):
+            return NotImplemented
+        if self is other:
+            return True
+        if self.degree != other.degree:
+            return False
+        if type(self) is type(other) and self._arguments() == other._arguments():
+            return True
+        if self.order != other.order:
+            return False
+        # Of equal orders, so one inclusion is enough.
+        try:
+            return all(self.contains(g) for g in other.generators)
+        except GroupTooLargeError:
+            return False
+
+    def __hash__(self) -> int:
+        return hash((self.degree, self.order))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        derived = {
+            name
+            for cls in type(self).__mro__
+            for name, value in vars(cls).items()
+            if isinstance(value, cached_property)
+        }
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
+
+    def __copy__(self) -> Group:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Group:
+        # Immutable; scikit-learn's clone copies deeply and would drop the tables at every turn.
+        return self
+
+
+def as_signed_permutation(matrix: NDArray[np.float64]) -> SignedPermutation | None:
+    """Return the signed permutation that a matrix is to within 1e-6, or None."""
+    indices = np.abs(matrix).argmax(axis=1)
+    values = matrix[np.arange(len(matrix)), indices]
+    signs = np.where(values > 0, 1, -1).astype(np.int8)
+    if len(np.unique(indices)) != len(matrix):
+        return None
+    candidate = SignedPermutation._trusted(indices, signs)
+    if np.abs(candidate.as_matrix() - matrix).max() > SAME_TOLERANCE:
+        return None
+    return candidate
+
+
+def trivial_rows(d: int) -> NDArray[np.int32]:
+    """Return the identity alone, (1, d)."""
+    return np.arange(d, dtype=np.int32)[None, :]

@@ -1,0 +1,174 @@
+"""Symmetries of images: turns, mirror images and cyclic translations of a grid of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symkernel.groups._checks import as_shape
+from symkernel.groups.base import Group
+from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.groups.table import SignedPermutationTable
+
+__all__ = ["Image"]
+
+_KINDS = ("C4", "D4", "translations", "p4", "p4m")
+
+
+class Image(Group):
+    """Turns, mirror images and cyclic translations of an image.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (height, width), or (height, width, channels): all channels move alike.
+    kind : {"C4", "D4", "translations", "p4", "p4m"}
+        "C4": turns by 90 degrees, the powers of ``np.rot90``. "D4": these and ``np.fliplr``.
+        "translations": ``np.roll`` along both axes. "p4": translations and C4. "p4m":
+        translations and D4. All but the translations need a square.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, a shape without two or three axes, or turns of a rectangle.
+
+    Notes
+    -----
+    Orders are 4, 8, hw, 4hw and 8hw. Images of one or two pixels a side have fewer symmetries,
+    because several of these maps coincide; the order is that of the maps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> G = Image((8, 8), "D4")
+    >>> G.order
+    8
+    >>> x = np.arange(64.0).reshape(8, 8)
+    >>> np.array_equal(G.apply(G.generators[0], x), np.rot90(x))
+    True
+    """
+
+    def __init__(self, shape: Sequence[int], kind: str) -> None:
+        self._shape = as_shape(shape)
+        if len(self._shape) not in (2, 3):
+            raise ValueError(
+                f"shape must be (height, width) or (height, width, channels), got {self._shape}"
+            )
+        if kind not in _KINDS:
+            raise ValueError(f"unknown kind {kind!r} of image group; known: {', '.join(_KINDS)}")
+        self._kind = kind
+        if kind != "translations" and self._shape[0] != self._shape[1]:
+            raise ValueError(
+                f"turns by 90 degrees need a square image, got shape {self._shape} for kind "
+                f"{kind!r}"
+            )
+
+    @property
+    def degree(self) -> int:
+        """Number of features: pixels times channels."""
+        return int(np.prod(self._shape))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image."""
+        return self._shape
+
+    @property
+    def kind(self) -> str:
+        """Which symmetries."""
+        return self._kind
+
+    @property
+    def order(self) -> int:
+        """Exact number of elements."""
+        return len(self._turns) * self._shifts
+
+    @property
+    def _shifts(self) -> int:
+        h, w = self._shape[:2]
+        return 1 if self._kind in ("C4", "D4") else h * w
+
+    # The pixels as an array, so that NumPy's own functions say what the group does.
+    @cached_property
+    def _pixels(self) -> NDArray[np.int64]:
+        return np.arange(self.degree).reshape(self._shape)
+
+    @cached_property
+    def _turns(self) -> list[NDArray[np.int64]]:
+        """One array per element up to translations, identity first."""
+        turns = [self._pixels]
+        if self._kind != "translations":
+            turns = [np.rot90(self._pixels, k) for k in range(4)]
+        if self._kind in ("D4", "p4m"):
+            turns += [np.fliplr(turn) for turn in turns]
+        if self._shape[0] > 2:
+            return turns
+        # Tiny images: keep one of those that are equal, up to translations if there are any.
+        kept: list[NDArray[np.int64]] = []
+        for turn in turns:
+            images = [self._rolled(turn, k) for k in range(self._shifts)]
+            if not any(np.array_equal(image, other) for image in images for other in kept):
+                kept.append(turn)
+        return kept
+
+    def _rolled(self, turn: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        return np.roll(turn, divmod(k, self._shape[1]), axis=(0, 1)) if k else turn
+
+    def _element(self, rank: int) -> SignedPermutation:
+        turn, shift = divmod(rank, self._shifts)
+        return SignedPermutation._trusted(self._rolled(self._turns[turn], shift).reshape(-1))
+
+    @cached_property
+    def generators(self) -> tuple[Element, ...]:
+        """Of np.roll along each axis, np.rot90 and np.fliplr, those that the kind has."""
+        maps = []
+        if self._kind != "translations":
+            maps.append(np.rot90(self._pixels))
+        if self._kind in ("D4", "p4m"):
+            maps.append(np.fliplr(self._pixels))
+        if self._shifts > 1:
+            maps += [np.roll(self._pixels, 1, axis=axis) for axis in (0, 1)]
+        found = [SignedPermutation._trusted(m.reshape(-1).copy()) for m in maps]
+        return tuple(g for g in dict.fromkeys(found) if g != self.identity)
+
+    def elements(self) -> Iterator[Element]:
+        """All elements, one at a time: all translations for each turn."""
+        return (self._element(rank) for rank in range(self.order))
+
+    def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
+        return [self._element(rank) for rank in rng.integers(self.order, size=size).tolist()]
+
+    def _contains(self, element: Element) -> bool:
+        if not isinstance(element, SignedPermutation) or element.signs is not None:
+            return False
+        indices = element.indices.reshape(self._shape)
+        for turn in self._turns:
+            # The translation that would bring the first pixel to where it is found.
+            place = np.argwhere(indices == turn[(0,) * turn.ndim])[0]
+            if (self._shifts > 1 or not place.any()) and np.array_equal(
+                np.roll(turn, tuple(place[:2]), axis=(0, 1)), indices
+            ):
+                return True
+        return False
+
+    def _table(self) -> SignedPermutationTable:
+        h, w = self._shape[:2]
+        rows = np.stack(self._turns).astype(np.int32)
+        if self._shifts > 1:
+            y, x = np.arange(h), np.arange(w)
+            down = (y[None] - y[:, None]) % h  # np.roll(a, s)[i] = a[i - s]
+            right = (x[None] - x[:, None]) % w
+            rows = rows[:, down[:, None, :, None], right[None, :, None, :]]
+        return SignedPermutationTable(np.ascontiguousarray(rows.reshape(-1, self.degree)), None)
+
+    def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
+        if len(self._shape) == 2:
+            return super()._tensor()
+        return Image(self._shape[:2], self._kind), (0, 1), self._shape
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self._shape, self._kind)

@@ -1,0 +1,46 @@
+"""Groups by name, for the group on all features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symkernel.groups.base import Group
+from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Trivial
+from symkernel.groups.signed import Hyperoctahedral, SignFlips
+
+__all__ = ["from_name"]
+
+_NAMED: dict[str, Callable[[int], Group]] = {
+    "trivial": Trivial,
+    "symmetric": Symmetric,
+    "alternating": Alternating,
+    "cyclic": Cyclic,
+    "dihedral": Dihedral,
+    "sign_flips": SignFlips,
+    "hyperoctahedral": Hyperoctahedral,
+}
+
+
+def from_name(name: str, n: int) -> Group:
+    """Return the named group on n features.
+
+    Parameters
+    ----------
+    name : {"trivial", "symmetric", "alternating", "cyclic", "dihedral", "sign_flips", \
+"hyperoctahedral"}
+    n : int
+        Number of features.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists the known ones.
+
+    Examples
+    --------
+    >>> from_name("cyclic", 5)
+    Cyclic(5)
+    """
+    if name not in _NAMED:
+        raise ValueError(f"unknown group {name!r}; known: {', '.join(_NAMED)}")
+    return _NAMED[name](n)

@@ -1,0 +1,142 @@
+"""All elements of a group as arrays, for the native core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symkernel.groups._checks import format_count
+from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+
+__all__ = [
+    "ActionTable",
+    "GroupTooLargeError",
+    "MatrixTable",
+    "PointTable",
+    "SignedPermutationTable",
+]
+
+
+class GroupTooLargeError(ValueError):
+    """A group has more elements than may be enumerated.
+
+    Parameters
+    ----------
+    group : str
+        The group, readable.
+    order : int
+        How many elements it has.
+    limit : int
+        How many were allowed.
+    advice : str, default=""
+        A sentence that says what to do instead.
+    """
+
+    def __init__(self, group: str, order: int, limit: int, advice: str = "") -> None:
+        super().__init__(group, order, limit, advice)
+        self.group = group
+        self.order = order
+        self.limit = limit
+        self.advice = advice
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.group} has {format_count(self.order)} elements; at most {self.limit} can be "
+            "enumerated"
+        )
+        return f"{text}: {self.advice}" if self.advice else text
+
+
+@dataclass(frozen=True, eq=False)
+class SignedPermutationTable:
+    """Elements (g.x)[i] = signs[g, i] * x[indices[g, i]], identity first.
+
+    Attributes
+    ----------
+    indices : int32, shape (G, d)
+    signs : int8, shape (G, d), or None when all are +1
+    """
+
+    indices: NDArray[np.int32]
+    signs: NDArray[np.int8] | None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def element(self, k: int) -> SignedPermutation:
+        """Row k as an element."""
+        signs = None if self.signs is None else self.signs[k].copy()
+        return SignedPermutation._trusted(self.indices[k], signs)
+
+    def as_matrices(self) -> NDArray[np.float64]:
+        """Return the elements as dense matrices, (G, d, d)."""
+        count, d = self.indices.shape
+        out = np.zeros((count, d, d))
+        values = 1.0 if self.signs is None else self.signs[:, :, None].astype(np.float64)
+        np.put_along_axis(out, self.indices[:, :, None].astype(np.int64), values, axis=2)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixTable:
+    """Elements g.x = matrices[g] @ x, identity first.
+
+    Attributes
+    ----------
+    matrices : float64, shape (G, d, d)
+    """
+
+    matrices: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.matrices)
+
+    def element(self, k: int) -> OrthogonalMatrix:
+        """Row k as an element."""
+        return OrthogonalMatrix._trusted(self.matrices[k].copy())
+
+
+ActionTable: TypeAlias = SignedPermutationTable | MatrixTable
+
+
+@dataclass(frozen=True, eq=False)
+class PointTable:
+    """G = S x H acting on y = x[layout].reshape(p, r), p points of r coordinates.
+
+        (g.y)[i, a] = sum_b matrices[h, a, b] y[rows[s, i], b].
+
+    Attributes
+    ----------
+    rows : int32, shape (S, p)
+        Permutations of the points, identity first; S >= 1.
+    matrices : float64, shape (H, r, r)
+        Orthogonal matrices on the coordinates, identity first.
+    layout : int64, shape (d,), or None for the identity
+        Where the points lie in x.
+    """
+
+    rows: NDArray[np.int32]
+    matrices: NDArray[np.float64]
+    layout: NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.matrices)
+
+    def element(self, s: int, h: int) -> Element:
+        """Return the element of row permutation s and matrix h, as it acts on x."""
+        p, r = self.rows.shape[1], self.matrices.shape[1]
+        layout = np.arange(p * r) if self.layout is None else self.layout
+        places = layout.reshape(p, r)
+        matrix = np.zeros((p * r, p * r))
+        matrix[places[:, :, None], places[self.rows[s]][:, None, :]] = self.matrices[h]
+        return OrthogonalMatrix._trusted(matrix)
+
+
+def table_matrices(table: ActionTable) -> NDArray[np.float64]:
+    """Return the elements of any table as dense matrices, (G, d, d)."""
+    if isinstance(table, SignedPermutationTable):
+        return table.as_matrices()
+    return table.matrices

@@ -1,0 +1,14 @@
+"""Invariant kernels, and the base kernels that scikit-learn lacks."""
+
+from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial
+from symkernel.kernels.invariant import InvariantKernel
+from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
+
+__all__ = [
+    "KERNEL_NAMES",
+    "ArcCosine",
+    "InvariantKernel",
+    "Laplacian",
+    "Polynomial",
+    "base_kernel_from_name",
+]

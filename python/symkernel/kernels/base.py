@@ -1,0 +1,241 @@
+"""Base kernels that scikit-learn lacks, as scikit-learn kernels over the native core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
+
+from symkernel.groups import Trivial
+from symkernel.kernels.samples import check_pair, check_samples
+from symkernel.plans import BaseSpec, Plan, make_plan
+
+Array = NDArray[Any]
+Bounds = tuple[float, float] | str
+
+
+class NativeKernel(Kernel):  # type: ignore[misc]
+    """A scikit-learn kernel whose arithmetic is native: the average over the trivial group."""
+
+    def _spec(self) -> BaseSpec:
+        """Native description of this kernel."""
+        raise AttributeError("a kernel describes itself to the native core")
+
+    def _plan(self, n_features: int) -> Plan:
+        return make_plan(self._spec(), Trivial(n_features))
+
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]:
+        """Gram matrix, and its gradient for theta when asked.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Samples.
+        Y : array-like of shape (m, n_features), optional
+            Second set of samples; X when None.
+        eval_gradient : bool, default=False
+            Whether to return the gradient as well; only for `Y=None`.
+
+        Returns
+        -------
+        K : ndarray of shape (n, m)
+            Gram matrix.
+        K_gradient : ndarray of shape (n, n, n_dims)
+            Only if `eval_gradient`.
+        """
+        X, Y = check_pair(X, Y)
+        plan = self._plan(X.shape[1])
+        if not eval_gradient:
+            return plan.gram(X, Y)
+        if Y is not None:
+            raise ValueError("Gradient can only be evaluated when Y is None.")
+        K, gradient = plan.gradient(X)
+        free = [not h.fixed for h in self.hyperparameters]
+        return K, gradient[:, :, free]
+
+    def diag(self, X: Any) -> Array:
+        """K(x_i, x_i), shape (n,), without the Gram matrix."""
+        X = check_samples(X)
+        return self._plan(X.shape[1]).diag(X)
+
+    def is_stationary(self) -> bool:
+        """Whether the kernel depends on x - y only."""
+        return False
+
+
+class Polynomial(NativeKernel):
+    """Polynomial kernel ``(gamma x.y + coef0)^degree``.
+
+    Parameters
+    ----------
+    degree : int, default=3
+        Degree, at least 0; fixed.
+    gamma : float, default=1.0
+        Factor of the inner product, positive.
+    coef0 : float, default=1.0
+        Constant, at least 0 (negative constants are not positive semidefinite). Use
+        ``coef0_bounds="fixed"`` with 0, whose logarithm does not exist.
+    gamma_bounds : pair of floats or "fixed", default=(1e-5, 1e5)
+        Bounds for hyperparameter optimisation.
+    coef0_bounds : pair of floats or "fixed", default=(1e-5, 1e5)
+        Bounds for hyperparameter optimisation.
+
+    Raises
+    ------
+    ValueError
+        On call, for a degree that is not a non-negative integer, gamma <= 0 or coef0 < 0.
+
+    Notes
+    -----
+    O(n m n_features). Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning
+    (2006), section 4.2.2.
+
+    Examples
+    --------
+    >>> from symkernel.kernels import Polynomial
+    >>> Polynomial(degree=2)([[1.0, 2.0]], [[3.0, 1.0]])
+    array([[36.]])
+    """
+
+    def __init__(
+        self,
+        degree: int = 3,
+        gamma: float = 1.0,
+        coef0: float = 1.0,
+        gamma_bounds: Bounds = (1e-5, 1e5),
+        coef0_bounds: Bounds = (1e-5, 1e5),
+    ) -> None:
+        self.degree = degree
+        self.gamma = gamma
+        self.coef0 = coef0
+        self.gamma_bounds = gamma_bounds
+        self.coef0_bounds = coef0_bounds
+
+    @property
+    def hyperparameter_coef0(self) -> Hyperparameter:
+        """Description of coef0 for optimisers."""
+        return Hyperparameter("coef0", "numeric", self.coef0_bounds)
+
+    @property
+    def hyperparameter_gamma(self) -> Hyperparameter:
+        """Description of gamma for optimisers."""
+        return Hyperparameter("gamma", "numeric", self.gamma_bounds)
+
+    def _spec(self) -> BaseSpec:
+        if self.degree != int(self.degree) or self.degree < 0:
+            raise ValueError(f"degree must be a non-negative integer, got {self.degree!r}")
+        require_positive("gamma", self.gamma)
+        if not (np.isfinite(self.coef0) and self.coef0 >= 0):
+            raise ValueError(f"coef0 must be finite and at least 0, got {self.coef0!r}")
+        return BaseSpec(
+            "polynomial", (float(self.coef0), float(self.gamma), float(int(self.degree)))
+        )
+
+    def __repr__(self) -> str:
+        return f"Polynomial(degree={self.degree}, gamma={self.gamma:.3g}, coef0={self.coef0:.3g})"
+
+
+class Laplacian(NativeKernel):
+    """Laplacian kernel ``exp(-gamma |x - y|_1)`` of the L1 distance.
+
+    Only permutations and signed permutations leave the L1 distance invariant, so only their
+    groups can be averaged over.
+
+    Parameters
+    ----------
+    gamma : float, default=1.0
+        Inverse length, positive.
+    gamma_bounds : pair of floats or "fixed", default=(1e-5, 1e5)
+        Bounds for hyperparameter optimisation.
+
+    Raises
+    ------
+    ValueError
+        On call, for gamma <= 0.
+
+    Notes
+    -----
+    O(n m n_features). Equals ``sklearn.metrics.pairwise.laplacian_kernel``.
+
+    Examples
+    --------
+    >>> from symkernel.kernels import Laplacian
+    >>> float(Laplacian(gamma=0.5)([[0.0, 1.0]], [[0.0, 1.0]])[0, 0])
+    1.0
+    """
+
+    def __init__(self, gamma: float = 1.0, gamma_bounds: Bounds = (1e-5, 1e5)) -> None:
+        self.gamma = gamma
+        self.gamma_bounds = gamma_bounds
+
+    @property
+    def hyperparameter_gamma(self) -> Hyperparameter:
+        """Description of gamma for optimisers."""
+        return Hyperparameter("gamma", "numeric", self.gamma_bounds)
+
+    def _spec(self) -> BaseSpec:
+        require_positive("gamma", self.gamma)
+        return BaseSpec("laplacian", (float(self.gamma),), manhattan=True)
+
+    def is_stationary(self) -> bool:
+        """Whether the kernel depends on x - y only."""
+        return True
+
+    def __repr__(self) -> str:
+        return f"Laplacian(gamma={self.gamma:.3g})"
+
+
+class ArcCosine(NativeKernel):
+    r"""Arc-cosine kernel of order 0, 1 or 2.
+
+    ``|x|^n |y|^n J_n(theta) / pi`` with theta the angle between x and y and
+
+    - ``J_0 = pi - theta``
+    - ``J_1 = sin(theta) + (pi - theta) cos(theta)``
+    - ``J_2 = 3 sin(theta) cos(theta) + (pi - theta) (1 + 2 cos(theta)^2)``
+
+    A zero vector is taken at right angles to everything.
+
+    Parameters
+    ----------
+    order : {0, 1, 2}, default=1
+        Order n: the kernel of an infinitely wide layer of step, rectified linear or rectified
+        quadratic units.
+
+    Raises
+    ------
+    ValueError
+        On call, for any other order.
+
+    Notes
+    -----
+    O(n m n_features), no hyperparameters. Source: Cho & Saul, Kernel Methods for Deep Learning,
+    NeurIPS 2009, equations 3 to 6.
+
+    Examples
+    --------
+    >>> from symkernel.kernels import ArcCosine
+    >>> ArcCosine(order=0)([[1.0, 0.0]], [[0.0, 2.0]])
+    array([[0.5]])
+    """
+
+    def __init__(self, order: int = 1) -> None:
+        self.order = order
+
+    def _spec(self) -> BaseSpec:
+        if self.order not in (0, 1, 2):
+            raise ValueError(f"order must be 0, 1 or 2, got {self.order!r}")
+        return BaseSpec(f"arccosine{int(self.order)}", ())
+
+    def __repr__(self) -> str:
+        return f"ArcCosine(order={self.order})"
+
+
+def require_positive(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is a positive finite number."""
+    if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")

@@ -1,0 +1,304 @@
+"""The group average of a base kernel, as a scikit-learn kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
+
+from symkernel.backends.memory import require_memory
+from symkernel.groups import Group, from_name
+from symkernel.kernels.samples import check_pair, check_samples
+from symkernel.kernels.translate import spec_of, tie_gradient
+from symkernel.plans import Plan, make_plan
+
+Array = NDArray[Any]
+
+_ADVICE = "Use fewer samples, float32, or matvec, which never stores the matrix."
+
+
+class InvariantKernel(Kernel):  # type: ignore[misc]
+    r"""Average of a base kernel over a group: ``K_G(x, y) = mean over g of k(x, g y)``.
+
+    The average is invariant in each argument, symmetric and positive semidefinite whenever the
+    group leaves the base kernel invariant, ``k(g x, g y) = k(x, y)``; a base kernel that it does
+    not is refused. It is an ordinary scikit-learn kernel, with hyperparameters those of the base:
+    use it in ``GaussianProcessRegressor``, ``KernelRidge(kernel=...)``, ``SVC(kernel=...)``, and in
+    arithmetic such as ``ConstantKernel() * InvariantKernel(RBF(), G) + WhiteKernel()``.
+
+    Parameters
+    ----------
+    base : sklearn.gaussian_process.kernels.Kernel
+        RBF, Matern (nu 0.5, 1.5, 2.5, inf), RationalQuadratic or DotProduct of scikit-learn;
+        Polynomial, Laplacian or ArcCosine of symkernel.kernels. A length scale per feature is
+        allowed where the group leaves that metric invariant.
+    group : Group or str
+        Group that acts on the samples, or the name of one that acts on all features, such as
+        "symmetric" (see ``symkernel.groups.from_name``).
+    method : {"auto", "sum"}, default="auto"
+        How to average; "auto" takes the cheapest exact method. ``plan()`` says which.
+    normalize : bool, default=False
+        Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
+        a large stabiliser have a larger diagonal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On call, for a base kernel that cannot be averaged over the group, samples that do not fit
+        the group, NaN or infinity; the message names the argument and what came.
+    MemoryError
+        If the Gram matrix would not fit; raised before it is allocated.
+
+    Notes
+    -----
+    Cost per pair: |G| inner products and |G| base-kernel values for the orbit sum; see ``plan()``.
+    float32 samples give float32 results. Source: Haasdonk & Burkhardt, Invariant kernel functions
+    for pattern analysis and machine learning, Machine Learning 68 (2007).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.gaussian_process.kernels import RBF
+    >>> from symkernel import InvariantKernel, groups
+    >>> k = InvariantKernel(RBF(1.0), groups.Cyclic(3))
+    >>> X = np.array([[0.0, 1.0, 2.0]])
+    >>> bool(np.isclose(k(X, X)[0, 0], k(X, np.roll(X, 1, axis=1))[0, 0]))
+    True
+    """
+
+    def __init__(
+        self, base: Kernel, group: Group | str, method: str = "auto", normalize: bool = False
+    ) -> None:
+        self.base = base
+        self.group = group
+        self.method = method
+        self.normalize = normalize
+
+    # ---- hyperparameters are those of the base ------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of this kernel, and with `deep` those of the base as ``base__<name>``."""
+        params = {
+            "base": self.base,
+            "group": self.group,
+            "method": self.method,
+            "normalize": self.normalize,
+        }
+        if deep and hasattr(self.base, "get_params"):
+            params.update((f"base__{k}", v) for k, v in self.base.get_params().items())
+        return params
+
+    @property
+    def hyperparameters(self) -> list[Hyperparameter]:
+        """Hyperparameters of the base, named ``base__<name>``."""
+        return [
+            Hyperparameter(f"base__{h.name}", h.value_type, h.bounds, h.n_elements)
+            for h in self.base.hyperparameters
+        ]
+
+    @property
+    def theta(self) -> Array:
+        """Logarithms of the free hyperparameters."""
+        return np.asarray(self.base.theta)
+
+    @theta.setter
+    def theta(self, theta: Array) -> None:
+        self.base.theta = theta
+
+    @property
+    def bounds(self) -> Array:
+        """Logarithms of the bounds of the free hyperparameters, shape (n_dims, 2)."""
+        return np.asarray(self.base.bounds)
+
+    def is_stationary(self) -> bool:
+        """Whether the kernel depends on x - y only: an average never does."""
+        return False
+
+    @property
+    def requires_vector_input(self) -> bool:
+        """Whether samples are feature vectors: always."""
+        return True
+
+    def __repr__(self) -> str:
+        options = "" if self.method == "auto" else f", method={self.method!r}"
+        options += ", normalize=True" if self.normalize else ""
+        return f"InvariantKernel({self.base!r}, {self.group!r}{options})"
+
+    # ---- plan ----------------------------------------------------------------------------------
+
+    def plan(self, n_features: int | None = None) -> Plan:
+        """How the average will be computed: method, exactness, cost per pair.
+
+        Parameters
+        ----------
+        n_features : int, optional
+            Number of features; needed only for a group given by name.
+
+        Returns
+        -------
+        Plan
+            Its ``str`` is readable.
+
+        Raises
+        ------
+        ValueError
+            If the group is a name and `n_features` is missing, or the method does not apply.
+        """
+        if isinstance(self.group, str) and n_features is None:
+            raise ValueError(f"group={self.group!r} is a name: plan(n_features) needs a number")
+        group = self._bound_group(n_features)
+        return make_plan(spec_of(self.base, group), group, self.method)
+
+    def _bound_group(self, n_features: int | None) -> Group:
+        if isinstance(self.group, str):
+            if n_features is None:
+                raise ValueError(f"group={self.group!r} is a name and needs n_features")
+            return from_name(self.group, n_features)
+        if not isinstance(self.group, Group):
+            raise TypeError(f"group must be a Group or a name, got {type(self.group).__name__}")
+        return self.group
+
+    def _prepare(self, X: Any, Y: Any) -> tuple[Array, Array | None, Plan]:
+        if isinstance(self.group, str):
+            X, Y = check_pair(X, Y)
+        else:
+            X, Y = check_pair(X, Y, self._bound_group(None))
+        return X, Y, self.plan(X.shape[1])
+
+    # ---- values --------------------------------------------------------------------------------
+
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]:
+        """Gram matrix, and its gradient for theta when asked.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features) or (n, *group.shape)
+            Samples.
+        Y : array-like of shape (m, n_features) or (m, *group.shape), optional
+            Second set of samples; X when None, at half the cost.
+        eval_gradient : bool, default=False
+            Whether to return the gradient as well; only for `Y=None`.
+
+        Returns
+        -------
+        K : ndarray of shape (n, m)
+            Gram matrix.
+        K_gradient : ndarray of shape (n, n, n_dims)
+            Derivatives for the logarithms of the free hyperparameters; only if `eval_gradient`.
+        """
+        if not eval_gradient:
+            return self.gram(X, Y)
+        if Y is not None:
+            raise ValueError("Gradient can only be evaluated when Y is None.")
+        X, _, plan = self._prepare(X, None)
+        n = X.shape[0]
+        free = self._free_entries()
+        require_memory((n, n, 1 + len(free)), X.itemsize, "the Gram matrix and gradient", _ADVICE)
+        K, gradient = plan.gradient(X)
+        if self.normalize:
+            K, gradient = _normalized_gradient(K, gradient, *plan.diag_gradient(X))
+        return K, tie_gradient(self.base, self._bound_group(X.shape[1]), gradient)[:, :, free]
+
+    def gram(self, X: Any, Y: Any = None, *, n_jobs: int | None = None) -> Array:
+        """Gram matrix of shape (n, m), as calling the kernel, with a number of threads.
+
+        Parameters
+        ----------
+        X, Y : array-like of shape (n, n_features) and (m, n_features)
+            Samples; `Y=None` means X.
+        n_jobs : int, optional
+            Threads: None for as many as OpenMP takes, -1 for all.
+        """
+        X, Y, plan = self._prepare(X, Y)
+        m = X.shape[0] if Y is None else Y.shape[0]
+        require_memory((X.shape[0], m), X.itemsize, "the Gram matrix", _ADVICE)
+        K = plan.gram(X, Y, n_jobs)
+        if not self.normalize:
+            return K
+        left = _inverse_root(plan.diag(X, n_jobs))
+        right = left if Y is None else _inverse_root(plan.diag(Y, n_jobs))
+        K *= left[:, None]
+        K *= right
+        if Y is None:
+            K[np.diag_indices_from(K)] = left > 0
+        return K
+
+    def diag(self, X: Any) -> Array:
+        """K(x_i, x_i), shape (n,), at n pairs and without the Gram matrix."""
+        X, _, plan = self._prepare(X, None)
+        diagonal = plan.diag(X)
+        return (diagonal > 0).astype(X.dtype) if self.normalize else diagonal
+
+    def matvec(self, X: Any, Y: Any, V: Any, *, n_jobs: int | None = None) -> Array:
+        """K(X, Y) V without storing K: memory O(n + m).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Samples.
+        Y : array-like of shape (m, n_features), or None for X
+            Samples.
+        V : array-like of shape (m,) or (m, c)
+            Vectors to multiply.
+        n_jobs : int, optional
+            Threads: None for as many as OpenMP takes, -1 for all.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, c)
+            The product.
+
+        Raises
+        ------
+        ValueError
+            If V does not have m rows, or is not finite.
+        """
+        X, Y, plan = self._prepare(X, Y)
+        Y = X if Y is None else Y
+        vectors = np.asarray(V)
+        if vectors.ndim not in (1, 2) or len(vectors) != Y.shape[0]:
+            raise ValueError(f"V must have {Y.shape[0]} rows, got shape {vectors.shape}")
+        columns = vectors if vectors.ndim == 2 else vectors[:, None]
+        if not np.isfinite(columns).all():
+            raise ValueError("V contains NaN or infinity")
+        columns = np.ascontiguousarray(columns, dtype=X.dtype)
+        if self.normalize:
+            columns = columns * _inverse_root(plan.diag(Y, n_jobs))[:, None]
+        product = plan.matvec(X, Y, columns, n_jobs)
+        if self.normalize:
+            product *= _inverse_root(plan.diag(X, n_jobs))[:, None]
+        return product.reshape(X.shape[0], *vectors.shape[1:])
+
+    def _free_entries(self) -> list[int]:
+        """Positions of the free hyperparameters among the native derivatives."""
+        entries, at = [], 0
+        for h in self.base.hyperparameters:
+            if not h.fixed:
+                entries.extend(range(at, at + h.n_elements))
+            at += h.n_elements
+        return entries
+
+
+def _inverse_root(diagonal: Array) -> Array:
+    """1/sqrt(K(x, x)), and 0 where the average vanishes (K(x, .) is then 0 as well)."""
+    positive = diagonal > 0
+    root: Array = np.zeros_like(diagonal)
+    np.divide(1.0, np.sqrt(diagonal, where=positive, out=root), where=positive, out=root)
+    return root
+
+
+def _normalized_gradient(
+    K: Array, gradient: Array, diagonal: Array, diagonal_gradient: Array
+) -> tuple[Array, Array]:
+    """Quotient rule for K_ij / sqrt(K_ii K_jj)."""
+    root = _inverse_root(diagonal)
+    K = K * root[:, None] * root
+    K[np.diag_indices_from(K)] = root > 0
+    slope = diagonal_gradient * (root * root)[:, None] / 2
+    gradient = gradient * (root[:, None] * root)[:, :, None]
+    gradient -= K[:, :, None] * (slope[:, None, :] + slope[None, :, :])
+    return K, gradient

@@ -1,0 +1,147 @@
+"""Translation of kernel objects into the native core's terms, and the check that they qualify.
+
+A one-sided average equals the two-sided one, and is an invariant kernel, only if
+``k(g x, g y) = k(x, y)`` for the group; what fails that is refused here, with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.gaussian_process import kernels as skl
+
+from symkernel.groups import Group, SignedPermutation
+from symkernel.kernels.base import NativeKernel, require_positive
+from symkernel.plans import BaseSpec
+
+Array = NDArray[Any]
+
+_MATERN_NAMES = {0.5: "matern12", 1.5: "matern32", 2.5: "matern52", math.inf: "rbf"}
+
+_KNOWN = (
+    "RBF, Matern, RationalQuadratic, DotProduct (sklearn.gaussian_process.kernels), "
+    "Polynomial, Laplacian, ArcCosine (symkernel.kernels)"
+)
+
+
+def spec_of(base: Any, group: Group) -> BaseSpec:
+    """Native description of a base kernel, checked against the group.
+
+    Parameters
+    ----------
+    base : sklearn.gaussian_process.kernels.Kernel
+        Base kernel.
+    group : Group
+        Group it will be averaged over.
+
+    Returns
+    -------
+    BaseSpec
+        Native name, parameters and length scale per feature.
+
+    Raises
+    ------
+    TypeError
+        If the kernel is not one that can be averaged; the message lists those that can.
+    ValueError
+        If its parameters are out of range, or the group does not leave it invariant.
+    """
+    if isinstance(base, skl.Matern):  # before RBF: scikit-learn derives Matern from RBF
+        if base.nu not in _MATERN_NAMES:
+            raise ValueError(f"Matern needs nu in 0.5, 1.5, 2.5 or inf, got nu={base.nu!r}")
+        return _stationary(_MATERN_NAMES[base.nu], base.length_scale, group)
+    if isinstance(base, skl.RBF):
+        return _stationary("rbf", base.length_scale, group)
+    if isinstance(base, skl.RationalQuadratic):
+        require_positive("length_scale", base.length_scale)
+        require_positive("alpha", base.alpha)
+        return BaseSpec("rational_quadratic", (float(base.alpha), float(base.length_scale)))
+    if isinstance(base, skl.DotProduct):
+        if not (np.isfinite(base.sigma_0) and base.sigma_0 >= 0):
+            raise ValueError(f"sigma_0 must be finite and at least 0, got {base.sigma_0!r}")
+        return BaseSpec("dot_product", (float(base.sigma_0),))
+    if isinstance(base, NativeKernel):
+        spec = base._spec()
+        if spec.manhattan and not group.is_signed_permutation:
+            raise ValueError(
+                f"{base!r} is a kernel of the L1 distance, which {group!r} does not leave "
+                "invariant: it needs a group of permutations or signed permutations"
+            )
+        return spec
+    if isinstance(base, skl.KernelOperator | skl.Exponentiation | skl.ConstantKernel):
+        raise TypeError(
+            f"base={base!r} combines kernels; average each one and combine the averages, "
+            "for instance ConstantKernel() * InvariantKernel(RBF(), group) + WhiteKernel()"
+        )
+    raise TypeError(f"base={base!r} cannot be averaged; known base kernels: {_KNOWN}")
+
+
+def _stationary(name: str, length_scale: Any, group: Group) -> BaseSpec:
+    if np.ndim(length_scale) == 0:
+        require_positive("length_scale", length_scale)
+        return BaseSpec(name, (float(length_scale),))
+    scale = np.asarray(length_scale, dtype=np.float64)
+    if scale.shape != (group.degree,):
+        raise ValueError(
+            f"length_scale has shape {scale.shape}; {group!r} acts on {group.degree} features"
+        )
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise ValueError(f"length_scale must be positive and finite, got {length_scale!r}")
+    return BaseSpec(name, (1.0,), scale=_invariant_metric(scale, group))
+
+
+def _invariant_metric(scale: Array, group: Group) -> Array:
+    """Length scales made exactly equal on features that the group mixes; refused if they differ.
+
+    The metric sum (x_i - y_i)^2 / l_i^2 is invariant under g iff l is constant on the features that
+    g mixes. A relative difference of 1e-6 is what optimisers leave between tied parameters.
+    """
+    labels = mixed_features(group)
+    mean = np.exp(np.bincount(labels, np.log(scale)) / np.bincount(labels))[labels]
+    moved = np.abs(scale / mean - 1.0) > 1e-6
+    if moved.any():
+        i = int(np.argmax(moved))
+        others = np.flatnonzero(labels == labels[i])
+        j = int(others[np.argmax(np.abs(scale[others] - scale[i]))])
+        raise ValueError(
+            f"length_scale per feature must be constant on the features that {group!r} mixes: it "
+            f"mixes features {i} and {j}, whose length scales are {scale[i]:.6g} and {scale[j]:.6g}"
+        )
+    return np.asarray(mean)
+
+
+def mixed_features(group: Group) -> NDArray[np.intp]:
+    """Label of the set of features that the group mixes, for every feature."""
+    rows: list[Array] = [np.arange(group.degree)]
+    columns: list[Array] = [np.arange(group.degree)]
+    for g in group.generators:
+        if isinstance(g, SignedPermutation):
+            rows.append(np.arange(group.degree))
+            columns.append(np.asarray(g.indices))
+        else:
+            i, j = np.nonzero(np.abs(g.as_matrix()) > 1e-9)
+            rows.append(i)
+            columns.append(j)
+    i, j = np.concatenate(rows), np.concatenate(columns)
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(group.degree, group.degree))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
+
+
+def tie_gradient(base: Any, group: Group, gradient: Array) -> Array:
+    """Derivatives for length scales per feature, averaged over the features the group mixes.
+
+    Those length scales must stay equal; with equal derivatives a gradient step keeps them so. The
+    sum over tied features is the derivative for their common length scale.
+    """
+    if np.ndim(getattr(base, "length_scale", 0.0)) == 0:
+        return gradient
+    labels = mixed_features(group)
+    count = np.bincount(labels)
+    average = coo_array((1.0 / count[labels], (np.arange(len(labels)), labels))).tocsr()
+    tied = gradient.reshape(-1, len(labels)) @ average
+    return np.asarray(tied[:, labels]).reshape(gradient.shape).astype(gradient.dtype, copy=False)

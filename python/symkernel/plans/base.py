@@ -1,0 +1,130 @@
+"""What every plan offers, and the description of a base kernel that plans work from."""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class BaseSpec:
+    """A base kernel as the native core knows it.
+
+    Parameters
+    ----------
+    name : str
+        Native name, for instance ``"matern52"``.
+    parameters : tuple of float
+        Native parameters, hyperparameters sorted by name (see ``base_kernels.hpp``).
+    scale : ndarray of shape (n_features,), optional
+        Length scale per feature; samples are divided by it before anything else.
+    manhattan : bool
+        True for kernels of the L1 distance, which only signed permutations leave invariant.
+    """
+
+    name: str
+    parameters: tuple[float, ...]
+    scale: Array | None = None
+    manhattan: bool = False
+
+    @property
+    def native(self) -> tuple[str, tuple[float, ...]]:
+        """Name and parameters, as the backends take them."""
+        return self.name, self.parameters
+
+    def scaled(self, X: Array) -> Array:
+        """Samples in units of the length scale per feature; X itself where there is one scale."""
+        if self.scale is None:
+            return X
+        return np.ascontiguousarray(X / self.scale.astype(X.dtype))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Arithmetic per pair of samples.
+
+    Parameters
+    ----------
+    multiply_adds : float
+        Multiply-adds that produce the inner products.
+    maps : float
+        Evaluations of the base kernel's scalar function (an exponential for RBF).
+    """
+
+    multiply_adds: float
+    maps: float
+
+    # A scalar map takes about as long as this many multiply-adds (measured: 67 G multiply-adds and
+    # 3.1 G exponentials per second and core with AVX-512, 15 and 1.1 with AVX2).
+    MAP_WEIGHT = 20.0
+
+    @property
+    def total(self) -> float:
+        """Cost in multiply-adds."""
+        return self.multiply_adds + self.MAP_WEIGHT * self.maps
+
+    def __str__(self) -> str:
+        return f"{self.multiply_adds:,.0f} multiply-adds + {self.maps:,.0f} kernel maps per pair"
+
+
+class Plan(ABC):
+    """How one kernel is averaged over one group: what will run, how exact it is, what it costs.
+
+    Attributes
+    ----------
+    method : str
+        Name by which the plan can be asked for, ``"sum"`` for the orbit sum.
+    exact : bool
+        Whether the result is the average itself, up to rounding.
+    error : float
+        Estimate of the error relative to the largest kernel value; rounding only if exact.
+    cost : Cost
+        Arithmetic per pair.
+    steps : tuple of str
+        What is done, in order, in words.
+    """
+
+    method: str
+    exact: bool
+    error: float
+    cost: Cost
+    steps: tuple[str, ...]
+
+    @abstractmethod
+    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
+        """Gram matrix of shape (n, m); `Y=None` means X."""
+
+    @abstractmethod
+    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
+        """K(x_i, x_i), shape (n,)."""
+
+    @abstractmethod
+    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
+        """K(X, Y) V of shape (n, c), without storing K."""
+
+    @abstractmethod
+    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
+
+    @abstractmethod
+    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
+
+    def __str__(self) -> str:
+        how = "exact up to rounding" if self.exact else f"approximate, error about {self.error:.1e}"
+        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {how}, {self.cost}"
+
+    def _repr_html_(self) -> str:
+        steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
+        how = "exact up to rounding" if self.exact else f"approximate, error {self.error:.1e}"
+        return (
+            f"<b>Plan</b> <code>method={html.escape(self.method)!r}</code>"
+            f"<ol>{steps}</ol>{how}; {html.escape(str(self.cost))}"
+        )

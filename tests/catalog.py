@@ -1,0 +1,88 @@
+"""Every group, base kernel and method that the laws run over: one list each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
+
+from symkernel import groups
+from symkernel.kernels import ArcCosine, Laplacian, Polynomial
+
+# Small groups of every kind, every native route: permutations, signs, matrices, points, products.
+GROUPS = {
+    "trivial": groups.Trivial(3),
+    "symmetric": groups.Symmetric(4),
+    "alternating": groups.Alternating(4),
+    "cyclic": groups.Cyclic(7),
+    "dihedral": groups.Dihedral(5),
+    "sign_flips": groups.SignFlips(4),
+    "hyperoctahedral": groups.Hyperoctahedral(3),
+    "permutation": groups.PermutationGroup([[1, 0, 2, 3, 5, 4], [0, 1, 3, 2, 4, 5]]),
+    "C5 matrices": groups.MatrixGroup([groups.PointGroup("C5", dim=2).generators[0].as_matrix()]),
+    "I": groups.PointGroup("I"),
+    "Td": groups.PointGroup("Td"),
+    "D4 image": groups.Image((4, 4), "D4"),
+    "translations": groups.Image((2, 3), "translations"),
+    "p4m": groups.Image((3, 3), "p4m"),
+    "Oh on points": groups.PointGroup("Oh").along(1, (4, 3)),
+    "D3d on points": groups.PointGroup("D3d").along(1, (5, 3)),
+    "C4 on first axis": groups.PointGroup("C4", dim=2).along(0, (2, 4)),
+    "permuted points": groups.Symmetric(3).along(0, (3, 2)),
+    "S3 x C5": groups.Symmetric(3).along(0, (3, 2)) * groups.PointGroup("C5", dim=2).along(1, (3, 2)),
+    "C2 x Td": groups.Cyclic(2).along(0, (2, 3)) * groups.PointGroup("Td").along(1, (2, 3)),
+}
+
+KERNELS = {
+    "rbf": RBF(1.7),
+    "matern12": Matern(1.3, nu=0.5),
+    "matern32": Matern(1.3, nu=1.5),
+    "matern52": Matern(1.9, nu=2.5),
+    "matern_inf": Matern(1.4, nu=np.inf),
+    "rational_quadratic": RationalQuadratic(1.2, alpha=0.8),
+    "dot_product": DotProduct(0.7),
+    "polynomial": Polynomial(3, gamma=0.4, coef0=1.1),
+    "laplacian": Laplacian(0.3),
+    "arc_cosine0": ArcCosine(0),
+    "arc_cosine1": ArcCosine(1),
+    "arc_cosine2": ArcCosine(2),
+}
+
+METHODS = ("auto", "sum")
+
+
+@dataclass(frozen=True)
+class Case:
+    group_name: str
+    kernel_name: str
+
+    @property
+    def group(self):
+        return GROUPS[self.group_name]
+
+    @property
+    def kernel(self):
+        return KERNELS[self.kernel_name]
+
+    def __str__(self):
+        return f"{self.kernel_name}-{self.group_name}"
+
+
+CASES = [
+    Case(g, k)
+    for g in GROUPS
+    for k in KERNELS
+    if not (k == "laplacian" and not GROUPS[g].is_signed_permutation)
+]
+
+
+def samples(group, n, seed=0, scale=1.0, dtype=np.float64):
+    """Random samples; one is fixed by much of the group, one repeats, one is zero."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, group.degree)) * scale
+    if n > 3:
+        X[1] = scale  # constant: the largest stabiliser a permutation group has
+        X[2] = X[0]
+        X[3] = 0.0
+    return X.astype(dtype)

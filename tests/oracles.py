@@ -1,0 +1,120 @@
+"""Slow, obvious NumPy truth: one loop over the group's elements, one formula per base kernel."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import mpmath
+import numpy as np
+from scipy.spatial.distance import cdist
+from sklearn.gaussian_process import kernels as skl
+
+from symkernel import kernels as sym
+
+
+def angles(X, Y):
+    """Angle theta between rows and pi - theta, each with all its digits (Kahan).
+
+    Both are pi/2 where a row is zero.
+    """
+    unit = []
+    for Z in (X, Y):
+        norm = np.linalg.norm(Z, axis=1, keepdims=True)
+        unit.append(np.divide(Z, norm, out=np.zeros_like(Z), where=norm > 0))
+    difference = np.linalg.norm(unit[0][:, None] - unit[1][None], axis=2)
+    total = np.linalg.norm(unit[0][:, None] + unit[1][None], axis=2)
+    zero = (difference == 0) & (total == 0)
+    theta = np.where(zero, np.pi / 2, 2 * np.arctan2(difference, total))
+    return theta, np.where(zero, np.pi / 2, 2 * np.arctan2(total, difference))
+
+
+def arc_cosine_angular(phi, order):
+    """J_n(pi - phi); in 40 digits for small phi, where its terms cancel in double precision."""
+    s, c = np.sin(phi), -np.cos(phi)
+    result = [phi, s + phi * c, 3 * s * c + phi * (1 + 2 * c * c)][order]
+    if order > 0:
+        small = phi < 0.8
+        result[small] = [precise_arc_cosine_angular(p, order) for p in phi[small]]
+    return result
+
+
+@cache
+def precise_arc_cosine_angular(phi, order):
+    with mpmath.workdps(40):
+        phi = mpmath.mpf(float(phi))
+        s, c = mpmath.sin(phi), -mpmath.cos(phi)
+        return float([phi, s + phi * c, 3 * s * c + phi * (1 + 2 * c * c)][order])
+
+
+def arc_cosine(X, Y, order):
+    norms = np.linalg.norm(X, axis=1)[:, None] * np.linalg.norm(Y, axis=1)
+    return norms**order * arc_cosine_angular(angles(X, Y)[1], order) / np.pi
+
+
+def base_kernel(base, X, Y):
+    """The base kernel between rows of X and Y, from differences rather than inner products."""
+    X, Y = np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64)
+    if isinstance(base, skl.Matern):
+        r = cdist(X / base.length_scale, Y / base.length_scale)
+        if base.nu == math.inf:
+            return np.exp(-(r**2) / 2)
+        s = math.sqrt(2 * base.nu) * r
+        return {0.5: 1 + 0 * s, 1.5: 1 + s, 2.5: 1 + s + s * s / 3}[base.nu] * np.exp(-s)
+    if isinstance(base, skl.RBF):
+        return np.exp(-cdist(X / base.length_scale, Y / base.length_scale, "sqeuclidean") / 2)
+    if isinstance(base, skl.RationalQuadratic):
+        square = cdist(X, Y, "sqeuclidean")
+        return (1 + square / (2 * base.alpha * base.length_scale**2)) ** -base.alpha
+    if isinstance(base, skl.DotProduct):
+        return X @ Y.T + base.sigma_0**2
+    if isinstance(base, sym.Polynomial):
+        return (base.gamma * (X @ Y.T) + base.coef0) ** base.degree
+    if isinstance(base, sym.Laplacian):
+        return np.exp(-base.gamma * cdist(X, Y, "cityblock"))
+    if isinstance(base, sym.ArcCosine):
+        return arc_cosine(X, Y, base.order)
+    raise TypeError(type(base))
+
+
+def orbit_mean(base, group, X, Y=None):
+    """(1/|G|) sum over g of k(x, g y)."""
+    Y = X if Y is None else Y
+    X, Y = np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64)
+    total, count = np.zeros((len(X), len(Y))), 0
+    for g in group.elements():
+        total += base_kernel(base, X, g.apply(Y))
+        count += 1
+    assert count == group.order
+    return total / count
+
+
+def magnitude(base, group, X, Y=None):
+    """What the rounding of an orbit sum is relative to: the mean of its terms' magnitudes.
+
+    Kernels of the inner product cancel inside it already, so there rows enter by absolute value.
+    """
+    Y = X if Y is None else Y
+    X, Y = np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64)
+    total = np.zeros((len(X), len(Y)))
+    for g in group.elements():
+        if isinstance(base, skl.DotProduct | sym.Polynomial):
+            total += base_kernel(base, np.abs(X), np.abs(g.apply(Y)))
+        else:
+            total += np.abs(base_kernel(base, X, g.apply(Y)))
+    return total / group.order
+
+
+def cloud(p, d, a):
+    """Points of full rank, without randomness: sin(a (i+1)(j+1) + 0.4 j)."""
+    i, j = np.arange(p)[:, None], np.arange(d)[None, :]
+    return np.sin(a * (i + 1) * (j + 1) + 0.4 * j)
+
+
+def relative_error(got, want, scale=None):
+    """Largest error of an entry relative to it, or to `scale` where terms of a sum cancel."""
+    want = np.asarray(want, dtype=np.float64)
+    scale = np.abs(want) if scale is None else np.asarray(scale)
+    error = np.abs(np.asarray(got, dtype=np.float64) - want)
+    safe = np.where(scale > 0, scale, 1.0)
+    return float((np.where(scale > 0, error / safe, error)).max(initial=0.0))
