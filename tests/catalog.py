@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
-
 from symkernel import groups
 from symkernel.kernels import ArcCosine, Laplacian, Polynomial
 
@@ -30,7 +29,8 @@ GROUPS = {
     "D3d on points": groups.PointGroup("D3d").along(1, (5, 3)),
     "C4 on first axis": groups.PointGroup("C4", dim=2).along(0, (2, 4)),
     "permuted points": groups.Symmetric(3).along(0, (3, 2)),
-    "S3 x C5": groups.Symmetric(3).along(0, (3, 2)) * groups.PointGroup("C5", dim=2).along(1, (3, 2)),
+    "S3 x C5": groups.Symmetric(3).along(0, (3, 2))
+    * groups.PointGroup("C5", dim=2).along(1, (3, 2)),
     "C2 x Td": groups.Cyclic(2).along(0, (2, 3)) * groups.PointGroup("Td").along(1, (2, 3)),
 }
 
@@ -49,7 +49,7 @@ KERNELS = {
     "arc_cosine2": ArcCosine(2),
 }
 
-METHODS = ("auto", "sum")
+METHODS = ("auto", "sum", "fourier")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Case:
 
     def __str__(self):
         return f"{self.kernel_name}-{self.group_name}"
+
+
+def applies(method, case):
+    """Whether a method can serve a case: Fourier analysis gives inner products only."""
+    return not (method == "fourier" and case.kernel_name == "laplacian")
 
 
 CASES = [

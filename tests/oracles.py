@@ -9,7 +9,6 @@ import mpmath
 import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.gaussian_process import kernels as skl
-
 from symkernel import kernels as sym
 
 

@@ -23,10 +23,8 @@ template <class R>
 SYMKERNEL_INLINE R exp2(R y) {
   using T = Scalar<R>;
   constexpr bool is_double = sizeof(T) == 8;
-  y = at_least(R(T(is_double ? -1100.0 : -200.0)), y);
-  y = at_most(R(T(is_double ? 1100.0 : 200.0)), y);
-  const R n = round_nearest(y);
-  const R r = y - n;  // |r| <= 1/2, exact
+  R n;
+  const R r = split_integer(y, n);
   if constexpr (is_double) {
     // 2^r, relative error 1e-17
     const T c[] = {1.0,

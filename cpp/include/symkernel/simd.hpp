@@ -189,6 +189,30 @@ SYMKERNEL_INLINE Vec<T, W> abs(Vec<T, W> a) {
   return (typename Vec<T, W>::Native)((B)a.v & clear);
 }
 
+// Limits beyond which 2^y is 0 or infinite whatever the type: y is brought between them.
+template <class T>
+constexpr T exponent_limit = sizeof(T) == 8 ? T(1100) : T(200);
+
+// y between two bounds; NaN stays.
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> clamp(Vec<T, W> y, T low, T high) {
+#if defined(__AVX512F__)
+  // One instruction a side: max and min return their second operand when one is NaN.
+  if constexpr (W * sizeof(T) == 64) {
+    const Vec<T, W> l(low), h(high);
+    if constexpr (sizeof(T) == 8) {
+      const __m512d a = _mm512_max_pd((__m512d)l.v, (__m512d)y.v);
+      return (typename Vec<T, W>::Native)_mm512_min_pd((__m512d)h.v, a);
+    } else {
+      const __m512 a = _mm512_max_ps((__m512)l.v, (__m512)y.v);
+      return (typename Vec<T, W>::Native)_mm512_min_ps((__m512)h.v, a);
+    }
+  }
+#endif
+  y = select(y < Vec<T, W>(low), Vec<T, W>(low), y);
+  return select(y > Vec<T, W>(high), Vec<T, W>(high), y);
+}
+
 // Nearest integer, |a| < 2^(mantissa_bits - 1).
 template <class T, int W>
 SYMKERNEL_INLINE Vec<T, W> round_nearest(Vec<T, W> a) {
@@ -203,6 +227,15 @@ SYMKERNEL_INLINE Vec<T, W> round_nearest(Vec<T, W> a) {
 #endif
   const Vec<T, W> big(FloatTraits<T>::rounder);
   return (a + big) - big;
+}
+
+// y = n + r with n an integer and |r| <= 1/2, exactly; for the exponent of a power of two, so y is
+// first brought to where the power is 0 or infinite. (Not vreducepd, slow on some processors.)
+template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> split_integer(Vec<T, W> y, Vec<T, W>& n) {
+  y = clamp(y, -exponent_limit<T>, exponent_limit<T>);
+  n = round_nearest(y);
+  return y - n;
 }
 
 // p * 2^n for an integer-valued n; 0 below the normal range and infinity above it.
@@ -346,6 +379,18 @@ SYMKERNEL_INLINE Vec<T, W> round_nearest(Vec<T, W> a) {
   return lanes::map(a, [](T x) { return std::nearbyint(x); });
 }
 template <class T, int W>
+SYMKERNEL_INLINE Vec<T, W> split_integer(Vec<T, W> y, Vec<T, W>& n) {
+  const T limit = sizeof(T) == 8 ? T(1100) : T(200);
+  Vec<T, W> r;
+  for (int i = 0; i < W; ++i) {
+    T a = y.v[i] < -limit ? -limit : y.v[i];
+    a = a > limit ? limit : a;
+    n.v[i] = std::nearbyint(a);
+    r.v[i] = a - n.v[i];
+  }
+  return r;
+}
+template <class T, int W>
 SYMKERNEL_INLINE Vec<T, W> scale_exponent(Vec<T, W> p, Vec<T, W> n) {
   return lanes::zip(p, n, [](T x, T k) { return std::ldexp(x, static_cast<int>(k)); });
 }
@@ -379,6 +424,18 @@ SYMKERNEL_INLINE double abs(double a) { return ::fabs(a); }
 SYMKERNEL_INLINE float abs(float a) { return ::fabsf(a); }
 SYMKERNEL_INLINE double round_nearest(double a) { return ::rint(a); }
 SYMKERNEL_INLINE float round_nearest(float a) { return ::rintf(a); }
+SYMKERNEL_INLINE double split_integer(double y, double& n) {
+  y = y < -1100.0 ? -1100.0 : y;  // comparisons are false for NaN, which stays
+  y = y > 1100.0 ? 1100.0 : y;
+  n = ::rint(y);
+  return y - n;
+}
+SYMKERNEL_INLINE float split_integer(float y, float& n) {
+  y = y < -200.0f ? -200.0f : y;
+  y = y > 200.0f ? 200.0f : y;
+  n = ::rintf(y);
+  return y - n;
+}
 SYMKERNEL_INLINE double scale_exponent(double p, double n) {
   return ::ldexp(p, static_cast<int>(n));
 }

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
+from symkernel.backends.blocks import BlockTable
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
 
 Array = NDArray[Any]
-Table = ActionTable | PointTable
+Table = ActionTable | PointTable | BlockTable
 
 # A table is made once per group and copied into native form once, however many kernels use it.
 _actions: weakref.WeakKeyDictionary[Table, _cpu.OrbitAction] = weakref.WeakKeyDictionary()
@@ -42,6 +43,14 @@ def _build(table: Table) -> _cpu.OrbitAction:
         layout = np.arange(points * r) if table.layout is None else table.layout
         entries = matrices.reshape(len(matrices), r * r)
         return _cpu.OrbitAction.points(rows, entries, [int(i) for i in layout], [(points, r)])
+    if isinstance(table, BlockTable):
+        points = sum(m for m, _ in table.blocks)
+        degree = sum(m * r for m, r in table.blocks)
+        rows = np.concatenate([np.arange(m, dtype=np.int32) for m, _ in table.blocks])
+        matrices = np.ascontiguousarray(table.matrices, dtype=np.float64)
+        return _cpu.OrbitAction.points(
+            rows.reshape(1, points), matrices, list(range(degree)), list(table.blocks)
+        )
     raise TypeError(f"unknown table of group elements: {type(table).__name__}")
 
 

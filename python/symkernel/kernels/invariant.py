@@ -10,7 +10,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.backends.memory import require_memory
 from symkernel.groups import Group, from_name
-from symkernel.kernels.samples import check_pair, check_samples
+from symkernel.kernels.samples import check_pair
 from symkernel.kernels.translate import spec_of, tie_gradient
 from symkernel.plans import Plan, make_plan
 
@@ -275,7 +275,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
 
     def _free_entries(self) -> list[int]:
         """Positions of the free hyperparameters among the native derivatives."""
-        entries, at = [], 0
+        entries: list[int] = []
+        at = 0
         for h in self.base.hyperparameters:
             if not h.fixed:
                 entries.extend(range(at, at + h.n_elements))

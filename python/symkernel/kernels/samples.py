@@ -52,9 +52,9 @@ def check_samples(X: Any, name: str = "X", group: Group | None = None) -> Array:
         raise ValueError(f"{name} has {X.shape[1]} features; {group!r} acts on {group.degree}")
     if X.shape[1] == 0:
         raise ValueError(f"{name} has no features")
-    X = as_float_array(X)
-    _check_magnitude(X, name)
-    return X
+    samples = as_float_array(X)
+    _check_magnitude(samples, name)
+    return samples
 
 
 def _check_magnitude(X: Array, name: str) -> None:

@@ -46,6 +46,10 @@ class BaseSpec:
         return np.ascontiguousarray(X / self.scale.astype(X.dtype))
 
 
+class NotApplicableError(ValueError):
+    """A method cannot average this kernel over this group; the message gives the reason."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Arithmetic per pair of samples.

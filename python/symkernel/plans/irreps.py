@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.blocks import BlockTable
 from symkernel.groups.table import ActionTable, SignedPermutationTable
 
 Array = NDArray[Any]
@@ -29,39 +30,30 @@ _SNAP = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class IsotypicTable:
+class IsotypicDecomposition:
     """A group's elements in a basis that block-diagonalises them.
 
     Parameters
     ----------
     basis : ndarray of shape (d, d)
         Orthogonal; samples become ``X @ basis``.
-    blocks : list of (int, int)
-        Copies m and dimension r of each irreducible representation; its features are consecutive,
-        copy by copy.
-    matrices : ndarray of shape (|G|, sum of r^2)
-        For every element its matrix in each irreducible representation, flattened, end to end.
+    table : BlockTable
+        One block per irreducible representation, its copies being those of the block.
     """
 
     basis: Array
-    blocks: list[tuple[int, int]]
-    matrices: Array
-
-    @property
-    def is_monomial(self) -> bool:
-        """Whether every matrix entry is 0, 1 or -1, so that products become additions."""
-        return bool(np.isin(self.matrices, (-1.0, 0.0, 1.0)).all())
+    table: BlockTable
 
 
 def act(table: ActionTable, B: Array) -> Array:
-    """g B for every element g: shape (|G|, d, columns)."""
+    """G B for every element g: shape (|G|, d, columns)."""
     if isinstance(table, SignedPermutationTable):
         moved = B[table.indices]
         return moved if table.signs is None else moved * table.signs[:, :, None]
     return table.matrices @ B
 
 
-def isotypic_table(table: ActionTable, seed: int = 0) -> IsotypicTable | None:
+def isotypic_decomposition(table: ActionTable, seed: int = 0) -> IsotypicDecomposition | None:
     """Decompose the action of a finite group into real irreducible representations.
 
     Parameters
@@ -73,7 +65,7 @@ def isotypic_table(table: ActionTable, seed: int = 0) -> IsotypicTable | None:
 
     Returns
     -------
-    IsotypicTable or None
+    IsotypicDecomposition or None
         None if the decomposition does not reproduce the action to 1e-12, which a caller must
         treat as "not available".
 
@@ -93,7 +85,7 @@ def isotypic_table(table: ActionTable, seed: int = 0) -> IsotypicTable | None:
     flat = np.hstack([m.reshape(len(m), -1) for m, _ in kinds])
     nearest = np.round(flat)
     flat = np.where(np.abs(flat - nearest) < _SNAP, nearest, flat)
-    result = IsotypicTable(np.ascontiguousarray(basis), blocks, flat)
+    result = IsotypicDecomposition(np.ascontiguousarray(basis), BlockTable(tuple(blocks), flat))
     return result if _reproduces(result, table, rng) else None
 
 
@@ -119,7 +111,7 @@ def _irreducible_subspaces(table: ActionTable, d: int, rng: np.random.Generator)
             total += g @ R @ g.T
     order = len(table.indices) if isinstance(table, SignedPermutationTable) else len(table.matrices)
     values, vectors = np.linalg.eigh(total / order)
-    gaps = np.flatnonzero(np.diff(values) > 1e-8 * max(values[-1] - values[0], 1e-300)) + 1
+    gaps = np.flatnonzero(np.diff(values) > 1e-8 * np.abs(values).max()) + 1
     edges = [0, *gaps.tolist(), d]
     return [vectors[:, a:b] for a, b in pairwise(edges)]
 
@@ -167,7 +159,9 @@ def _simple_basis(matrices: Array) -> Array:
     return np.asarray(np.linalg.eigh(mix)[1])
 
 
-def _reproduces(result: IsotypicTable, table: ActionTable, rng: np.random.Generator) -> bool:
+def _reproduces(
+    result: IsotypicDecomposition, table: ActionTable, rng: np.random.Generator
+) -> bool:
     """Whether x . g y by blocks equals x . g y for random x and y and every g."""
     d = result.basis.shape[0]
     if np.abs(result.basis.T @ result.basis - np.eye(d)).max() > 1e-12:
@@ -176,9 +170,9 @@ def _reproduces(result: IsotypicTable, table: ActionTable, rng: np.random.Genera
     direct = act(table, y[:, None])[:, :, 0] @ x
     u, v = x @ result.basis, y @ result.basis
     entries, at = [], 0
-    for m, r in result.blocks:
+    for m, r in result.table.blocks:
         a, b = u[at : at + m * r].reshape(m, r), v[at : at + m * r].reshape(m, r)
         entries.append((a.T @ b).ravel())
         at += m * r
-    by_blocks = result.matrices @ np.concatenate(entries)
+    by_blocks = result.table.matrices @ np.concatenate(entries)
     return bool(np.abs(direct - by_blocks).max() < 1e-12 * d)

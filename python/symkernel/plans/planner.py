@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from symkernel.groups import Group
-from symkernel.plans.base import BaseSpec, Plan
+from symkernel.plans.base import BaseSpec, NotApplicableError, Plan
+from symkernel.plans.fourier import Irreps, searchable
 from symkernel.plans.orbit_sum import OrbitSum
 
-METHODS = ("auto", "sum")
+# Exact methods by name. Each entry makes a plan or raises NotApplicableError (or, for a group too
+# large to enumerate, GroupTooLargeError) with the reason.
+_EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
+    "sum": OrbitSum,
+    "fourier": Irreps,
+}
+
+METHODS = ("auto", *_EXACT)
+
+# Below this many multiply-adds per pair the orbit sum is not worth replacing.
+_WORTH_A_SEARCH = 128
 
 
 def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
@@ -18,8 +31,9 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum"}, default="auto"
-        "sum" is the orbit sum over all elements; "auto" takes the cheapest exact method.
+    method : {"auto", "sum", "fourier"}, default="auto"
+        "sum" is the orbit sum over all elements, "fourier" goes through the group's irreducible
+        representations; "auto" takes the cheapest exact method.
 
     Returns
     -------
@@ -30,10 +44,22 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
     ------
     ValueError
         If the method is unknown.
+    NotApplicableError
+        If the method asked for cannot be used, with the reason.
     GroupTooLargeError
         If the group has too many elements to enumerate; the message says how many.
     """
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
-    return OrbitSum(base, group)
+    if method != "auto":
+        return _EXACT[method](base, group)
+    plan: Plan = OrbitSum(base, group)
+    if plan.cost.multiply_adds > _WORTH_A_SEARCH and not base.manhattan and searchable(group):
+        try:
+            other = Irreps(base, group)
+        except NotApplicableError:
+            return plan
+        if other.cost.total < plan.cost.total:
+            return other
+    return plan

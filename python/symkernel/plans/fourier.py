@@ -1,0 +1,128 @@
+"""Fourier analysis on the group: inner products with a whole orbit from irreducible blocks."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from symkernel.backends import cpu
+from symkernel.backends.blocks import BlockTable
+from symkernel.groups import Group
+from symkernel.groups.table import ActionTable
+from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.irreps import IsotypicDecomposition, isotypic_decomposition
+from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum
+
+# Finding the irreducible representations takes about this many multiply-adds times a few; beyond
+# it the search would take longer than most Gram matrices.
+_MAX_SEARCH = 2e9
+
+_decompositions: weakref.WeakKeyDictionary[ActionTable, IsotypicDecomposition | None] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+class Irreps(Plan):
+    """Orbit sum through irreducible representations, for any finite group and base kernel.
+
+    In a basis that splits the features into irreducible representations, ``x . g y`` is a sum of
+    traces ``<A_rho, rho(g)>``; all A_rho together take ``sum of m_rho d_rho^2`` multiply-adds a
+    pair, instead of ``|G| d`` for the inner products one by one. See ``plans/irreps.py``.
+
+    Parameters
+    ----------
+    base : BaseSpec
+        Base kernel; not one of the L1 distance.
+    group : Group
+        Finite group.
+
+    Raises
+    ------
+    NotApplicableError
+        If the base kernel depends on more than inner products, or the group is too large.
+    """
+
+    method = "fourier"
+    exact = True
+    error = 1e-15
+
+    def __init__(self, base: BaseSpec, group: Group) -> None:
+        if base.manhattan:
+            raise NotApplicableError(
+                "a kernel of the L1 distance is not a function of inner products, which is what "
+                "Fourier analysis provides"
+            )
+        if not searchable(group):
+            raise NotApplicableError(
+                f"the irreducible representations of {group!r} would take too long to find"
+            )
+        found = decomposition(group)
+        if found is None:
+            raise NotApplicableError(
+                f"no accurate irreducible representations of {group!r} were found"
+            )
+        self.base = base
+        self.group = group
+        self._basis, self._table = found.basis, found.table
+        self.cost = block_cost(found.table)
+        products = sum(m * r * r for m, r in found.table.blocks)
+        self.steps = (
+            f"change to {len(found.table.blocks)} irreducible representations "
+            f"({products:,} multiply-adds per pair instead of {group.order * group.degree:,})",
+            f"sum over {group.order:,} elements",
+        )
+
+    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
+        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+        Y = None if Y is None else self._coordinates(Y)
+        return cpu.gram(self.base.native, self._table, self._coordinates(X), Y, n_jobs)
+
+    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
+        """K(x_i, x_i), shape (n,), at n pairs."""
+        return cpu.diagonal(self.base.native, self._table, self._coordinates(X), n_jobs=n_jobs)[0]
+
+    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
+        """K(X, Y) V of shape (n, c), without storing K."""
+        X, Y = self._coordinates(X), self._coordinates(Y)
+        return cpu.matvec(self.base.native, self._table, X, Y, V, n_jobs)
+
+    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
+        if self.base.scale is not None:  # derivatives per feature need the features themselves
+            return OrbitSum(self.base, self.group).gradient(X, n_jobs)
+        X = self._coordinates(X)
+        return cpu.gram_gradient(self.base.native, self._table, X, False, n_jobs=n_jobs)
+
+    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
+        if self.base.scale is not None:
+            return OrbitSum(self.base, self.group).diag_gradient(X, n_jobs)
+        X = self._coordinates(X)
+        return cpu.diagonal(self.base.native, self._table, X, True, False, n_jobs=n_jobs)
+
+    def _coordinates(self, X: Array) -> Array:
+        return np.ascontiguousarray(self.base.scaled(X) @ self._basis.astype(X.dtype))
+
+
+def searchable(group: Group) -> bool:
+    """Whether the irreducible representations can be found in reasonable time."""
+    if group.order > MAX_ELEMENTS:
+        return False
+    return group.order * group.degree**2 + group.degree**3 <= _MAX_SEARCH
+
+
+def decomposition(group: Group) -> IsotypicDecomposition | None:
+    """Isotypic decomposition of a group's action, found once per group."""
+    table = group.table(MAX_ELEMENTS)
+    if table not in _decompositions:
+        _decompositions[table] = isotypic_decomposition(table)
+    return _decompositions[table]
+
+
+def block_cost(table: BlockTable) -> Cost:
+    """Cost per pair of the block route: blocks, then one short product per element."""
+    products = sum(m * r * r for m, r in table.blocks)
+    order, entries = table.matrices.shape
+    per_element = entries if table.terms is None else table.terms
+    return Cost(float(products + order * per_element), float(order))
