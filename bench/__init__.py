@@ -1,0 +1,12 @@
+"""Benchmarks: cases, peers and a runner that times them side by side in one process.
+
+Installed with the library as ``symkernel.bench`` and started by ``symkernel bench``.
+
+* ``grams``: Gram matrices averaged over a group, the library's inner loop;
+* ``programs``: whole programs, fit and predict, with peak memory;
+* ``peers``: the same answers by NumPy, scikit-learn, PyTorch, invariantkernels with GPyTorch;
+* ``timing``, ``memory``, ``machine``: how time, memory and the machine are measured;
+* ``runner``: runs cases and gathers the results; ``report``: tables, comparison, README.
+
+An answer is asserted against a peer's before anything is timed.
+"""

@@ -1,0 +1,230 @@
+"""Results as text: the table of a run, the comparison of two, the section of the README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .programs import OURS
+from .runner import SCHEMA
+
+BEGIN = "<!-- bench:begin -->"
+END = "<!-- bench:end -->"
+
+PEERS = {
+    "numpy": "NumPy loop",
+    "numpy-tuned": "NumPy loop, tuned",
+    "torch": "torch loop, tuned",
+    "scikit-learn": "scikit-learn loop",
+}
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Read results, refusing files of another schema."""
+    try:
+        results = json.loads(Path(path).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(results, dict) or results.get("schema") != SCHEMA:
+        raise ValueError(f"{path} holds no results of `symkernel bench` (schema {SCHEMA})")
+    return results
+
+
+def save(results: dict[str, Any], path: str | Path) -> None:
+    """Write results as JSON."""
+    Path(path).write_text(json.dumps(results, indent=2) + "\n")
+
+
+def describe_machine(results: dict[str, Any]) -> str:
+    """Return one sentence about the machine and the versions."""
+    m = results["machine"]
+    versions = ", ".join(f"{name} {v}" for name, v in m["versions"].items())
+    return f"{m['cpu']}, {m['cores']} cores, {m['isa']}; Python {m['python']}, {versions}; " + (
+        f"{m['date']}" + (f", commit {m['commit']}" if m["commit"] else "")
+    )
+
+
+def format_results(results: dict[str, Any]) -> str:
+    """Return the tables of a run as text for the terminal (and valid Markdown)."""
+    parts = []
+    if results["grams"]:
+        parts.append(_gram_table(results["grams"]))
+    parts.extend(_program_table(program) for program in results["programs"])
+    if results["quick"]:
+        parts.append("Quick run: tiny inputs, no measurement.")
+    parts.append(describe_machine(results))
+    return "\n\n".join(parts)
+
+
+def _gram_table(rows: Sequence[dict[str, Any]]) -> str:
+    header = (
+        "Gram matrix", "dtype", "threads", "symkernel", *PEERS.values(), "multiply-adds/s",
+        "exps/s", "of the machine", "efficiency",
+    )  # fmt: skip
+    single = {(r["case"], r["dtype"]): r for r in rows if r["threads"] == 1}
+    table = []
+    for r in rows:
+        one = single.get((r["case"], r["dtype"]))
+        table.append((
+            f"{r['title']}, n = {r['samples']}",
+            r["dtype"],
+            str(r["threads"]),
+            _time(r["results"][OURS]["median"]),
+            *(_versus(r["results"], peer) for peer in PEERS),
+            f"{r['multiply_adds_per_second'] / 1e9:.1f} G",
+            f"{r['exps_per_second'] / 1e9:.2f} G",
+            f"{r['fraction_of_machine']:.2f}",
+            f"{_efficiency(one, r):.2f}" if one is not None and r["threads"] > 1 else "",
+        ))  # fmt: skip
+    return _markdown(header, table)
+
+
+def _efficiency(one: dict[str, Any], many: dict[str, Any]) -> float:
+    """Speed-up from one thread to many, divided by their number."""
+    speedup = one["results"][OURS]["median"] / many["results"][OURS]["median"]
+    return float(speedup / many["threads"])
+
+
+def _program_table(program: dict[str, Any]) -> str:
+    measured = program["results"]
+    ours = measured[OURS]
+    rows = [
+        (
+            name,
+            _time(r["median"]),
+            f"{r['median'] / ours['median']:.1f}x",
+            _memory(r["peak_bytes"]),
+            f"{r['peak_bytes'] / ours['peak_bytes']:.1f}x" if ours["peak_bytes"] else "",
+            f"{r['error']:.4g}",
+        )
+        for name, r in measured.items()
+    ]
+    count = program["threads"]
+    title = f"fit + predict: {program['title']}, {count} thread{'s' * (count > 1)}"
+    return _markdown((title, "time", "", "peak memory", "", "test error"), rows)
+
+
+def _versus(results: dict[str, Any], peer: str) -> str:
+    if peer not in results:
+        return ""
+    seconds, ours = results[peer]["median"], results[OURS]["median"]
+    return f"{_time(seconds)} ({seconds / ours:.1f}x)"
+
+
+def _time(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{1e3 * seconds:.3g} ms"
+
+
+def _memory(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
+
+    rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
+    return "\n".join([line(header), rule, *(line(row) for row in rows)])
+
+
+def _timings(results: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Name of every measured program of every case, and its median."""
+    for r in (*results["grams"], *results["programs"]):
+        for program, measured in r["results"].items():
+            dtype = f", {r['dtype']}" if "dtype" in r else ""
+            yield f"{r['case']}{dtype}, {r['threads']} threads: {program}", measured["median"]
+
+
+def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, float]:
+    """Compare two runs.
+
+    Returns
+    -------
+    text : str
+        A table of the timings both have.
+    slowdown : float
+        The largest ratio after / before of the library's own timings; 0 if none is shared.
+
+    Raises
+    ------
+    ValueError
+        If the runs share no timing.
+    """
+    old, new = dict(_timings(before)), dict(_timings(after))
+    shared = [name for name in new if name in old]
+    if not shared:
+        raise ValueError("the two files share no case, data type, number of threads and program")
+    rows = [
+        (name, _time(old[name]), _time(new[name]), f"{new[name] / old[name]:.2f}")
+        for name in shared
+    ]
+    text = _markdown(("median", "before", "after", "after / before"), rows)
+    for key in ("cpu", "cores", "isa"):
+        a, b = before["machine"][key], after["machine"][key]
+        if a != b:
+            text += f"\n\nNot the same machine: {key} was {a}, now {b}."
+    ratios = [new[name] / old[name] for name in shared if name.endswith(f": {OURS}")]
+    return text, max(ratios, default=0.0)
+
+
+def readme_section(results: dict[str, Any], command: str) -> str:
+    """Return the README's benchmark tables."""
+    if results["quick"]:
+        raise ValueError("these results come from a quick run, which measures nothing")
+    parts = [_readme_grams(results["grams"])] if results["grams"] else []
+    parts.extend(_program_table(program) for program in results["programs"])
+    parts.append(
+        f"Medians of one run of `{command}` on an idle machine: {describe_machine(results)}."
+    )
+    return "\n\n".join(parts)
+
+
+def _readme_grams(rows: Sequence[dict[str, Any]]) -> str:
+    """One row a case: the most threads that were run, and one thread for the efficiency."""
+    most: dict[tuple[str, str], dict[str, Any]] = {}
+    for r in rows:
+        key = (r["case"], r["dtype"])
+        if key not in most or r["threads"] > most[key]["threads"]:
+            most[key] = r
+    single = {(r["case"], r["dtype"]): r for r in rows if r["threads"] == 1}
+    several = len({dtype for _, dtype in most}) > 1
+    header = (
+        "Gram matrix", "threads", "symkernel", *PEERS.values(), "of the machine's peak",
+        "efficiency from 1 thread",
+    )  # fmt: skip
+    table = []
+    for key, r in most.items():
+        one = single.get(key)
+        table.append((
+            f"{r['title']}, n = {r['samples']}" + (f", {r['dtype']}" if several else ""),
+            str(r["threads"]),
+            _time(r["results"][OURS]["median"]),
+            *(_versus(r["results"], peer) for peer in PEERS),
+            f"{r['fraction_of_machine']:.2f}",
+            f"{_efficiency(one, r):.2f}" if one is not None and r["threads"] > 1 else "",
+        ))  # fmt: skip
+    return _markdown(header, table)
+
+
+def write_readme(results: dict[str, Any], readme: str | Path, command: str) -> None:
+    """Replace what stands between the markers in the README.
+
+    Raises
+    ------
+    ValueError
+        If the file has no markers, or the results come from a quick run.
+    """
+    path = Path(readme)
+    text = path.read_text()
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path.name} has no markers {BEGIN} and {END}")
+    section = readme_section(results, command)
+    path.write_text(f"{head}{BEGIN}\n{section}\n{END}{tail}")

@@ -1,0 +1,207 @@
+"""Runs cases and gathers what was measured in one dictionary, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from . import machine, peers
+from .grams import GRAM_CASES, GramCase
+from .memory import peak_of
+from .programs import OURS, PROGRAM_CASES, ProgramCase
+from .timing import QUICK, Effort, interleave, threads
+
+SCHEMA = 1
+CASES: tuple[GramCase | ProgramCase, ...] = (*GRAM_CASES, *PROGRAM_CASES)
+
+# Largest relative difference from the NumPy loop in float64 that an answer may have.
+GRAM_TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
+# Of predictions, relative to the largest one: the condition of K + alpha I multiplies rounding.
+PROGRAM_TOLERANCE = 1e-7
+
+
+def run(
+    names: Sequence[str] = (),
+    *,
+    n_threads: Sequence[int] = (),
+    dtypes: Sequence[str] = ("float64",),
+    only: Sequence[str] = (),
+    quick: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Run benchmark cases.
+
+    Parameters
+    ----------
+    names : sequence of str, default=()
+        Names of cases; all of them when empty.
+    n_threads : sequence of int, default=()
+        Numbers of threads; one and all cores when empty.
+    dtypes : sequence of str, default=("float64",)
+        "float64", "float32" or both, for the Gram matrices.
+    only : sequence of str, default=()
+        Peers to compare with; all that are installed when empty.
+    quick : bool, default=False
+        Tiny inputs and two repeats: a test of the benchmark, not a measurement.
+    tell : callable, optional
+        Called with a line of text for every step.
+
+    Returns
+    -------
+    dict
+        Machine facts, peaks and results; see ``bench/README.md`` for the fields.
+
+    Raises
+    ------
+    ValueError
+        If a case, a peer or a number of threads is unknown or cannot be had.
+    AssertionError
+        If an answer differs from the peer's.
+    """
+    chosen = _choose(names)
+    counts = sorted(set(n_threads)) or sorted({1, machine.available_cores()})
+    if counts[0] < 1:
+        raise ValueError(f"threads must be at least 1; got {counts[0]}")
+    known = (*peers.GRAM_PEERS, *peers.PROGRAM_PEERS)
+    for peer in only:
+        if peer not in known:
+            raise ValueError(f"unknown peer {peer!r}; known: {', '.join(known)}")
+    allowed = [p for p in known if peers.installed(p) and (not only or p in only)]
+    effort = QUICK if quick else Effort()
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        "quick": quick,
+        "machine": machine.facts(),
+        "grams": [],
+        "programs": [],
+    }
+    for case in chosen:
+        if isinstance(case, GramCase):
+            for dtype in dtypes:
+                for count in counts:
+                    tell(f"{case.name}, {dtype}, {count} thread{'s' * (count > 1)}")
+                    results["grams"].append(_run_gram(case, dtype, count, allowed, effort, quick))
+        else:
+            tell(f"{case.name}, {counts[-1]} thread{'s' * (counts[-1] > 1)}")
+            results["programs"].append(_run_program(case, counts[-1], allowed, effort, quick))
+    return results
+
+
+def _choose(names: Sequence[str]) -> list[GramCase | ProgramCase]:
+    by_name = {case.name: case for case in CASES}
+    for name in names:
+        if name not in by_name:
+            raise ValueError(f"unknown case {name!r}; known: {', '.join(by_name)}")
+    return [by_name[name] for name in names] if names else list(CASES)
+
+
+def _run_gram(
+    case: GramCase, dtype: str, n_threads: int, allowed: Sequence[str], effort: Effort, quick: bool
+) -> dict[str, Any]:
+    X, Y = case.data(np.dtype(dtype).type, quick)
+    X64, Y64 = case.data(np.float64, quick)
+    orbit, gamma, kernel = case.orbit(), case.gamma, case.kernel()
+    programs: dict[str, Callable[[], Any]] = {
+        OURS: lambda: kernel.gram(X, Y, n_jobs=n_threads),
+    }
+    for name in peers.GRAM_PEERS:
+        if name in allowed:
+            programs[name] = _bind(peers.gram_peer(name), X, Y, orbit, gamma)
+    tolerance = GRAM_TOLERANCE[dtype]
+    with threads(n_threads):
+        truth = peers.numpy_gram(X64, Y64, orbit, gamma)
+        for name, program in programs.items():
+            difference = float(np.max(np.abs(program() - truth) / truth))
+            if not difference <= tolerance:
+                raise AssertionError(
+                    f"{name} differs from the NumPy loop by {difference:.1e} (relative) on "
+                    f"{case.name}; at most {tolerance:.0e} is allowed"
+                )
+        before = machine.peaks(dtype, n_threads, effort.probe)
+        times = interleave(programs, effort)
+        after = machine.peaks(dtype, n_threads, effort.probe)
+    peak = {key: max(before[key], after[key]) for key in before}
+    n = len(X)
+    pairs = n * (n + 1) // 2 if case.symmetric else n * len(X if Y is None else Y)
+    cost = kernel.plan(X.shape[1]).cost
+    seconds = median(times[OURS])
+    multiply_adds, exps = cost.multiply_adds * pairs, cost.maps * pairs
+    least = multiply_adds / peak["multiply_adds"] + exps / peak["exps"]
+    return {
+        "case": case.name,
+        "title": case.title,
+        "dtype": dtype,
+        "threads": n_threads,
+        "samples": n,
+        "symmetric": case.symmetric,
+        "order": len(orbit),
+        "features": X.shape[1],
+        "method": kernel.plan(X.shape[1]).method,
+        "results": _summary(times),
+        "multiply_adds_per_second": multiply_adds / seconds,
+        "exps_per_second": exps / seconds,
+        "peak_multiply_adds_per_second": peak["multiply_adds"],
+        "peak_exps_per_second": peak["exps"],
+        "fraction_of_machine": least / seconds,
+    }
+
+
+def _bind(peer: peers.GramPeer, X: Any, Y: Any, orbit: peers.Orbit, gamma: float) -> Any:
+    return lambda: peer(X, Y, orbit, gamma)
+
+
+def _run_program(
+    case: ProgramCase, n_threads: int, allowed: Sequence[str], effort: Effort, quick: bool
+) -> dict[str, Any]:
+    task = case.task(quick)
+    names = [name for name in case.programs if name == OURS or name in allowed]
+    errors: dict[str, float] = {}
+    differences: dict[str, float] = {}
+    for name in names:  # the first call also loads what a program imports lazily
+        case.run(name, case.task(True), n_threads)
+    with threads(n_threads):
+        truth = case.run("numpy + scikit-learn", task, n_threads)
+        for name in names:
+            predictions = case.run(name, task, n_threads)
+            errors[name] = case.error(task, predictions)
+            differences[name] = float(np.max(np.abs(predictions - truth)) / np.max(np.abs(truth)))
+            if not differences[name] <= PROGRAM_TOLERANCE:
+                raise AssertionError(
+                    f"predictions of {name} differ from those of NumPy + scikit-learn by "
+                    f"{differences[name]:.1e} on {case.name}; at most {PROGRAM_TOLERANCE:.0e} "
+                    "is allowed"
+                )
+        times = interleave({name: _program(case, name, task, n_threads) for name in names}, effort)
+    results = _summary(times)
+    for name in names:
+        results[name]["error"] = errors[name]
+        results[name]["difference"] = differences[name]
+        results[name]["peak_bytes"] = peak_of(case.name, name, n_threads, quick)
+    return {
+        "case": case.name,
+        "title": case.title,
+        "threads": n_threads,
+        "samples": len(task.X),
+        "order": len(task.orbit),
+        "features": task.X.shape[1],
+        "results": results,
+    }
+
+
+def _program(case: ProgramCase, name: str, task: Any, n_threads: int) -> Callable[[], Any]:
+    return lambda: case.run(name, task, n_threads)
+
+
+def _summary(times: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "median": median(seconds),
+            "least": min(seconds),
+            "most": max(seconds),
+            "repeats": len(seconds),
+        }
+        for name, seconds in times.items()
+    }

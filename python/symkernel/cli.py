@@ -1,0 +1,204 @@
+"""The ``symkernel`` command: ``info``, ``demo`` and ``bench``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Arguments without the program's name; those of the process when omitted.
+
+    Returns
+    -------
+    int
+        0 on success, 1 when something that was asked for could not be done, 130 after Ctrl-C.
+        Unusable arguments leave through ``SystemExit`` with status 2, as argparse does.
+
+    Examples
+    --------
+    >>> main(["bench", "--list"])  # doctest: +ELLIPSIS
+    shifts ...
+    0
+    """
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except (ValueError, OSError, AssertionError, ModuleNotFoundError) as error:
+        print(f"symkernel: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("symkernel: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="symkernel", description="Kernel machines that respect symmetry exactly."
+    )
+    version = importlib.metadata.version("symkernel")
+    parser.add_argument("--version", action="version", version=f"symkernel {version}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{info,demo,bench}")
+
+    info = commands.add_parser("info", help="say what this build and this machine offer")
+    info.set_defaults(run=_info)
+
+    demo = commands.add_parser(
+        "demo", help="learn digits in random poses with and without their symmetry"
+    )
+    demo.add_argument(
+        "--n", type=int, nargs="+", metavar="N", help="numbers of training samples (25 50 ... 800)"
+    )
+    demo.add_argument("--repeats", type=int, default=3, help="draws to average over (3)")
+    demo.add_argument("--seed", type=int, default=0, help="seed of the first draw (0)")
+    demo.add_argument(
+        "--output",
+        type=Path,
+        default=Path("learning_curve.png"),
+        help="picture to write (learning_curve.png)",
+    )
+    demo.set_defaults(run=_demo)
+
+    bench = commands.add_parser("bench", help="time symkernel beside other programs")
+    bench.set_defaults(run=_bench)
+    bench.add_argument("--list", action="store_true", help="list the cases and stop")
+    bench.add_argument("--case", action="append", default=[], help="a case to run; repeatable")
+    bench.add_argument(
+        "--threads", type=int, nargs="+", default=[], help="numbers of threads (1 and all cores)"
+    )
+    bench.add_argument(
+        "--dtype", nargs="+", choices=["float64", "float32"], default=["float64"], metavar="DTYPE"
+    )
+    bench.add_argument(
+        "--peer", action="append", default=[], help="a peer to compare with (all); repeatable"
+    )
+    bench.add_argument("--json", type=Path, help="file for the results")
+    bench.add_argument("--quick", action="store_true", help="tiny inputs: test, do not measure")
+    actions = bench.add_subparsers(title="with results of earlier runs", metavar="ACTION")
+    compare = actions.add_parser("compare", help="compare two files of results")
+    compare.add_argument("before", type=Path)
+    compare.add_argument("after", type=Path)
+    compare.add_argument(
+        "--at-most",
+        type=float,
+        metavar="RATIO",
+        help="fail when a timing of symkernel grew by more than this factor",
+    )
+    compare.set_defaults(run=_compare)
+    readme = actions.add_parser("readme", help="write the README's benchmark table")
+    readme.add_argument("results", type=Path, help="file of results")
+    readme.add_argument("--readme", type=Path, default=Path("README.md"), help="file to change")
+    readme.set_defaults(run=_readme)
+    return parser
+
+
+def _info(options: argparse.Namespace) -> int:
+    from symkernel.backends import cpu
+
+    native = cpu.info()
+    cuda = "built" if importlib.util.find_spec("symkernel._cuda") else "not built"
+    rows = [
+        ("symkernel", importlib.metadata.version("symkernel")),
+        ("instruction set", f"{native['isa']} (available: {', '.join(native['available_isas'])})"),
+        ("threads", f"{native['max_threads']} ({native['threading_layer']})"),
+        ("CUDA", cuda),
+        ("Python", platform.python_version()),
+    ]
+    for name in ("numpy", "scipy", "scikit-learn"):
+        rows.append((name, importlib.metadata.version(name)))
+    for label, value in rows:
+        print(f"{label:<16} {value}")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    _require("matplotlib", "tqdm", extra="demo")
+    from tqdm import tqdm
+
+    from symkernel import demo
+
+    sizes = tuple(options.n or demo.DEFAULT_SIZES)
+    start = time.perf_counter()
+    print("scikit-learn's digits, every image in one of its 8 poses (the group D_4)")
+    total = 3 * max(options.repeats, 0) * len(set(sizes))
+    with tqdm(total=total, desc="choosing alpha and gamma", unit="model", leave=False) as bar:
+
+        def advance(text: str) -> None:
+            bar.set_description(text, refresh=False)
+            bar.update()
+
+        curve = demo.measure(sizes, repeats=options.repeats, seed=options.seed, advance=advance)
+    print(demo.format_table(curve))
+    print(
+        "\nSample gain: how many times more samples the plain model needs for the invariant\n"
+        "model's error (> where it never got there). The augmented model is the invariant one\n"
+        f"computed the long way, with {curve.order} times the samples."
+    )
+    demo.draw(curve, options.output)
+    print(f"\nlearning curve: {options.output}   ({time.perf_counter() - start:.0f} s)")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    runner, report = _bench_module("runner"), _bench_module("report")
+    if options.list:
+        for case in runner.CASES:
+            print(f"{case.name:<16} {case.title}")
+        return 0
+    results = runner.run(
+        options.case,
+        n_threads=options.threads,
+        dtypes=options.dtype,
+        only=options.peer,
+        quick=options.quick,
+        tell=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    print(report.format_results(results))
+    if options.json is not None:
+        report.save(results, options.json)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    report = _bench_module("report")
+    text, slowdown = report.compare(report.load(options.before), report.load(options.after))
+    print(text)
+    if options.at_most is not None and slowdown > options.at_most:
+        print(f"\nsymkernel: slower by a factor of {slowdown:.2f}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _readme(options: argparse.Namespace) -> int:
+    report = _bench_module("report")
+    report.write_readme(report.load(options.results), options.readme, "symkernel bench")
+    return 0
+
+
+def _bench_module(name: str) -> Any:
+    """Import a module of the benchmarks, which are installed from bench/ beside this package."""
+    return importlib.import_module(f"symkernel.bench.{name}")
+
+
+def _require(*modules: str, extra: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModuleNotFoundError(
+            f"{' and '.join(missing)} not installed; pip install 'symkernel[{extra}]'"
+        )

@@ -1,0 +1,178 @@
+"""The benchmarks: every case and peer gives the asserted answer, and reports are well formed."""
+
+import copy
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from symkernel import cli
+
+bench = importlib.import_module("symkernel.bench")
+grams, memory, peers, programs, report, runner, timing = (
+    importlib.import_module(f"symkernel.bench.{name}")
+    for name in ("grams", "memory", "peers", "programs", "report", "runner", "timing")
+)
+
+GRAMS = [case.name for case in grams.GRAM_CASES]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """One quick run through the command line, of the cases that need no optional peer."""
+    path = tmp_path_factory.mktemp("bench") / "results.json"
+    arguments = ["bench", "--quick", "--threads", "1", "2", "--json", str(path)]
+    arguments += ["--case=" + name for name in [*GRAMS, "program-ring"]]
+    arguments += ["--peer=numpy", "--peer=scikit-learn", "--peer=numpy + scikit-learn"]
+    assert cli.main(arguments) == 0
+    return report.load(path)
+
+
+def test_list_names_every_case(capsys):
+    assert cli.main(["bench", "--list"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [case.name for case in runner.CASES]
+
+
+def test_results_hold_machine_facts_and_no_places(results):
+    facts = results["machine"]
+    assert facts["cores"] >= 1
+    assert {"cpu", "isa", "blas", "system", "python", "date", "commit"} <= facts.keys()
+    assert {"symkernel", "numpy", "scipy", "scikit-learn"} <= facts["versions"].keys()
+    text = json.dumps(results)
+    assert str(Path.home()) not in text
+    assert str(Path.cwd()) not in text
+
+
+def test_gram_results_have_rates_and_a_fraction(results):
+    rows = results["grams"]
+    assert [(r["case"], r["threads"]) for r in rows] == [(n, t) for n in GRAMS for t in (1, 2)]
+    for r in rows:
+        assert r["results"].keys() == {"symkernel", "numpy", "scikit-learn"}
+        for measured in r["results"].values():
+            assert 0 < measured["least"] <= measured["median"] <= measured["most"]
+        assert r["multiply_adds_per_second"] > 0
+        # No upper bounds: a quick probe on a busy machine says little.
+        assert r["fraction_of_machine"] > 0
+        assert min(r["exps_per_second"], r["peak_exps_per_second"]) > 0
+
+
+def test_program_results_have_memory_and_equal_errors(results):
+    (program,) = results["programs"]
+    ours, peer = (program["results"][n] for n in ("symkernel", "numpy + scikit-learn"))
+    assert ours["error"] == pytest.approx(peer["error"], rel=1e-9)
+    assert ours["peak_bytes"] >= 0
+    assert ours["difference"] < 1e-10
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the peers, on import
+@pytest.mark.parametrize("case", grams.GRAM_CASES, ids=GRAMS)
+@pytest.mark.parametrize("name", peers.GRAM_PEERS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gram_peers_agree_with_the_definition(case, name, dtype):
+    if not peers.installed(name):
+        pytest.skip(f"{name} is not installed")
+    X, Y = (None if Z is None else Z[:7] for Z in case.data(dtype, quick=True))
+    Z = X if Y is None else Y
+    expected = np.mean(
+        [
+            np.exp(-case.gamma * ((X[:, None] - peers.move(Z, *g)[None]) ** 2).sum(axis=2))
+            for g in case.orbit()
+        ],
+        axis=0,
+    )
+    K = peers.gram_peer(name)(X, Y, case.orbit(), case.gamma)
+    assert K.dtype == dtype
+    np.testing.assert_allclose(K, expected, rtol=1e-12 if dtype == np.float64 else 2e-5)
+
+
+@pytest.mark.parametrize("case", grams.GRAM_CASES, ids=GRAMS)
+def test_orbits_are_the_elements_of_the_group(case):
+    x = np.random.default_rng(0).standard_normal(case.group().degree)
+    ours = [element.apply(x) for element in case.group().elements()]
+    theirs = [peers.move(x[None], *g)[0] for g in case.orbit()]
+    assert len(ours) == len(theirs) == case.group().order
+    np.testing.assert_allclose(*(np.unique(np.round(o, 12), axis=0) for o in (ours, theirs)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the peers, on import
+@pytest.mark.parametrize("case", programs.PROGRAM_CASES, ids=lambda case: case.name)
+def test_programs_predict_alike(case):
+    task = case.task(True)
+    expected = case.run("symkernel", task, 1)
+    for name in case.programs[1:]:
+        if peers.installed(name):
+            np.testing.assert_allclose(
+                case.run(name, task, 1), expected, atol=1e-8 * np.abs(expected).max()
+            )
+
+
+def test_a_wrong_answer_is_not_timed(monkeypatch):
+    case = grams.GRAM_CASES[0]
+    monkeypatch.setattr(peers, "sklearn_gram", lambda *a: 1.001 * peers.numpy_gram(*a))
+    with pytest.raises(AssertionError, match=r"scikit-learn differs .* by 1\.0e-03"):
+        runner._run_gram(case, "float64", 1, ["scikit-learn"], timing.QUICK, True)
+
+
+def test_peak_memory_sees_what_was_freed_again():
+    program = (
+        "from symkernel.bench import memory\n"
+        "before = memory.resident_bytes()\n"
+        "block = bytearray(80 * 2**20)\n"
+        "del block\n"
+        "print(memory.peak_bytes() - before)"
+    )
+    arguments = [sys.executable, "-c", program]
+    run = subprocess.run(arguments, check=True, capture_output=True, text=True)
+    assert 79 * 2**20 < int(run.stdout) < 120 * 2**20
+
+
+def test_interleaving_goes_round_after_round():
+    calls = []
+    timing.interleave({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")},
+                      timing.QUICK)  # fmt: skip
+    assert calls == ["a", "b", "a", "b"]
+
+
+def test_compare_reports_ratios_and_can_fail(results, tmp_path, capsys):
+    slower = copy.deepcopy(results)
+    slower["machine"]["cores"] += 1
+    for r in slower["grams"]:
+        r["results"]["symkernel"]["median"] *= 2
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    report.save(results, before)
+    report.save(slower, after)
+    assert cli.main(["bench", "compare", str(before), str(after)]) == 0
+    text = capsys.readouterr().out
+    assert text.count("2.00") == len(results["grams"])
+    assert "Not the same machine: cores" in text
+    assert cli.main(["bench", "compare", str(before), str(after), "--at-most", "1.5"]) == 1
+    assert "slower by a factor of 2.00" in capsys.readouterr().err
+
+
+def test_readme_tables_are_written_between_the_markers(results, tmp_path, capsys):
+    readme, path = tmp_path / "README.md", tmp_path / "results.json"
+    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.save(results, path)
+    arguments = ["bench", "readme", str(path), "--readme", str(readme)]
+    assert cli.main(arguments) == 1  # a quick run measures nothing
+    assert "quick" in capsys.readouterr().err
+    report.save({**results, "quick": False}, path)
+    assert cli.main(arguments) == 0
+    text = readme.read_text()
+    assert text.startswith(f"before\n{report.BEGIN}\n|")
+    assert text.endswith(f"{report.END}\nafter\n")
+    assert "old" not in text
+    for case in grams.GRAM_CASES:
+        assert text.count(case.title) == 1
+
+
+def test_files_that_are_no_results_are_refused(tmp_path, capsys):
+    path = tmp_path / "other.json"
+    for text, message in (("nonsense", "is not JSON"), ('{"schema": 0}', "holds no results")):
+        path.write_text(text)
+        assert cli.main(["bench", "compare", str(path), str(path)]) == 1
+        assert message in capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""The ``symkernel`` command, and the README's promises about it."""
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from symkernel import cli, demo, groups
+from symkernel.datasets import digits_under
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_info_names_versions_threads_and_cuda(capsys):
+    assert cli.main(["info"]) == 0
+    lines = dict(re.split(r"\s{2,}|(?<=set) |(?<=learn) ", line, maxsplit=1)
+                 for line in capsys.readouterr().out.splitlines())  # fmt: skip
+    assert lines["symkernel"] == importlib.metadata.version("symkernel")
+    assert re.fullmatch(r"(\w+) \(available: .*\1.*\)", lines["instruction set"])
+    assert re.fullmatch(r"[1-9]\d* \(.+\)", lines["threads"])
+    assert lines["CUDA"] in {"built", "not built"}
+    for package in ("numpy", "scipy", "scikit-learn"):
+        assert lines[package] == importlib.metadata.version(package)
+
+
+def test_version_option(capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert importlib.metadata.version("symkernel") in capsys.readouterr().out
+
+
+def test_no_command_is_an_error(capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main([])
+    assert left.value.code == 2
+    assert "info" in capsys.readouterr().err
+
+
+def test_demo_prints_a_table_and_saves_a_picture(tmp_path, capsys):
+    picture = tmp_path / "curve.png"
+    status = cli.main(["demo", "--n", "100", "30", "--repeats", "1", "--output", str(picture)])
+    assert status == 0
+    rows = [
+        [float(cell) for cell in re.findall(r"\d+\.?\d*", line)]
+        for line in capsys.readouterr().out.splitlines()
+        if re.match(r"\s+\d+ \|", line)
+    ]
+    assert [row[0] for row in rows] == [30, 100]
+    for _, plain, augmented, invariant, *seconds, gain in rows:
+        assert invariant < plain
+        assert augmented == pytest.approx(invariant, abs=0.3)  # one test image is 0.2 %
+        assert min(seconds) > 0
+        assert gain >= 1
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_is_reproducible():
+    first, second = (demo.measure([40], repeats=1, seed=3) for _ in range(2))
+    for model, errors in first.errors.items():
+        np.testing.assert_array_equal(errors, second.errors[model])
+
+
+def test_sample_gain_reads_the_plain_curve_backwards():
+    curve = demo.LearningCurve(
+        sizes=(10, 100, 1000),
+        errors={
+            "plain": np.array([[0.4, 0.2, 0.1]]),
+            "augmented": np.zeros((1, 3)),
+            "invariant": np.array([[0.2, 0.1, 0.05]]),
+        },
+        seconds={},
+        order=8,
+    )
+    gains, bounds = zip(*demo.sample_gain(curve), strict=True)
+    np.testing.assert_allclose(gains, [10, 10, 1])
+    assert bounds == (False, False, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--n", "1"], "n must lie between 2 and 1300"),
+        (["demo", "--n", "2000"], "n must lie between 2 and 1300"),
+        (["demo", "--n", "20", "--repeats", "0"], "repeats must be at least 1"),
+        (["bench", "--case", "nothing"], "unknown case 'nothing'; known: shifts"),
+        (["bench", "--peer", "nobody"], "unknown peer 'nobody'; known: numpy"),
+        (["bench", "--threads", "0"], "threads must be at least 1"),
+        (["bench", "compare", "missing.json", "missing.json"], "missing.json"),
+    ],
+)
+def test_errors_are_one_line_and_status_one(arguments, message, capsys):
+    assert cli.main(arguments) == 1
+    *progress, last = re.split(r"[\r\n]+", capsys.readouterr().err.strip())
+    assert last.startswith("symkernel: ")
+    assert message in last
+    assert not any("Traceback" in line for line in progress)
+
+
+def test_demo_names_the_extra_that_is_missing(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(
+        cli.importlib.util, "find_spec", lambda name: None if name == "tqdm" else object()
+    )
+    assert cli.main(["demo"]) == 1
+    assert "tqdm not installed; pip install 'symkernel[demo]'" in capsys.readouterr().err
+
+
+def test_digits_are_moved_by_elements_of_the_group():
+    group = groups.Image((8, 8), "D4")
+    X, y = digits_under(group, random_state=1)
+    again, _ = digits_under(group, random_state=1)
+    np.testing.assert_array_equal(X, again)
+    assert X.min() == 0
+    assert X.max() == 1
+    still, labels = digits_under(groups.Trivial(64), random_state=1)
+    np.testing.assert_array_equal(y, labels)
+    orbits = np.stack([element.apply(still) for element in group.elements()])
+    assert (orbits == X).all(axis=2).any(axis=0).all()
+    with pytest.raises(ValueError, match="64 pixels"):
+        digits_under(groups.Cyclic(9))
+
+
+# ---- README ------------------------------------------------------------------------------------
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def test_readme_starts_with_the_two_commands():
+    commands = [line for block in _blocks("sh") for line in block.splitlines()]
+    assert commands[:2] == [
+        "pip install '.[demo]' && symkernel demo",
+        "pip install '.[test]' && pytest",
+    ]
+
+
+def test_commands_of_the_readme_exist(capsys):
+    for command in re.findall(r"symkernel (info|demo|bench(?: compare| readme)?)\b",
+                              README.read_text()):  # fmt: skip
+        with pytest.raises(SystemExit) as left:
+            cli.main([*command.split(), "--help"])
+        assert left.value.code == 0
+    capsys.readouterr()
+
+
+def test_pictures_and_links_of_the_readme_exist():
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", README.read_text()):
+        assert (README.parent / target).exists(), target
+
+
+def test_examples_of_the_readme_run(capsys):
+    blocks = _blocks("python")
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    plain, invariant = map(float, re.findall(r"[-\d.]+", capsys.readouterr().out.splitlines()[0]))
+    assert invariant > plain
