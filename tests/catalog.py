@@ -31,6 +31,8 @@ GROUPS = {
     "permuted points": groups.Symmetric(3).along(0, (3, 2)),
     "S3 x C5": groups.Symmetric(3).along(0, (3, 2))
     * groups.PointGroup("C5", dim=2).along(1, (3, 2)),
+    "C12 on 2 channels": groups.Cyclic(12).along(0, (12, 2)),
+    "grid of rings": groups.Cyclic(3).along(0, (3, 4)) * groups.Dihedral(4).along(1, (3, 4)),
     "C2 x Td": groups.Cyclic(2).along(0, (2, 3)) * groups.PointGroup("Td").along(1, (2, 3)),
 }
 
@@ -39,7 +41,7 @@ KERNELS = {
     "matern12": Matern(1.3, nu=0.5),
     "matern32": Matern(1.3, nu=1.5),
     "matern52": Matern(1.9, nu=2.5),
-    "matern_inf": Matern(1.4, nu=np.inf),
+    "matern_inf": Matern(1.8, nu=np.inf),
     "rational_quadratic": RationalQuadratic(1.2, alpha=0.8),
     "dot_product": DotProduct(0.7),
     "polynomial": Polynomial(3, gamma=0.4, coef0=1.1),

@@ -12,6 +12,7 @@
 
 #include "bindings.hpp"
 #include "interrupt.hpp"
+#include "symkernel/fourier_plan.hpp"
 
 namespace py = pybind11;
 
@@ -54,6 +55,18 @@ OrbitAction make_points(const Array<std::int32_t>& rows, const Array<double>& ma
   return OrbitAction::points(matrix_view(rows, "rows must have shape (s, points)"),
                              matrix_view(matrices, "matrices must have shape (h, entries)"),
                              std::move(layout), blocks);
+}
+
+OrbitAction make_shifts(std::vector<std::int32_t> grid_shape, const Array<std::int32_t>& maps,
+                        std::vector<std::int32_t> layout) {
+  return OrbitAction::shifts(std::move(grid_shape),
+                             matrix_view(maps, "maps must have shape (count, size)"),
+                             std::move(layout));
+}
+
+// Multiply-adds per pair of samples that the transform of a grid takes as long as.
+double shift_cost(std::vector<std::int32_t> grid_shape, int channels) {
+  return FourierPlan<double>(std::move(grid_shape)).cost(channels);
 }
 
 template <class T>
@@ -159,8 +172,11 @@ void bind_orbit_sum(py::module_& m) {
       .def_static("matrices", &make_matrices, py::arg("matrices").noconvert())
       .def_static("points", &make_points, py::arg("rows").noconvert(),
                   py::arg("matrices").noconvert(), py::arg("layout"), py::arg("blocks"))
+      .def_static("shifts", &make_shifts, py::arg("grid_shape"), py::arg("maps").noconvert(),
+                  py::arg("layout"))
       .def_property_readonly("order", &OrbitAction::order)
       .def_property_readonly("degree", &OrbitAction::degree);
+  m.def("shift_cost", &shift_cost, py::arg("grid_shape"), py::arg("channels"));
   bind_functions<double>(m);
   bind_functions<float>(m);
 }

@@ -4,6 +4,7 @@
 
 #include "orbit_sum.hpp"
 #include "symkernel/error.hpp"
+#include "symkernel/fourier_plan.hpp"
 
 namespace symkernel {
 
@@ -126,6 +127,29 @@ OrbitAction OrbitAction::points(
   return a;
 }
 
+OrbitAction OrbitAction::shifts(std::vector<std::int32_t> grid_shape,
+                                MatrixView<const std::int32_t> maps,
+                                std::vector<std::int32_t> layout) {
+  const FourierPlan<double> plan(grid_shape);  // refuses what cannot be transformed
+  require(maps.rows > 0 && maps.columns == plan.size(), "maps must have one column per grid point");
+  require_permutations(maps, "every row of maps must be a permutation of the grid points");
+  require(!layout.empty() && static_cast<std::int64_t>(layout.size()) % plan.size() == 0,
+          "layout must have one entry per channel and grid point");
+  OrbitAction a;
+  a.kind_ = ActionKind::shifts;
+  a.d_ = static_cast<std::int64_t>(layout.size());
+  require_permutations({layout.data(), 1, a.d_}, "layout must be a permutation of 0..d-1");
+  a.n_matrices_ = maps.rows;
+  a.order_ = maps.rows * maps.columns;
+  a.n_points_ = maps.columns;
+  a.rows_.assign(maps.data, maps.data + a.order_);
+  for (std::int64_t h = 0; h < maps.rows; ++h)  // throws for what is no automorphism
+    plan.rows(std::vector<std::int32_t>(maps.row(h), maps.row(h) + maps.columns));
+  a.layout_ = std::move(layout);
+  a.grid_shape_ = std::move(grid_shape);
+  return a;
+}
+
 void OrbitAction::average(const double* x, double* out) const {
   for (std::int64_t k = 0; k < d_; ++k) out[k] = 0;
   const double weight = 1.0 / static_cast<double>(order_);
@@ -139,6 +163,17 @@ void OrbitAction::average(const double* x, double* out) const {
   if (kind_ == ActionKind::matrices) {
     for (std::int64_t i = 0; i < order_ * d_ * d_; ++i)
       out[i / d_ % d_] += weight * matrices_[static_cast<std::size_t>(i)] * x[i % d_];
+    return;
+  }
+  if (kind_ == ActionKind::shifts) {
+    // Shifts alone already make every channel constant.
+    for (std::int64_t c = 0; c < d_; c += n_points_) {
+      double mean = 0;
+      for (std::int64_t p = 0; p < n_points_; ++p)
+        mean += x[layout_[static_cast<std::size_t>(c + p)]] / static_cast<double>(n_points_);
+      for (std::int64_t p = 0; p < n_points_; ++p)
+        out[layout_[static_cast<std::size_t>(c + p)]] = mean;
+    }
     return;
   }
   // The average over S x H is the average over S after that over H.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "symkernel/base_kernels.hpp"
 #include "symkernel/error.hpp"
+#include "symkernel/fourier_plan.hpp"
 
 namespace symkernel {
 
@@ -82,9 +84,14 @@ class Driver {
   void gram() {
     const bool symmetric = request_.y.data == nullptr;
     find_center(symmetric ? request_.x : request_.y);
-    prepare(request_.x, engine_.mr, producer_.cross, false, x_);
-    prepare(symmetric ? request_.x : request_.y, engine_.nr,
-            producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs, y_);
+    if (job_.g.kind == ActionKind::shifts) {
+      prepare_spectra(request_.x, true, x_);
+      prepare_spectra(symmetric ? request_.x : request_.y, false, y_);
+    } else {
+      prepare(request_.x, engine_.mr, producer_.cross, false, x_);
+      prepare(symmetric ? request_.x : request_.y, engine_.nr,
+              producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs, y_);
+    }
     shift_bias(x_);
     job_.x = x_.operand;
     job_.y = y_.operand;
@@ -95,6 +102,7 @@ class Driver {
   }
 
   void diagonal() {
+    require(job_.g.kind != ActionKind::shifts, "a diagonal needs elements, not a transform");
     find_center(request_.x);
     // The operands are the same samples in panels of nr; the scale is applied to the product.
     prepare(request_.x, engine_.nr, producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs,
@@ -122,7 +130,9 @@ class Driver {
             "y must have as many columns as the action");
     require(!producer_.manhattan || action.kind() == ActionKind::signed_permutations,
             "an L1 kernel needs signed permutations");
-    require(request_.output != Output::ard || action.kind() != ActionKind::points,
+    const bool features = action.kind() == ActionKind::signed_permutations ||
+                          action.kind() == ActionKind::matrices;
+    require(request_.output != Output::ard || features,
             "derivatives for length scales per feature need permutations or full matrices");
     require(request_.output != Output::ard || request_.kernel->id <= KernelId::matern52,
             "derivatives for length scales per feature need an RBF or Matern kernel");
@@ -147,7 +157,8 @@ class Driver {
     job_.token = &token_;
     fill_elements();
     job_.x_depth = job_.g.d;
-    job_.depth = job_.g.has_signs ? 2 * job_.g.d : job_.g.d;
+    const bool doubled = job_.g.has_signs || job_.g.kind == ActionKind::shifts;
+    job_.depth = doubled ? 2 * job_.g.d : job_.g.d;
   }
 
   void fill_elements() {
@@ -159,6 +170,10 @@ class Driver {
     g.has_signs = a.has_signs();
     if (a.kind() == ActionKind::signed_permutations) {
       g.rows = a.rows().data();
+      return;
+    }
+    if (a.kind() == ActionKind::shifts) {
+      fill_shifts();
       return;
     }
     const std::vector<double>& entries = a.matrix_entries();
@@ -183,6 +198,33 @@ class Driver {
     g.n_terms = static_cast<std::int64_t>(a.terms().size()) / g.n_matrices;
     // every matrix is one row of entries of the product <h, M>
     g.point_panels = pack_matrices(g.n_matrices, g.n_entries, 1);
+  }
+
+  void fill_shifts() {
+    const OrbitAction& a = *request_.action;
+    Elements<T>& g = job_.g;
+    fourier_ = std::make_unique<FourierPlan<T>>(a.grid_shape());
+    const std::int64_t size = fourier_->size();
+    g.transform = fourier_->transform();
+    g.channels = g.d / size;
+    g.n_maps = a.n_matrices();
+    g.grid_maps = a.rows().data();
+    g.shifts = fourier_->shifts().data();
+    g.grid_shape = a.grid_shape().data();
+    g.grid_axes = static_cast<int>(a.grid_shape().size());
+    g.grid_features = a.layout().data();
+    for (std::int64_t h = 0; h < g.n_maps; ++h) {
+      const std::vector<std::int32_t> map(a.rows().begin() + h * size,
+                                          a.rows().begin() + (h + 1) * size);
+      const std::vector<std::int32_t> rows = fourier_->rows(map);
+      spectral_rows_.insert(spectral_rows_.end(), rows.begin(), rows.end());
+    }
+    g.spectral_rows = spectral_rows_.data();
+    for (std::int64_t k = 0; k < g.d; ++k) {
+      const auto point = static_cast<std::size_t>(fourier_->inputs()[static_cast<std::size_t>(k % size)]);
+      input_layout_.push_back(a.layout()[static_cast<std::size_t>(k / size * size) + point]);
+    }
+    g.layout = input_layout_.data();
   }
 
   // `count` matrices of `rows` x `columns` as panels of mr rows.
@@ -274,6 +316,27 @@ class Driver {
     out.operand.panels = out.panels.data();
   }
 
+  void prepare_spectra(MatrixView<const T> samples, bool pairs, Prepared<T>& out) {
+    prepare_rows(samples, out);
+    const std::int64_t n = samples.rows, width = pairs ? engine_.mr : engine_.nr;
+    const std::int64_t panels = ceil_div(n, width), scratch = engine_.spectra_scratch(job_.g);
+    const std::int64_t size = width * (pairs ? job_.x_depth : job_.depth);
+    const T* rows = out.rows.size() > 0 ? out.rows.data() : samples.data;
+    out.panels = Buffer<T>(panels * size);
+    Buffer<T> work(scratch * threads_);
+    auto body = [&](std::int64_t p, int thread) {
+      T* to = out.panels.data() + p * size;
+      T* own = work.data() + thread * scratch;
+      if (pairs) {
+        engine_.pack_pair_spectra(rows, n, job_.g, producer_.cross, p, to, own);
+      } else {
+        engine_.pack_spectra(rows, n, job_.g, p, to, own);
+      }
+    };
+    parallel_for(panels, threads_, token_, body);
+    out.operand.panels = out.panels.data();
+  }
+
   // The constant of the affine form is carried by the x side.
   void shift_bias(Prepared<T>& out) const {
     if (producer_.constant == 0.0) return;
@@ -295,7 +358,9 @@ class Driver {
   // Multiply-adds of one tile; exponentials count as eight.
   double tile_cost() const {
     const double pairs = static_cast<double>(engine_.mr) * engine_.nr;
-    return pairs * static_cast<double>(job_.g.order) * static_cast<double>(job_.g.d + 8);
+    const double products = job_.g.kind == ActionKind::shifts ? 16.0 * job_.g.channels
+                                                              : static_cast<double>(job_.g.d);
+    return pairs * static_cast<double>(job_.g.order) * (products + 8);
   }
 
   // x panels a block holds: enough work to amortise the block's own, little enough to balance
@@ -361,6 +426,8 @@ class Driver {
   Prepared<T> x_, y_;
   Buffer<T> matrices_, matrix_panels_, v_;
   std::vector<double> center_;
+  std::unique_ptr<FourierPlan<T>> fourier_;
+  std::vector<std::int32_t> spectral_rows_, input_layout_;
 };
 
 }  // namespace

@@ -39,6 +39,12 @@ class OrbitAction {
                             std::vector<std::int32_t> layout,
                             const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks);
 
+  // All shifts of a grid, after each of the `maps` (count, size): automorphisms of the grid's group
+  // (map[0] = 0). Feature c * size + p of x[layout] is grid point p of channel c.
+  static OrbitAction shifts(std::vector<std::int32_t> grid_shape,
+                            MatrixView<const std::int32_t> maps,
+                            std::vector<std::int32_t> layout);
+
   // out = mean over g of g x: the part of x that the group fixes.
   void average(const double* x, double* out) const;
 
@@ -54,6 +60,7 @@ class OrbitAction {
   const std::vector<PointBlock>& blocks() const { return blocks_; }
   std::int64_t n_entries() const { return n_entries_; }
   std::int64_t n_points() const { return n_points_; }
+  const std::vector<std::int32_t>& grid_shape() const { return grid_shape_; }
 
  private:
   ActionKind kind_ = ActionKind::signed_permutations;
@@ -63,6 +70,7 @@ class OrbitAction {
   std::vector<double> matrices_;      // (order, d, d) or (h, n_entries)
   std::vector<PointBlock> blocks_;    // points
   std::vector<std::int32_t> layout_;  // points
+  std::vector<std::int32_t> grid_shape_;  // shifts; rows_ then holds the maps
   std::vector<std::int32_t> terms_;   // points, entries 0, 1 and -1 only: see Elements
 };
 

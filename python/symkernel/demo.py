@@ -294,7 +294,7 @@ def _plain(p: _Parameters, X: Array, Y: Array, X_test: Array) -> Array:
 def _augmented(group: Group, p: _Parameters, X: Array, Y: Array, X_test: Array) -> Array:
     """Plain ridge regression on every version of every training image."""
     orbit = np.concatenate([element.apply(X) for element in group.elements()])
-    repeated = np.tile(Y, (group.order, 1))
+    repeated = np.tile(Y, (int(group.order), 1))
     return _plain(_Parameters(group.order * p.alpha, p.gamma), orbit, repeated, X_test)
 
 

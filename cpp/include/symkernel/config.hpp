@@ -26,12 +26,14 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define SYMKERNEL_INLINE SYMKERNEL_HD inline __attribute__((always_inline))
+#define SYMKERNEL_LAMBDA __attribute__((always_inline))
 #define SYMKERNEL_RESTRICT __restrict__
 #if !defined(SYMKERNEL_NO_VECTOR_EXTENSIONS) && !defined(__CUDACC__)
 #define SYMKERNEL_VECTOR_EXTENSIONS 1
 #endif
 #else
 #define SYMKERNEL_INLINE SYMKERNEL_HD inline
+#define SYMKERNEL_LAMBDA
 #define SYMKERNEL_RESTRICT
 #endif
 

@@ -5,17 +5,18 @@
 //
 // Two samples of x make one complex sequence: with C = X1 + i X2 the inverse transform of
 // C conj(Y) has the correlations with x1 as its real part and those with x2 as its imaginary part.
-// A constant added to every correlation is added to C conj(Y) at k = 0. Lanes run over samples of y.
+// A constant added to every correlation is added to C conj(Y) at k = 0. Lanes run over samples of
+// y.
 //
 // The transform is in place and leaves its outputs in digit-reversed order, which costs nothing: a
 // sum over the group has no order. One pass is (t the leg, u < length, blocks from left to right)
 //
 //     z[block + f length + u] <- sum_t w_block^t z[block + t length + u] exp(2 pi i t f / radix),
 //
-// after which every block falls apart into `radix` smaller ones. Axes follow each other as passes do,
-// and an axis of composite length is a product of axes of coprime lengths, which needs no twiddle
-// factors between them (Good, The interaction algorithm and practical Fourier analysis, J. R.
-// Statist. Soc. B 20 (1958) 361): the order of the inputs is a table of the plan.
+// after which every block falls apart into `radix` smaller ones. Axes follow each other as passes
+// do, and an axis of composite length is a product of axes of coprime lengths, which needs no
+// twiddle factors between them (Good, The interaction algorithm and practical Fourier analysis, J.
+// R. Statist. Soc. B 20 (1958) 361): the order of the inputs is a table of the plan.
 #pragma once
 
 #include "symkernel/config.hpp"
@@ -25,8 +26,8 @@ namespace symkernel {
 
 constexpr int fourier_max_passes = 24;
 constexpr int fourier_max_radix = 31;
-// Butterflies up to this radix stay in registers; those above are summed directly, and the first pass
-// does not form the product then.
+// Butterflies up to this radix stay in registers; those above are summed directly, and the first
+// pass does not form the product then.
 constexpr int fourier_register_radix = 8;
 constexpr int fourier_root_tile = 3;
 
@@ -44,10 +45,10 @@ struct FourierPass {
 
 template <class T>
 struct FourierTransform {
-  std::int32_t size = 1;        // n
+  std::int32_t size = 1;  // n
   std::int32_t n_passes = 0;
-  std::int32_t chunk = 1;       // values that are finished together: a block that stays in L1
-  std::int32_t n_whole = 0;     // passes that run over all of the data before the first chunk
+  std::int32_t chunk = 1;    // values that are finished together: a block that stays in L1
+  std::int32_t n_whole = 0;  // passes that run over all of the data before the first chunk
   const std::int32_t* order = nullptr;  // of a spectrum: output i is read as number order[i]
   FourierPass<T> passes[fourier_max_passes];
 };
@@ -199,8 +200,8 @@ SYMKERNEL_INLINE ComplexLanes<V> rotated(ComplexLanes<V> z, const Scalar<V>* w) 
   return {z.re * c - z.im * s, z.re * s + z.im * c};
 }
 
-// What the product stage reads: sum over channels of C_k conj(Y_rows[k]), plus the bias at frequency
-// 0. Spectra are stored in the order in which the first pass reads them.
+// What the product stage reads: sum over channels of C_k conj(Y_rows[k]), plus the bias at
+// frequency 0. Spectra are stored in the order in which the first pass reads them.
 template <class V>
 struct SpectralProduct {
   using T = Scalar<V>;
@@ -288,8 +289,8 @@ SYMKERNEL_INLINE void block_pass(const Scalar<V>* twiddles, std::int64_t length,
   }
 }
 
-// Blocks of elements [begin, end). Length is 1 in the last pass, whose legs then have fixed distances,
-// and 0 where only the pass knows it.
+// Blocks of elements [begin, end). Length is 1 in the last pass, whose legs then have fixed
+// distances, and 0 where only the pass knows it.
 template <class V, int R, int Length>
 SYMKERNEL_INLINE void block_passes(const FourierPass<Scalar<V>>& pass, std::int64_t begin,
                                    std::int64_t end, Scalar<V>* z) {
@@ -441,9 +442,9 @@ SYMKERNEL_INLINE int run_product(const FourierTransform<Scalar<V>>& f, const Spe
 
 // ---- the transforms ----------------------------------------------------------------------------
 
-// All n correlations of a pair of x samples with W samples of y, f.chunk at a time while they are in
-// L1: consume(values, first, count) finds number first + i at values + i * 2 W, the lanes of x1 before
-// those of x2. z: 2 W n numbers of scratch, best aligned to a vector.
+// All n correlations of a pair of x samples with W samples of y, f.chunk at a time while they are
+// in L1: consume(values, first, count) finds number first + i at values + i * 2 W, the lanes of x1
+// before those of x2. z: 2 W n numbers of scratch, best aligned to a vector.
 template <class V, class Consume>
 SYMKERNEL_INLINE void correlate(const FourierTransform<Scalar<V>>& f, const SpectralProduct<V>& p,
                                 Scalar<V>* z, Consume&& consume) {
@@ -457,8 +458,8 @@ SYMKERNEL_INLINE void correlate(const FourierTransform<Scalar<V>>& f, const Spec
 
 // Spectra of W sequences re + i im (im may be null), whose values come in the order of the plan's
 // inputs(): number k at re + k * stride. to[k]: re of the lanes, im of the lanes, in the order that
-// the product reads. z: 2 W n numbers of scratch. The passes have the sign exp(+i ...), so this takes
-// the conjugate of the transform of the conjugate.
+// the product reads. z: 2 W n numbers of scratch. The passes have the sign exp(+i ...), so this
+// takes the conjugate of the transform of the conjugate.
 template <class V>
 void spectrum(const FourierTransform<Scalar<V>>& f, const Scalar<V>* re, const Scalar<V>* im,
               std::int64_t stride, Scalar<V>* z, Scalar<V>* to) {

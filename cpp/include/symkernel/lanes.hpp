@@ -57,14 +57,12 @@ SYMKERNEL_INLINE int lowest_bit(std::uint64_t set) {
 SYMKERNEL_INLINE double exact_fma(double a, double b, double c) { return ::fma(a, b, c); }
 template <int W>
 SYMKERNEL_INLINE Vec<double, W> exact_fma(Vec<double, W> a, Vec<double, W> b, Vec<double, W> c) {
-#if defined(SYMKERNEL_VECTOR_EXTENSIONS)
+#if defined(SYMKERNEL_VECTOR_EXTENSIONS) && defined(__FMA__)
   using N = typename Vec<double, W>::Native;
+  if constexpr (W == 2) return (N)_mm_fmadd_pd((__m128d)a.v, (__m128d)b.v, (__m128d)c.v);
+  if constexpr (W == 4) return (N)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v);
 #if defined(__AVX512F__)
   if constexpr (W == 8) return (N)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v);
-#endif
-#if defined(__FMA__)
-  if constexpr (W == 4) return (N)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v);
-  if constexpr (W == 2) return (N)_mm_fmadd_pd((__m128d)a.v, (__m128d)b.v, (__m128d)c.v);
 #endif
 #endif
   Vec<double, W> r;

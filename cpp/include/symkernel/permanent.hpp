@@ -46,24 +46,27 @@ SYMKERNEL_INLINE R permanent_mean(ScaledPermanent<R> p, int n) {
 
 // ---- scaling ---------------------------------------------------------------------------------
 
-// p * 2^n also where 2^n is out of range but the result is not.
+// p * 2^n also where 2^n is out of range but the result is not; n within two ranges of the type.
 template <class R>
 SYMKERNEL_INLINE R scale_far(R p, R n) {
-  const R half = round_nearest(n * R(Scalar<R>(0.5)));
-  return scale_exponent(scale_exponent(p, half), n - half);
+  const R most(static_cast<Scalar<R>>(FloatTraits<Scalar<R>>::exponent_bias - 1));
+  const R first = at_most(most, at_least(-most, n));
+  const R second = at_most(most, at_least(-most, n - first));
+  return scale_exponent(scale_exponent(p, first), second);
 }
 
-// The exponent of a sum of magnitudes; 0 for zero, subnormal, infinite and undefined sums.
+// The exponent of a sum of magnitudes, subnormal and overflowing ones too; 0 for zero.
 template <class R>
 SYMKERNEL_INLINE R magnitude_exponent(R sum) {
   using T = Scalar<R>;
-  const T least = sizeof(T) == 8 ? T(1e-290) : T(1e-36f), most = sizeof(T) == 8 ? T(1e290) : T(1e36f);
-  const R one(T(1));
-  R safe = select(sum > R(least), sum, one);
-  safe = select(safe < R(most), safe, one);
+  constexpr bool is_double = sizeof(T) == 8;
+  const R least(is_double ? T(1e-290) : T(1e-30f)), most(is_double ? T(1e308) : T(1e38f));
+  const R zero(T(0)), up(is_double ? T(0x1p100) : T(0x1p60f)), by(is_double ? T(100) : T(60));
+  const R raised = select(sum < least, sum * up, sum);
+  const R safe = select(sum > zero, select(raised < most, raised, most), R(T(1)));
   R exponent;
   split_exponent(safe, exponent);
-  return exponent;
+  return exponent - select(sum < least, select(sum > zero, by, zero), zero);
 }
 
 // b = a[i][j] 2^(row[i] + column[j]), rounding nothing, with row and column sums of magnitudes near
@@ -129,20 +132,64 @@ SYMKERNEL_HD bool range_is_short(const Scalar<R>* a, int n, R permanent) {
   using M = InMemory<R>;
   constexpr bool is_double = sizeof(T) == 8;
   const R one(T(1));
-  R largest = one;
-  for (int i = 0; i < n * n; ++i) largest = at_least(largest, abs(M::load(a + i * M::width)));
+  R part[4] = {one, one, one, one};  // four chains: the maximum alone would wait for itself
+  int i = 0;
+  for (; i + 4 <= n * n; i += 4) {
+    SYMKERNEL_UNROLL
+    for (int u = 0; u < 4; ++u)
+      part[u] = at_least(part[u], abs(M::load(a + (i + u) * M::width)));
+  }
+  for (; i < n * n; ++i) part[0] = at_least(part[0], abs(M::load(a + i * M::width)));
+  const R largest = at_least(at_least(part[0], part[1]), at_least(part[2], part[3]));
   R bound(static_cast<T>(1.0 / inverse_factorial(n)));
-  for (int i = 0; i < n; ++i) bound = bound * largest;
+  for (int k = 0; k < n; ++k) bound = bound * largest;
   const R most(is_double ? T(1e300) : T(1e37f));
   const R lost(is_double ? T(1e-290) : T(1e-29f));  // smallest normal number / (eps / 100)
-  return any(most, bound) || any(abs(permanent), bound * lost);
+  return any(select(bound > most, -one, abs(permanent)), bound * lost);
 }
+
+// Multiplies the rows of b, which is nearly doubly stochastic, by what makes it more so, and returns
+// the product of the factors: powers of two alone would cost Glynn's sum a digit.
+template <class R>
+SYMKERNEL_HD R balance_rows(double* b, int n, double* row, double* column) {
+  using M = InMemory<R>;
+  const R one(1.0), least(1e-290);
+  for (int i = 0; i < n; ++i) M::store(one, row + i * M::width);
+  for (int round = 0; round < 4; ++round) {
+    for (int side = 0; side < 2; ++side) {
+      const int outer = side == 0 ? 1 : n, inner = side == 0 ? n : 1;
+      const double* known = side == 0 ? row : column;
+      double* wanted = side == 0 ? column : row;
+      for (int i = 0; i < n; ++i) {
+        R sum(0.0);
+        for (int j = 0; j < n; ++j) {
+          const R entry = abs(M::load(b + (i * outer + j * inner) * M::width));
+          sum = fma(entry, M::load(known + j * M::width), sum);
+        }
+        M::store(select(sum > least, one / sum, one), wanted + i * M::width);
+      }
+    }
+  }
+  R product = one;
+  for (int i = 0; i < n; ++i) {
+    const R factor = M::load(row + i * M::width);
+    product = product * factor;
+    for (int j = 0; j < n; ++j) {
+      double* entry = b + (i * n + j) * M::width;
+      M::store(M::load(entry) * factor, entry);
+    }
+  }
+  return product;
+}
+
+// Padded, so that what follows it keeps the alignment of vectors.
+SYMKERNEL_INLINE std::int64_t one_matrix_size(int n) { return (n * n + 7) / 8 * 8; }
 
 // n > subset_limit. Scratch: b, row, column, then what the two algorithms need.
 template <class R>
 SYMKERNEL_HD std::int64_t large_permanent_scratch(int n) {
   const std::int64_t glynn = Glynn<R>::scratch_size(n), single = single_permanent_scratch<R>(n);
-  return static_cast<std::int64_t>(n + 2) * n * InMemory<R>::width + n * n +
+  return static_cast<std::int64_t>(n + 2) * n * InMemory<R>::width + one_matrix_size(n) +
          (glynn > single ? glynn : single);
 }
 
@@ -155,8 +202,10 @@ SYMKERNEL_HD ScaledPermanent<R> large_permanent(const double* a, int n, double t
   double* row = b + n * n * W;
   double* column = row + n * W;
   double* one_matrix = column + n * W;
-  double* rest = one_matrix + n * n;
+  double* rest = one_matrix + one_matrix_size(n);
   equilibrate<R>(a, n, equilibrate_rounds, b, row, column);
+  const R exponent = scaling_exponent<R>(row, column, n);
+  const R factor = balance_rows<R>(b, n, row, column);
   R error;
   const R value = Glynn<R>(b, n, rest).run(error);
   double values[W], errors[W];
@@ -168,7 +217,7 @@ SYMKERNEL_HD ScaledPermanent<R> large_permanent(const double* a, int n, double t
     for (int i = 0; i < n * n; ++i) one_matrix[i] = b[i * W + lane];
     values[lane] = single_permanent<R>(one_matrix, n, rest);
   }
-  return {M::load(values), scaling_exponent<R>(row, column, n)};
+  return {M::load(values) / factor, exponent};
 }
 
 // Large permanents of float matrices are computed in double: Glynn's sum cancels.
@@ -229,7 +278,7 @@ SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scrat
     return {scaled, detail::scaling_exponent<R>(row, column, n)};
   }
   if constexpr (sizeof(T) == 8) {
-    return detail::large_permanent<R>(a, n, 1e-13, static_cast<double*>(scratch));
+    return detail::large_permanent<R>(a, n, 5e-14, static_cast<double*>(scratch));
   } else {
     using Wide = typename detail::Widened<R>::Type;
     constexpr int W = InMemory<Wide>::width;
@@ -242,13 +291,10 @@ SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scrat
       }
       const ScaledPermanent<Wide> p =
           detail::large_permanent<Wide>(copy, n, 1e-8, copy + n * n * W);
-      double wide[2][W];
-      Wide shift;
       // To the range of float: the exponent takes what the value cannot hold.
-      const Wide mantissa = split_exponent(select(abs(p.value) > Wide(1e-290), abs(p.value), Wide(1.0)), shift);
-      const Wide sign = select(p.value < Wide(0.0), Wide(-1.0), Wide(1.0));
-      const Wide kept = select(abs(p.value) > Wide(1e-290), mantissa * sign, p.value - p.value);
-      InMemory<Wide>::store(kept, wide[0]);
+      const Wide shift = magnitude_exponent(abs(p.value));
+      double wide[2][W];
+      InMemory<Wide>::store(scale_far(p.value, -shift), wide[0]);
       InMemory<Wide>::store(p.exponent + shift, wide[1]);
       for (int lane = 0; lane < W; ++lane) {
         values[part + lane] = static_cast<T>(wide[0][lane]);

@@ -7,7 +7,7 @@
 // and more cancellation.
 //
 // Rounding is kept at bay in four ways. Row sums are not updated in Gray code order, which would
-// let errors pile up, but put together from a table over five columns and a path over the others.
+// let errors pile up, but put together from tables and a path over the columns.
 // For non-negative matrices the largest terms have (nearly) all d_j = 1: those are computed in
 // compensated arithmetic (Ogita, Rump & Oishi, Accurate sum and dot product, SIAM J. Sci. Comput.
 // 26, 2005; Graillat, Accurate floating-point product and exponentiation, IEEE Trans. Comput. 58,
@@ -22,9 +22,10 @@
 
 SYMKERNEL_BEGIN_NAMESPACE
 
-constexpr int glynn_low_columns = 5;
-constexpr int glynn_patterns = 1 << (glynn_low_columns - 1);  // up to a common sign
-constexpr int glynn_group = 4;  // patterns at a time: eight products hide the latency
+// Columns 1 .. 5 are summed in a table of 16 patterns, each used with both common signs; three more
+// in a table of 8; the others along a path. Four patterns at a time give eight chains of products.
+constexpr int glynn_low = 5, glynn_patterns = 1 << (glynn_low - 1), glynn_group = 4;
+constexpr int glynn_middle = 3, glynn_middle_patterns = 1 << glynn_middle;
 
 // a + b = s + e exactly. Source: Knuth, The Art of Computer Programming 2, section 4.2.2.
 template <class R>
@@ -40,33 +41,35 @@ class Glynn {
   using M = InMemory<R>;
 
  public:
-  // Doubles of scratch for n x n matrices, n > glynn_low_columns.
+  // Doubles of scratch for n x n matrices, n > 9.
   static SYMKERNEL_HD std::int64_t scratch_size(int n) {
-    return static_cast<std::int64_t>(2 * glynn_patterns + n - glynn_low_columns + 2) * n * M::width;
+    const std::int64_t columns = 2 * glynn_patterns + glynn_middle_patterns + n;
+    return columns * n * M::width;
   }
 
   SYMKERNEL_HD Glynn(const double* a, int n, double* scratch)
-      : a_(a), n_(n), high_(n - 1 - glynn_low_columns) {
-    low_ = scratch;
-    low_error_ = low_ + static_cast<std::int64_t>(glynn_patterns) * n * M::width;
-    path_ = low_error_ + static_cast<std::int64_t>(glynn_patterns) * n * M::width;
-    base_error_ = path_ + static_cast<std::int64_t>(high_ + 1) * n * M::width;
+      : a_(a), n_(n), step_(static_cast<std::int64_t>(n) * M::width), middle_(scratch) {
+    low_ = middle_ + glynn_middle_patterns * step_;
+    low_error_ = low_ + glynn_patterns * step_;
+    base_ = low_error_ + glynn_patterns * step_;
+    base_error_ = base_ + step_;
+    path_ = base_error_ + step_;
+    path_columns_ = n - 1 - glynn_low - glynn_middle;
   }
 
-  // The permanent; `error` receives the estimated absolute error (a standard deviation or two:
-  // roundings of different terms are independent).
+  // The permanent; `error` receives an estimate of its absolute error.
   SYMKERNEL_HD R run(R& error) {
     tabulate();
     R total(0.0), correction(0.0), squares(0.0);
-    const std::uint64_t blocks = std::uint64_t(1) << high_;
-    const int compensated = n_ < 18 ? 0 : (n_ < 22 ? 1 : 2);
+    const std::uint64_t blocks = std::uint64_t(1) << (path_columns_ + glynn_middle);
+    const int compensated = n_ < 20 ? 1 : (n_ < 23 ? 2 : 3);
     for (std::uint64_t block = 0; block < blocks; ++block) {
-      const bool negative = (bit_count(block) & 1) != 0;
+      if (block % glynn_middle_patterns == 0) descend(block >> glynn_middle);
+      const bool negative = odd(block);
       if (bit_count(block) <= compensated) {
         compensated_block(block, negative, total, correction);
       } else {
-        descend(block);
-        const R sum = plain_block(squares);
+        const R sum = plain_block(block % glynn_middle_patterns, squares);
         R e;
         total = two_sum(total, negative ? -sum : sum, e);
         correction = correction + e;
@@ -74,71 +77,78 @@ class Glynn {
     }
     double scale = 1.0;
     for (int i = 1; i < n_; ++i) scale *= 0.5;
-    // sqrt(2 n) roundings a term, each eps / (2 sqrt(3)), and what their correlations add
+    // 2n roundings a term, independent between terms but for what they share in the tables.
     error = sqrt(squares) * R(8.0 * FloatTraits<double>::epsilon * scale);
     return (total + correction) * R(scale);
   }
 
  private:
-  SYMKERNEL_INLINE R entry(int i, int j) const { return M::load(a_ + (i * n_ + j) * M::width); }
-  static SYMKERNEL_INLINE bool odd(int pattern) {
-    return (bit_count(static_cast<std::uint64_t>(pattern)) & 1) != 0;
+  // per(a) = per(a^T): the column that a sign belongs to is a row in memory.
+  SYMKERNEL_INLINE R entry(int i, int column) const {
+    return M::load(a_ + column * step_ + i * M::width);
   }
+  // A column where the bit of `signs` says +, its negative where it says -.
+  SYMKERNEL_INLINE R signed_entry(int i, int column, std::uint64_t signs, int bit) const {
+    const R term = entry(i, column);
+    return ((signs >> bit) & 1) != 0 ? -term : term;
+  }
+  static SYMKERNEL_INLINE bool odd(std::uint64_t signs) { return (bit_count(signs) & 1) != 0; }
+  static constexpr int first_middle = 1 + glynn_low, first_path = first_middle + glynn_middle;
+
   // Patterns of a group stand side by side: [group][row][pattern].
   SYMKERNEL_INLINE std::int64_t low_at(int pattern, int i) const {
-    return ((static_cast<std::int64_t>(pattern / glynn_group) * n_ + i) * glynn_group +
-            pattern % glynn_group) *
-           M::width;
+    return (pattern / glynn_group) * glynn_group * step_ +
+           (i * glynn_group + pattern % glynn_group) * M::width;
   }
 
-  // Signed sums of columns 1 .. 5, column 1 with +, and their rounding errors.
+  // Signed sums of the low columns, the first with +, their rounding errors, and of the middle ones.
   SYMKERNEL_HD void tabulate() {
-    for (int p = 0; p < glynn_patterns; ++p) {
-      for (int i = 0; i < n_; ++i) {
+    for (int i = 0; i < n_; ++i) {
+      for (int p = 0; p < glynn_patterns; ++p) {
         R sum = entry(i, 1), lost(0.0);
-        for (int c = 0; c + 1 < glynn_low_columns; ++c) {
-          const R term = entry(i, 2 + c);
+        for (int c = 0; c + 1 < glynn_low; ++c) {
           R e;
-          sum = two_sum(sum, ((p >> c) & 1) ? -term : term, e);
+          sum = two_sum(sum, signed_entry(i, 2 + c, p, c), e);
           lost = lost + e;
         }
         M::store(sum, low_ + low_at(p, i));
         M::store(lost, low_error_ + low_at(p, i));
       }
+      for (int p = 0; p < glynn_middle_patterns; ++p) {
+        R sum(0.0);
+        for (int c = 0; c < glynn_middle; ++c)
+          sum = sum + signed_entry(i, first_middle + c, p, c);
+        M::store(sum, middle_ + p * step_ + i * M::width);
+      }
+      M::store(entry(i, 0), path_ + i * M::width);
     }
-    for (int i = 0; i < n_; ++i) M::store(entry(i, 0), path_ + i * M::width);
   }
 
-  // path[level] = column 0 and the signed sum of the first `level` high columns. The block's
-  // highest bit decides the first of them, so that on average two levels change per block.
-  SYMKERNEL_HD void descend(std::uint64_t block) {
-    // Blocks that were compensated did not touch the path: start from the last one that did.
-    const std::uint64_t changed = block ^ last_;
-    int level = high_ - 1;
-    if (valid_) {
-      while (((changed >> level) & 1) == 0) --level;
-    }
-    for (; level >= 0; --level) {
-      const double* from = path_ + static_cast<std::int64_t>(high_ - 1 - level) * n_ * M::width;
-      double* to = path_ + static_cast<std::int64_t>(high_ - level) * n_ * M::width;
-      const bool minus = ((block >> level) & 1) != 0;
+  // path[level] = column 0 and the signed sum of `level` path columns. The highest bit of `signs`
+  // decides the first of them: from one call to the next two levels change on average.
+  SYMKERNEL_HD void descend(std::uint64_t signs) {
+    int bit = signs == 0 ? path_columns_ - 1 : lowest_bit(signs);
+    for (; bit >= 0; --bit) {
+      const double* from = path_ + (path_columns_ - 1 - bit) * step_;
+      double* to = path_ + (path_columns_ - bit) * step_;
       for (int i = 0; i < n_; ++i) {
-        const R term = entry(i, 1 + glynn_low_columns + level);
-        M::store(M::load(from + i * M::width) + (minus ? -term : term), to + i * M::width);
+        const R sum = M::load(from + i * M::width) + signed_entry(i, first_path + bit, signs, bit);
+        M::store(sum, to + i * M::width);
       }
     }
-    last_ = block;
-    valid_ = true;
   }
 
-  // All patterns of the low columns, with both common signs, on top of the path's end.
-  SYMKERNEL_INLINE R plain_block(R& squares) const {
-    const double* base = path_ + static_cast<std::int64_t>(high_) * n_ * M::width;
+  // All patterns of the low columns, with both common signs, on top of path and middle columns.
+  SYMKERNEL_INLINE R plain_block(std::uint64_t pattern, R& squares) {
+    const double* end = path_ + path_columns_ * step_;
+    const double* middle = middle_ + static_cast<std::int64_t>(pattern) * step_;
+    for (int i = 0; i < n_ * M::width; i += M::width)
+      M::store(M::load(end + i) + M::load(middle + i), base_ + i);
     R sum(0.0);
     for (int g = 0; g < glynn_patterns / glynn_group; ++g) {
-      const double* low = low_ + low_at(g * glynn_group, 0);
+      const double* low = low_ + g * glynn_group * step_;
       R plus[glynn_group], minus[glynn_group];
-      const R first = M::load(base);
+      const R first = M::load(base_);
       SYMKERNEL_UNROLL
       for (int u = 0; u < glynn_group; ++u) {
         const R d = M::load(low + u * M::width);
@@ -146,7 +156,7 @@ class Glynn {
         minus[u] = first - d;
       }
       for (int i = 1; i < n_; ++i) {
-        const R b = M::load(base + i * M::width);
+        const R b = M::load(base_ + i * M::width);
         SYMKERNEL_UNROLL
         for (int u = 0; u < glynn_group; ++u) {
           const R d = M::load(low + (i * glynn_group + u) * M::width);
@@ -154,34 +164,31 @@ class Glynn {
           minus[u] = minus[u] * (b - d);
         }
       }
-      R group(0.0);
+      R difference[glynn_group], square[glynn_group];
       SYMKERNEL_UNROLL
       for (int u = 0; u < glynn_group; ++u) {
-        // Five low columns: the common sign of all of them is an odd number of signs.
-        squares = fma(plus[u], plus[u], squares);
-        squares = fma(minus[u], minus[u], squares);
-        const R difference = plus[u] - minus[u];
-        group = odd(u) ? group - difference : group + difference;
+        // Minus: the common sign of five columns, an odd number of signs.
+        difference[u] = plus[u] - minus[u];
+        square[u] = fma(plus[u], plus[u], minus[u] * minus[u]);
       }
+      const R group = (difference[0] - difference[1]) - (difference[2] - difference[3]);
+      squares = squares + ((square[0] + square[1]) + (square[2] + square[3]));
       sum = odd(g) ? sum - group : sum + group;
     }
     return sum;
   }
 
   SYMKERNEL_HD void compensated_block(std::uint64_t block, bool negative, R& total,
-                                      R& correction) const {
-    double* base = path_ + static_cast<std::int64_t>(high_) * n_ * M::width;
-    double* base_error = base_error_;
+                                      R& correction) {
     for (int i = 0; i < n_; ++i) {
       R sum = entry(i, 0), lost(0.0);
-      for (int level = 0; level < high_; ++level) {
-        const R term = entry(i, 1 + glynn_low_columns + level);
+      for (int bit = 0; bit < glynn_middle + path_columns_; ++bit) {
         R e;
-        sum = two_sum(sum, ((block >> level) & 1) ? -term : term, e);
+        sum = two_sum(sum, signed_entry(i, first_middle + bit, block, bit), e);
         lost = lost + e;
       }
-      M::store(sum, base + i * M::width);
-      M::store(lost, base_error + i * M::width);
+      M::store(sum, base_ + i * M::width);
+      M::store(lost, base_error_ + i * M::width);
     }
     for (int p = 0; p < glynn_patterns; ++p) {
       for (int common = 0; common < 2; ++common) {
@@ -189,8 +196,8 @@ class Glynn {
         for (int i = 0; i < n_; ++i) {
           const R d = M::load(low_ + low_at(p, i)), f = M::load(low_error_ + low_at(p, i));
           R e;
-          const R factor = two_sum(M::load(base + i * M::width), common ? -d : d, e);
-          e = e + (M::load(base_error + i * M::width) + (common ? -f : f));
+          const R factor = two_sum(M::load(base_ + i * M::width), common != 0 ? -d : d, e);
+          e = e + (M::load(base_error_ + i * M::width) + (common != 0 ? -f : f));
           const R next = product * factor;
           const R rounding = exact_fma(product, factor, -next);
           lost = fma(lost, factor, fma(product, e, rounding));
@@ -205,10 +212,9 @@ class Glynn {
   }
 
   const double* a_;
-  int n_, high_;
-  double *low_, *low_error_, *path_, *base_error_;
-  std::uint64_t last_ = 0;
-  bool valid_ = false;
+  int n_, path_columns_;
+  std::int64_t step_;  // one vector of row sums
+  double *middle_, *low_, *low_error_, *base_, *base_error_, *path_;
 };
 
 SYMKERNEL_END_NAMESPACE

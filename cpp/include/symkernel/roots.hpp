@@ -1,4 +1,4 @@
-// Reciprocal square roots without the slow unit, and tests over lanes.
+// Reciprocal square roots without the slow unit.
 //
 // Square roots and divisions leave a processor's pipe once in 8 to 30 cycles; closed forms need two
 // roots a node. Where the machine has a 14-bit estimate of 1/sqrt(x), one polynomial step of higher
@@ -37,17 +37,18 @@ SYMKERNEL_INLINE R rsqrt(R x, R& root) {
 
 // y = y0 (1 - e)^(-1/2) with e = 1 - x y0^2, |e| < 2^-13. For double up to e^3: the next term,
 // 35/128 e^4, is below 7e-17. For float up to e: 3/8 e^2 is below 6e-9.
+// (The maskz forms: g++ builds the others on a vector it warns is uninitialised.)
 SYMKERNEL_INLINE Vec<double, 8> rough_rsqrt(Vec<double, 8> x) {
-  return (Vec<double, 8>::Native)_mm512_rsqrt14_pd((__m512d)x.v);
+  return (Vec<double, 8>::Native)_mm512_maskz_rsqrt14_pd(0xff, (__m512d)x.v);
 }
 SYMKERNEL_INLINE Vec<float, 16> rough_rsqrt(Vec<float, 16> x) {
-  return (Vec<float, 16>::Native)_mm512_rsqrt14_ps((__m512)x.v);
+  return (Vec<float, 16>::Native)_mm512_maskz_rsqrt14_ps(0xffff, (__m512)x.v);
 }
 SYMKERNEL_INLINE Vec<double, 8> rough_reciprocal(Vec<double, 8> x) {
-  return (Vec<double, 8>::Native)_mm512_rcp14_pd((__m512d)x.v);
+  return (Vec<double, 8>::Native)_mm512_maskz_rcp14_pd(0xff, (__m512d)x.v);
 }
 SYMKERNEL_INLINE Vec<float, 16> rough_reciprocal(Vec<float, 16> x) {
-  return (Vec<float, 16>::Native)_mm512_rcp14_ps((__m512)x.v);
+  return (Vec<float, 16>::Native)_mm512_maskz_rcp14_ps(0xffff, (__m512)x.v);
 }
 SYMKERNEL_INLINE Vec<double, 8> rsqrt(Vec<double, 8> x, Vec<double, 8>& root) {
   using R = Vec<double, 8>;
@@ -83,14 +84,6 @@ SYMKERNEL_INLINE R fair_reciprocal(R x) {
   const R y = rough_reciprocal(x);
   return y * fma(-x, y, R(Scalar<R>(2)));
 }
-
-// a < below in some lane.
-template <class T, int W>
-SYMKERNEL_INLINE bool some_lane_below(Vec<T, W> a, Vec<T, W> below) {
-  return any(a, below);
-}
-SYMKERNEL_INLINE bool some_lane_below(double a, double below) { return a < below; }
-SYMKERNEL_INLINE bool some_lane_below(float a, float below) { return a < below; }
 
 // |a| with the sign of b; 0 counts as positive.
 template <class R>

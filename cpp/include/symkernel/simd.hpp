@@ -254,7 +254,7 @@ SYMKERNEL_INLINE Vec<T, W> scale_exponent(Vec<T, W> p, Vec<T, W> n) {
   using B = typename Vec<T, W>::Bits;
   const Vec<T, W> t = n + Vec<T, W>(F::rounder + T(F::exponent_bias));
   const Vec<T, W> power = (typename Vec<T, W>::Native)((B)t.v << F::mantissa_bits);
-  const Vec<T, W> lowest(T(1 - F::exponent_bias)), highest(T(F::exponent_bias));
+  const Vec<T, W> lowest = T(1 - F::exponent_bias), highest = T(F::exponent_bias);
   Vec<T, W> r = select(n < lowest, p - p, p * power);
   return select(n > highest, p / (p - p), r);
 }

@@ -4,21 +4,15 @@
 //
 // One-sided Jacobi (Hestenes 1958; Demmel & Veselic 1992): columns of M are rotated in pairs until
 // they are orthogonal; their lengths are the singular values. Eigenvalues of M^T M would be cheaper
-// and lose half the digits of the small ones, and a singular value here stands in an exponent:
-// its error must be a few eps s1. Angles may be rough, only c^2 + s^2 = 1 must hold to rounding.
+// and lose half the digits of the small ones; here every error is a few eps s1. Angles may be rough,
+// only c^2 + s^2 = 1 must hold to rounding. (c(M) itself needs no singular values: davenport.hpp.)
 #pragma once
 
 #include "symkernel/config.hpp"
+#include "symkernel/lanes.hpp"
 #include "symkernel/roots.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
-
-template <class R>
-struct Svd3 {
-  R s[3];     // s1, s2, s3
-  R u[3][3];  // columns u[k], v[k]; left alone by signed_singular_values
-  R v[3][3];
-};
 
 namespace jacobi3 {
 
@@ -47,8 +41,8 @@ SYMKERNEL_INLINE void turn(R (&a)[3], R (&b)[3], R c, R s) {
 
 // Makes columns p, q orthogonal: tan of the angle is the smaller root of t^2 + 2 zeta t - 1 = 0.
 // na, nb are their squared lengths; seen collects the largest inner product met.
-template <bool Vectors, class R>
-SYMKERNEL_INLINE void rotate(R (&a)[3], R (&b)[3], R& na, R& nb, R (&va)[3], R (&vb)[3], R& seen) {
+template <class R>
+SYMKERNEL_INLINE void rotate(R (&a)[3], R (&b)[3], R& na, R& nb, R& seen) {
   using T = Scalar<R>;
   const R g = dot(a, b);
   const R d = nb - na, g2 = g + g;
@@ -62,7 +56,6 @@ SYMKERNEL_INLINE void rotate(R (&a)[3], R (&b)[3], R& na, R& nb, R (&va)[3], R (
   const R c = rsqrt(fma(t, t, R(T(1))));
   const R s = c * t;
   turn(a, b, c, s);
-  if constexpr (Vectors) turn(va, vb, c, s);
   na = fma(-t, g, na);
   nb = fma(t, g, nb);
   seen = at_least(abs(g), seen);
@@ -76,9 +69,9 @@ SYMKERNEL_INLINE R largest_entry(const R (&m)[9]) {
   return m0;
 }
 
-// Columns w of M V / scale, mutually orthogonal.
-template <bool Vectors, class R>
-SYMKERNEL_INLINE R orthogonal_columns(const R (&m)[9], R (&w)[3][3], R (&v)[3][3]) {
+// Columns w of M V / scale, mutually orthogonal for some rotation V.
+template <class R>
+SYMKERNEL_INLINE R orthogonal_columns(const R (&m)[9], R (&w)[3][3]) {
   using T = Scalar<R>;
   // Entries of order one: squares neither overflow nor vanish. M = 0 keeps the factor 1.
   const R largest = largest_entry(m);
@@ -87,20 +80,17 @@ SYMKERNEL_INLINE R orthogonal_columns(const R (&m)[9], R (&w)[3][3], R (&v)[3][3
   SYMKERNEL_UNROLL
   for (int i = 0; i < 3; ++i) {
     SYMKERNEL_UNROLL
-    for (int j = 0; j < 3; ++j) {
-      w[j][i] = m[3 * i + j] * inverse;
-      if constexpr (Vectors) v[j][i] = R(T(i == j ? 1 : 0));
-    }
+    for (int j = 0; j < 3; ++j) w[j][i] = m[3 * i + j] * inverse;
   }
   // Convergence is quadratic: once no inner product of a sweep exceeded the root of eps/10, the
   // sweep has left none that matters. Three to four sweeps; the bound is a guard.
   const R done(T(sizeof(T) == 8 ? 4e-9 : 1e-4));
   for (int sweep = 0; sweep < 8; ++sweep) {
     R n0 = dot(w[0], w[0]), n1 = dot(w[1], w[1]), n2 = dot(w[2], w[2]), seen(T(0));
-    rotate<Vectors>(w[0], w[1], n0, n1, v[0], v[1], seen);
-    rotate<Vectors>(w[0], w[2], n0, n2, v[0], v[2], seen);
-    rotate<Vectors>(w[1], w[2], n1, n2, v[1], v[2], seen);
-    if (!some_lane_below(done, seen)) break;
+    rotate(w[0], w[1], n0, n1, seen);
+    rotate(w[0], w[2], n0, n2, seen);
+    rotate(w[1], w[2], n1, n2, seen);
+    if (!any(done, seen)) break;
   }
   return scale;
 }
@@ -110,43 +100,13 @@ SYMKERNEL_INLINE R length(const R (&a)[3]) {
   return sqrt(dot(a, a));
 }
 
-// Exchanges the columns a, b where b is longer; the sign keeps V a rotation.
-template <class R>
-SYMKERNEL_INLINE void order(R (&a)[3], R (&b)[3], R& na, R& nb, R (&va)[3], R (&vb)[3]) {
-  const auto swap = na < nb;
-  SYMKERNEL_UNROLL
-  for (int k = 0; k < 3; ++k) {
-    const R x = a[k], y = b[k], vx = va[k], vy = vb[k];
-    a[k] = select(swap, y, x);
-    b[k] = select(swap, -x, y);
-    va[k] = select(swap, vy, vx);
-    vb[k] = select(swap, -vx, vy);
-  }
-  const R x = na, y = nb;
-  na = select(swap, y, x);
-  nb = select(swap, x, y);
-}
-
-// Some unit vector orthogonal to the unit vector a (Duff et al., J. Comput. Graph. Tech. 6, 2017).
-template <class R>
-SYMKERNEL_INLINE void some_orthogonal(const R (&a)[3], R (&b)[3]) {
-  using T = Scalar<R>;
-  const R one(T(1));
-  const R sign = with_sign(one, a[2]);
-  const R q = -(one / (sign + a[2]));
-  b[0] = fma(sign * a[0], a[0] * q, one);
-  b[1] = sign * a[0] * a[1] * q;
-  b[2] = -(sign * a[0]);
-}
-
 }  // namespace jacobi3
 
 // s1 >= s2 >= |s3| with sign(s3) = sign(det M), each to a few eps s1. M row by row.
 template <class R>
 SYMKERNEL_INLINE void signed_singular_values(const R (&m)[9], R& s1, R& s2, R& s3) {
-  using T = Scalar<R>;
-  R w[3][3], v[3][3], c[3];
-  const R scale = jacobi3::orthogonal_columns<false>(m, w, v);
+  R w[3][3], c[3];
+  const R scale = jacobi3::orthogonal_columns(m, w);
   jacobi3::cross(w[0], w[1], c);
   const R det = jacobi3::dot(c, w[2]);
   const R n0 = jacobi3::length(w[0]), n1 = jacobi3::length(w[1]), n2 = jacobi3::length(w[2]);
@@ -155,42 +115,6 @@ SYMKERNEL_INLINE void signed_singular_values(const R (&m)[9], R& s1, R& s2, R& s
   s1 = scale * at_least(high, n2);
   s2 = scale * at_least(low, middle);
   s3 = with_sign(scale * at_most(low, middle), det);
-  (void)sizeof(T);
-}
-
-// The whole decomposition; U and V are rotations also for singular M.
-template <class R>
-SYMKERNEL_INLINE void signed_svd(const R (&m)[9], Svd3<R>& f) {
-  using T = Scalar<R>;
-  R w[3][3];
-  R(&v)[3][3] = f.v;
-  R(&u)[3][3] = f.u;
-  const R scale = jacobi3::orthogonal_columns<true>(m, w, v);
-  R n0 = jacobi3::dot(w[0], w[0]), n1 = jacobi3::dot(w[1], w[1]), n2 = jacobi3::dot(w[2], w[2]);
-  jacobi3::order(w[0], w[1], n0, n1, v[0], v[1]);
-  jacobi3::order(w[0], w[2], n0, n2, v[0], v[2]);
-  jacobi3::order(w[1], w[2], n1, n2, v[1], v[2]);
-  const R zero(T(0)), one(T(1));
-  // Squared lengths below this are rounding: the direction is free and any is as good.
-  const R nothing(T(sizeof(T) == 8 ? 1e-34 : 1e-16));
-
-  const auto null0 = n0 < nothing;
-  const R r0 = rsqrt(select(null0, one, n0));
-  for (int k = 0; k < 3; ++k) u[0][k] = select(null0, k == 0 ? one : zero, w[0][k] * r0);
-
-  R free[3], p[3];
-  jacobi3::some_orthogonal(u[0], free);
-  const R along = jacobi3::dot(u[0], w[1]);
-  for (int k = 0; k < 3; ++k) p[k] = fma(-along, u[0][k], w[1][k]);
-  const R np = jacobi3::dot(p, p);
-  const auto null1 = np < nothing;
-  const R r1 = rsqrt(select(null1, one, np));
-  for (int k = 0; k < 3; ++k) u[1][k] = select(null1, free[k], p[k] * r1);
-
-  jacobi3::cross(u[0], u[1], u[2]);
-  f.s[0] = scale * jacobi3::dot(u[0], w[0]);
-  f.s[1] = scale * jacobi3::dot(u[1], w[1]);
-  f.s[2] = scale * jacobi3::dot(u[2], w[2]);
 }
 
 SYMKERNEL_END_NAMESPACE

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "symkernel/fourier.hpp"
+
 namespace symkernel {
 
 class StopToken;
@@ -32,6 +34,7 @@ enum class ActionKind {
   signed_permutations,  // rows of a packed panel in another order
   matrices,             // a panel of gy per element
   points,               // M = X^T (sY) once per row permutation s, then <h, M> for every matrix h
+  shifts,               // all shifts of a grid by one Fourier transform, for every automorphism h
 };
 
 // Samples as blocks of points: block b is a set of `points` points with `dimension` coordinates,
@@ -79,6 +82,16 @@ struct Elements {
   // matrices are 0, 1 and -1 and every matrix has as many that are not 0
   const std::int32_t* point_terms = nullptr;
   std::int64_t n_terms = 0;
+  // shifts: samples are `channels` grids of transform.size points, in `layout` order; panels hold
+  // spectra. Element e = h * transform.size + i takes y to y[grid_maps[h][p + shifts[i]]].
+  FourierTransform<T> transform;
+  std::int64_t channels = 1, n_maps = 1;
+  const std::int32_t* spectral_rows = nullptr;  // (n_maps, size)
+  const std::int32_t* grid_maps = nullptr;      // (n_maps, size)
+  const std::int32_t* shifts = nullptr;         // (size)
+  const std::int32_t* grid_shape = nullptr;     // (grid_axes)
+  int grid_axes = 0;
+  const std::int32_t* grid_features = nullptr;  // (channels, size): feature of every grid point
 };
 
 enum class Output {
@@ -98,7 +111,7 @@ struct Job {
 
   Operand<T> x, y;
   Elements<T> g;
-  std::int64_t depth = 0;    // rows of a y panel: d, or 2d with negated copies
+  std::int64_t depth = 0;    // rows of a y panel: d, 2d with negated copies, or 2d of spectra
   std::int64_t x_depth = 0;  // rows of an x panel: d
   bool symmetric = false;    // y is x: compute i <= j, mirror
 
@@ -121,6 +134,13 @@ struct Engine {
   int mr, nr;  // tile: mr samples of x against nr of y
   void (*pack)(const T* rows, std::int64_t n, std::int64_t d, const std::int32_t* layout,
                double scale, bool negated_copy, int width, std::int64_t panel, T* out);
+  // Panels of spectra: pairs of samples of x as one complex sequence (mr * d numbers a panel), and
+  // samples of y (2 * nr * d numbers). Scratch of spectra_scratch numbers.
+  void (*pack_pair_spectra)(const T* rows, std::int64_t n, const Elements<T>& g, double scale,
+                            std::int64_t panel, T* out, T* scratch);
+  void (*pack_spectra)(const T* rows, std::int64_t n, const Elements<T>& g, std::int64_t panel,
+                       T* out, T* scratch);
+  std::int64_t (*spectra_scratch)(const Elements<T>& g);
   std::int64_t (*scratch_size)(const Job<T>& job, std::int64_t block_panels);
   void (*run)(const Job<T>& job, const Block& block, T* scratch, int thread);
   void (*diagonal)(const Job<T>& job, std::int64_t q, T* scratch, int thread);

@@ -7,6 +7,7 @@
 #include "engine/probes.hpp"
 #include "engine/producers.hpp"
 #include "engine/sinks.hpp"
+#include "engine/spectra.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -84,6 +85,9 @@ constexpr Engine<T> make_engine(const char* isa) {
           S::mr,
           S::nr,
           pack<T>,
+          pack_pair_spectra<T>,
+          pack_spectra<T>,
+          spectra_scratch<T>,
           scratch_size<T>,
           run_block<T>,
           run_diagonal<T>,

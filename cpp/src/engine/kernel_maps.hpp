@@ -7,6 +7,7 @@
 #include "engine/engine.hpp"
 #include "engine/tile_product.hpp"
 #include "symkernel/base_kernels.hpp"
+#include "symkernel/bundle.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -14,14 +15,36 @@ template <class T>
 using Map = void (*)(const double* parameters, const T* a, std::int64_t length, std::int64_t count,
                      std::int64_t stride, T* sum, std::int64_t plane);
 
+// Vectors computed on side by side: as many as the registers hold beside a polynomial's coefficients.
+template <class T>
+constexpr int bundle_size = TileShape<T>::mr == 12 ? 4 : 2;
+
 template <class T, template <class> class Kernel>
 void map_value(const double* parameters, const T* SYMKERNEL_RESTRICT a, std::int64_t length,
                std::int64_t count, std::int64_t stride, T* SYMKERNEL_RESTRICT sum, std::int64_t) {
   using V = typename TileShape<T>::V;
-  const Kernel<V> kernel(parameters);
+  constexpr int N = bundle_size<T>;
+  using B = Bundle<V, N>;
+  const Kernel<V> single(parameters);
+  const Kernel<B> bundled(parameters);
+  if (count == 1) {
+    std::int64_t j = 0;
+    for (; j + N * V::width <= length; j += N * V::width) {
+      const B k = bundled.value(B::load(a + j, V::width));
+      (B::load(sum + j, V::width) + k).store(sum + j, V::width);
+    }
+    for (; j < length; j += V::width)
+      (V::load(sum + j) + single.value(V::load(a + j))).store(sum + j);
+    return;
+  }
   for (std::int64_t j = 0; j < length; j += V::width) {
-    V s = V::load(sum + j);
-    for (std::int64_t c = 0; c < count; ++c) s = s + kernel.value(V::load(a + c * stride + j));
+    // N partial sums, which also round less than one.
+    B partial(T(0));
+    std::int64_t c = 0;
+    for (; c + N <= count; c += N)
+      partial = partial + bundled.value(B::load(a + c * stride + j, stride));
+    V s = V::load(sum + j) + partial.sum();
+    for (; c < count; ++c) s = s + single.value(V::load(a + c * stride + j));
     s.store(sum + j);
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/tile_product.hpp"
+#include "symkernel/bundle.hpp"
 #include "symkernel/math.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
@@ -31,15 +32,17 @@ double exp_probe(std::int64_t iterations, double& operations) {
   constexpr int size = 512;
   alignas(64) T buffer[size];
   for (int i = 0; i < size; ++i) buffer[i] = T(-0.11 * i);
-  V s(T(0));
+  using B = Bundle<V, 4>;
+  B s(T(0));
   for (std::int64_t i = 0; i < iterations; ++i) {
-    for (int j = 0; j < size; j += V::width) s = s + exp2(V::load(buffer + j));
+    for (int j = 0; j < size; j += 4 * V::width)
+      s = s + exp2(B::load(buffer + j, V::width));
 #if defined(__GNUC__)
     asm volatile("" : : "r"(buffer) : "memory");  // the buffer may have changed: compute again
 #endif
   }
   operations = static_cast<double>(iterations) * size;
-  return static_cast<double>(s.lane(0));
+  return static_cast<double>(s.sum().lane(0));
 }
 
 SYMKERNEL_END_NAMESPACE

@@ -44,6 +44,7 @@ class Producers {
     std::int64_t size = point_chunk * S::nr + S::size + S::nr + 2 * S::mr;
     if (job.g.kind == ActionKind::matrices) size += matrix_chunk(job) * padded(job.g.d) * S::nr;
     if (job.g.kind == ActionKind::points) size += step * entries_stride(job);
+    if (job.g.kind == ActionKind::shifts) size += 2 * S::width * job.g.transform.size;
     return size;
   }
 
@@ -66,6 +67,8 @@ class Producers {
         return matrices(q, p0, p1, sums);
       case ActionKind::points:
         return points(q, p0, p1, sums);
+      case ActionKind::shifts:
+        return shifts(q, p0, p1, sums);
     }
     return false;
   }
@@ -255,6 +258,56 @@ class Producers {
     }
   }
 
+  // All shifts of y against a pair of samples of x by one transform, for every map of the grid.
+  bool shifts(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+    const Elements<T>& g = job_.g;
+    const std::int64_t size = g.transform.size, pair_size = 2 * size * g.channels;
+    for (std::int64_t p = p0; p < p1; ++p) {
+      for (int i = 0; i < S::mr; i += 2) {
+        const std::int64_t sample = p * S::mr + i;
+        if (sample >= job_.x.n) break;
+        if (job_.symmetric && sample >= (q + 1) * S::nr) break;  // below the diagonal
+        T* sum = sums + (p - p0) * planes(job_) * S::size + i * S::nr;
+        const T* x = x_panel(p) + (i / 2) * pair_size;
+        for (std::int64_t h = 0; h < g.n_maps; ++h) {
+          for (int v = 0; v < S::nv; ++v) {
+            const T* y = y_panel(q) + v * pair_size * S::width;
+            correlate_pair(x, y, h, sample, q * S::nr + v * S::width, sum + v * S::width);
+          }
+        }
+        if (stopped(g.n_maps * size * 16 * S::nr)) return false;
+      }
+    }
+    return true;
+  }
+
+  void correlate_pair(const T* x, const T* y, std::int64_t h, std::int64_t sample, std::int64_t j,
+                      T* sum) {
+    using V = typename S::V;
+    const Elements<T>& g = job_.g;
+    const V by = V::load(job_.y.bias + j);
+    const V bias[2] = {V(job_.x.bias[sample]) + by, V(job_.x.bias[sample + 1]) + by};
+    // In single precision the bias would round every stage of the transform at its own size.
+    constexpr bool bias_first = sizeof(T) == 8;
+    const V zero(T(0));
+    const SpectralProduct<V> product = {
+        x, y, g.spectral_rows + h * g.transform.size, static_cast<int>(g.channels),
+        bias_first ? bias[0] : zero, bias_first ? bias[1] : zero};
+    const int samples = sample + 1 < job_.x.n ? 2 : 1;
+    const auto consume = [&](T* values, std::int64_t first, std::int64_t count) {
+      for (int l = 0; l < samples; ++l) {
+        T* a = values + l * S::width;
+        for (std::int64_t c = 0; !bias_first && c < count; ++c)
+          (V::load(a + c * 2 * S::width) + bias[l]).store(a + c * 2 * S::width);
+        for (std::int64_t c = 0; job_.refine && c < count; ++c)
+          refine_vector(job_, h * g.transform.size + first + c, sample + l, j,
+                        a + c * 2 * S::width);
+        map(a, S::width, count, 2 * S::width, sum + l * S::nr);
+      }
+    };
+    correlate<V>(g.transform, product, extra_, consume);
+  }
+
   const Job<T>& job_;
   Maps<T> maps_;
   int thread_;
@@ -262,7 +315,7 @@ class Producers {
   T* tile_;      // affine forms of one element (or of point_chunk elements for one sample)
   T* zeros_;     // biases of products that have none
   T* row_bias_;  // one sample's bias, for every row of a tile of elements
-  T* extra_;     // panels of gy, or [M; -M]
+  T* extra_;     // panels of gy, [M; -M], or a transform in work
 };
 
 SYMKERNEL_END_NAMESPACE

@@ -10,6 +10,20 @@
 
 SYMKERNEL_BEGIN_NAMESPACE
 
+// The grid point p + s, each coordinate modulo its axis.
+template <class T>
+std::int32_t grid_sum(const Elements<T>& g, std::int32_t p, std::int32_t s) {
+  std::int32_t sum = 0, stride = 1;
+  for (int axis = g.grid_axes - 1; axis >= 0; --axis) {
+    const std::int32_t n = g.grid_shape[axis];
+    sum += (p % n + s % n) % n * stride;
+    p /= n;
+    s /= n;
+    stride *= n;
+  }
+  return sum;
+}
+
 // Feature k of g y for element `e` of the job's action (point actions: e = s * n_matrices + h).
 template <class T>
 double acted(const Elements<T>& g, std::int64_t e, const T* y, std::int64_t k) {
@@ -23,6 +37,12 @@ double acted(const Elements<T>& g, std::int64_t e, const T* y, std::int64_t k) {
       double sum = 0;
       for (std::int64_t i = 0; i < g.d; ++i) sum += static_cast<double>(m[i]) * y[i];
       return sum;
+    }
+    case ActionKind::shifts: {
+      const std::int64_t n = g.transform.size;
+      const std::int32_t* map = g.grid_maps + e / n * n;
+      const std::int32_t moved = map[grid_sum(g, static_cast<std::int32_t>(k % n), g.shifts[e % n])];
+      return static_cast<double>(y[g.grid_features[k / n * n + moved]]);
     }
     case ActionKind::points:
       break;
@@ -40,6 +60,13 @@ double acted(const Elements<T>& g, std::int64_t e, const T* y, std::int64_t k) {
   return sum;
 }
 
+// The feature that counts as number k above.
+template <class T>
+std::int64_t feature_of(const Elements<T>& g, std::int64_t k) {
+  if (g.kind == ActionKind::points) return g.layout[k];
+  return g.kind == ActionKind::shifts ? g.grid_features[k] : k;
+}
+
 // sum_k (x_k + sign * (gy)_k)^2 of samples i and j, of their unit vectors where the kernel has those.
 template <class T>
 double acted_square(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, double sign) {
@@ -50,7 +77,7 @@ double acted_square(const Job<T>& job, std::int64_t e, std::int64_t i, std::int6
   const double y_scale = (job.unit_rows ? job.y.inverse_norm[j] : 1.0) * sign;
   double sum = 0;
   for (std::int64_t k = 0; k < g.d; ++k) {
-    const double xk = g.kind == ActionKind::points ? x[g.layout[k]] : x[k];
+    const double xk = x[feature_of(g, k)];
     const double difference = xk * x_scale + acted(g, e, y, k) * y_scale;
     sum += difference * difference;
   }
@@ -79,24 +106,29 @@ void refine_entry(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_
   }
 }
 
-// One row of a tile: nr entries of sample i against samples j0 .. of y.
+// Adjacent entries of a row, one vector: sample i against samples j0 .. of y.
+template <class T>
+void refine_vector(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j0, T* a) {
+  using V = typename TileShape<T>::V;
+  const T bx = job.x.bias[i];
+  const V sign(job.self < 0 ? T(-1) : T(1));
+  const V values = V::load(a) * sign;
+  const V scale = (V(bx) + V::load(job.y.bias + j0)) * sign;
+  const bool near = any(values, scale * V(refine_share<T>));
+  const bool far = job.unit_rows && any(scale * V(T(2) - antipode_share<T>), values);
+  if (!near && !far) return;
+  for (int l = 0; l < V::width; ++l) {
+    if (j0 + l < job.y.n) refine_entry(job, e, i, j0 + l, bx + job.y.bias[j0 + l], a[l]);
+  }
+}
+
+// One row of a tile: nr entries.
 template <class T>
 void refine_row(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j0, T* a) {
   using S = TileShape<T>;
-  using V = typename S::V;
   if (i >= job.x.n) return;
-  const T bx = job.x.bias[i];
-  const V sign(job.self < 0 ? T(-1) : T(1));
-  for (int v = 0; v < S::nv; ++v) {
-    const V values = V::load(a + v * S::width) * sign;
-    const V scale = (V(bx) + V::load(job.y.bias + j0 + v * S::width)) * sign;
-    const bool near = any(values, scale * V(refine_share<T>));
-    const bool far = job.unit_rows && any(scale * V(T(2) - antipode_share<T>), values);
-    if (!near && !far) continue;
-    for (int l = v * S::width; l < (v + 1) * S::width; ++l) {
-      if (j0 + l < job.y.n) refine_entry(job, e, i, j0 + l, bx + job.y.bias[j0 + l], a[l]);
-    }
-  }
+  for (int v = 0; v < S::nv; ++v)
+    refine_vector(job, e, i, j0 + v * S::width, a + v * S::width);
 }
 
 SYMKERNEL_END_NAMESPACE

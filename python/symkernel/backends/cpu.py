@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
-from symkernel.backends.blocks import BlockTable
+from symkernel.backends.tables import BlockTable, ShiftTable
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
 
 Array = NDArray[Any]
-Table = ActionTable | PointTable | BlockTable
+Table = ActionTable | PointTable | BlockTable | ShiftTable
 
 # A table is made once per group and copied into native form once, however many kernels use it.
 _actions: weakref.WeakKeyDictionary[Table, _cpu.OrbitAction] = weakref.WeakKeyDictionary()
@@ -51,6 +51,10 @@ def _build(table: Table) -> _cpu.OrbitAction:
         return _cpu.OrbitAction.points(
             rows.reshape(1, points), matrices, list(range(degree)), list(table.blocks)
         )
+    if isinstance(table, ShiftTable):
+        maps = np.ascontiguousarray(table.maps, dtype=np.int32)
+        layout = [int(i) for i in table.layout.ravel()]
+        return _cpu.OrbitAction.shifts(list(table.grid), maps, layout)
     raise TypeError(f"unknown table of group elements: {type(table).__name__}")
 
 
@@ -125,6 +129,17 @@ def diagonal(
     return _cpu.diagonal(
         _kernel(kernel), native_action(table), X, gradient, per_feature, resolve_jobs(n_jobs)
     )
+
+
+def shift_cost(grid: Sequence[int], channels: int) -> float:
+    """Multiply-adds per pair of samples that the transform of a grid takes as long as.
+
+    Raises
+    ------
+    ValueError
+        If an axis has a prime factor that the transform does not support.
+    """
+    return float(_cpu.shift_cost(list(grid), channels))
 
 
 def _kernel(kernel: tuple[str, Sequence[float]]) -> _cpu.BaseKernel:

@@ -40,6 +40,13 @@ class Grid:
     name: str | None
     values: Sequence[Any]
 
+    def describe(self, value: Any) -> str:
+        """Return ``name=value`` for people; empty where nothing is searched."""
+        if self.name is None or value is None:
+            return ""
+        shown = np.array2string(np.asarray(value), precision=3, threshold=6)
+        return f"{self.name}={shown if np.ndim(value) else format(value, '.3g')}"
+
     def place(self, spec: KernelSpec, value: Any) -> KernelSpec:
         """Set the hyperparameter to one of the values, in a copy of the words."""
         if value is None or self.name is None:

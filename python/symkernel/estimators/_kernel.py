@@ -136,7 +136,9 @@ class KernelSpec:
         if isinstance(self.kernel, str) and self.kernel not in _SKLEARN_NAMES:
             return BoundKernel(self._base(n_features), None)
         if isinstance(self.kernel, str):
-            params = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
+            params: dict[str, Any] = {"degree": self.degree, "coef0": self.coef0}
+            if self.gamma is not None:  # else the default of each kernel function
+                params["gamma"] = self.gamma
             return BoundKernel(self.kernel, None, params)
         return BoundKernel(self.kernel, None, dict(self.kernel_params or {}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -183,13 +184,11 @@ def check_weights(sample_weight: Any, X: Any) -> Array | None:
     n = X.shape[0]
     single = getattr(sample_weight, "dtype", None) == np.float32
     weights: Array = check_array(
-        sample_weight,
+        np.full(n, sample_weight) if isinstance(sample_weight, Real) else sample_weight,
         ensure_2d=False,
         dtype=np.float32 if single else np.float64,
         input_name="sample_weight",
     )
-    if weights.ndim == 0:
-        weights = np.full(n, weights)
     if weights.shape != (n,):
         raise ValueError(
             f"sample_weight must be a number or have shape ({n},), one weight per sample; "

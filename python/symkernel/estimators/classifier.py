@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 class InvariantKernelClassifier(
     KernelMachine,
-    ClassifierMixin,
+    ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
     """Ridge classifier with a kernel averaged over a group.

@@ -18,8 +18,8 @@ Array = NDArray[Any]
 
 class InvariantKernelRidge(
     KernelMachine,
-    MultiOutputMixin,
-    RegressorMixin,
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
     r"""Kernel ridge regression with a kernel averaged over a group.

@@ -33,8 +33,8 @@ class GridEdgeWarning(UserWarning):
 
 class InvariantKernelRidgeCV(
     KernelMachine,
-    MultiOutputMixin,
-    RegressorMixin,
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
     r"""Invariant kernel ridge regression with leave-one-out choice of alpha and gamma.
@@ -129,13 +129,14 @@ class InvariantKernelRidgeCV(
     --------
     >>> import numpy as np
     >>> from symkernel.estimators import InvariantKernelRidgeCV
-    >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> y = np.abs(X).sum(axis=1)
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(60, 3))
+    >>> y = np.abs(X).sum(axis=1) + 0.1 * rng.normal(size=60)
     >>> search = InvariantKernelRidgeCV(
-    ...     alphas=[1e-4, 1e-3, 1e-2, 1e-1], gammas=[0.01, 0.1, 1.0], group="sign_flips"
+    ...     alphas=[1e-6, 1e-5, 1e-4, 1e-3], gammas=[0.01, 0.1, 1.0], group="sign_flips"
     ... )
-    >>> search.fit(X, y).gamma_
-    0.1
+    >>> search.fit(X, y).alpha_, search.gamma_
+    (1e-05, 0.1)
     >>> bool(np.allclose(search.predict(-X), search.predict(X)))
     True
     """
@@ -248,8 +249,8 @@ class InvariantKernelRidgeCV(
                 residuals = leave_one_out_residuals(K, targets, alphas, weights)
                 row[:] = [score(r.reshape(y.shape)) for r in residuals]
                 at = int(_finite(row).argmax())
-                tried = "" if grid.name is None or value is None else f"{grid.name}={value:.3g} "
-                progress.step(f"{tried}alpha={alphas[at]:.3g} score={row[at]:.4g}")
+                tried = f"{grid.describe(value)} alpha={alphas[at]:.3g} score={row[at]:.4g}"
+                progress.step(tried.strip())
         return scores
 
     def _choose(self, grid: Grid, alphas: Array, scores: Array) -> None:

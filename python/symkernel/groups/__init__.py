@@ -1,4 +1,4 @@
-"""What acts: finite groups of orthogonal maps of R^d.
+"""What acts: groups of orthogonal maps of R^d and of shifts, finite and continuous.
 
 A permutation acts by gathering, (g.x)[i] = x[g[i]]; ``g @ h`` acts as g after h;
 ``G.along(axis, shape)`` acts along an axis of an array; ``G * H`` is the product of commuting
@@ -10,18 +10,29 @@ Examples
 >>> G = groups.Symmetric(4).along(0, (4, 3)) * groups.PointGroup("O").along(1, (4, 3))
 >>> G.degree, G.order
 (12, 576)
+>>> H = groups.Symmetric(4).along(0, (4, 3)) * groups.E(3).along(1, (4, 3))
+>>> H.dim, H.order
+(6, inf)
+>>> [factor.group for factor in H.factors()]
+[Symmetric(4), Translations(3), O(3)]
 """
 
 from symkernel.groups.along import Along
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, Permutation, SignedPermutation
+from symkernel.groups.euclidean import SE, E
+from symkernel.groups.factor import Factor
 from symkernel.groups.image import Image
+from symkernel.groups.lie import LieGenerator
 from symkernel.groups.matrix_group import MatrixGroup
+from symkernel.groups.motion import Motion
 from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Trivial
+from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.permutation_group import PermutationGroup
 from symkernel.groups.point_group import PointGroup
 from symkernel.groups.product import Product
 from symkernel.groups.registry import from_name
+from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
 from symkernel.groups.table import (
     ActionTable,
@@ -32,18 +43,25 @@ from symkernel.groups.table import (
 )
 
 __all__ = [
+    "SE",
+    "SO",
     "ActionTable",
     "Along",
     "Alternating",
     "Cyclic",
     "Dihedral",
+    "E",
     "Element",
+    "Factor",
     "Group",
     "GroupTooLargeError",
     "Hyperoctahedral",
     "Image",
+    "LieGenerator",
     "MatrixGroup",
     "MatrixTable",
+    "Motion",
+    "O",
     "OrthogonalMatrix",
     "Permutation",
     "PermutationGroup",
@@ -54,6 +72,8 @@ __all__ = [
     "SignedPermutation",
     "SignedPermutationTable",
     "Symmetric",
+    "Torus",
+    "Translations",
     "Trivial",
     "from_name",
 ]

@@ -100,6 +100,30 @@ def as_orthogonal(
     return matrix
 
 
+def as_vector(value: Any, name: str) -> NDArray[np.float64]:
+    """``value`` as a finite, real, non-empty vector; always a copy."""
+    array = np.asarray(value)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be a non-empty vector, got shape {array.shape}")
+    if np.iscomplexobj(array):
+        raise TypeError(f"{name} must be real, got {array.dtype}")
+    vector = np.array(array, dtype=np.float64)
+    if not np.isfinite(vector).all():
+        raise ValueError(f"{name} must be finite, it contains NaN or infinity")
+    return vector
+
+
+def as_scale(value: Any, name: str = "scale") -> float:
+    """``value`` as a finite float that is not negative."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"{name} must be finite and at least 0, got {value!r}")
+    return number
+
+
 def as_generator(random_state: RandomState) -> np.random.Generator:
     """Return a NumPy generator; a legacy RandomState is advanced and seeds one."""
     if isinstance(random_state, np.random.Generator):
@@ -109,8 +133,10 @@ def as_generator(random_state: RandomState) -> np.random.Generator:
     return np.random.default_rng(random_state)
 
 
-def format_count(count: int) -> str:
+def format_count(count: int | float) -> str:
     """Return a count in full up to 10^24, as a power of ten beyond."""
+    if count == math.inf:
+        return "infinitely many"
     if count < 10**24:
         return str(count)
     # Not str(count): Python refuses integers of more than 4300 digits.

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from symkernel.groups._checks import SAME_TOLERANCE, as_axes, as_shape
 from symkernel.groups.base import Group, trivial_rows
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.factor import Factor
+from symkernel.groups.lie import LieGenerator, turning
+from symkernel.groups.motion import Motion
 from symkernel.groups.table import (
     ActionTable,
     MatrixTable,
@@ -74,9 +77,19 @@ class Along(Group):
         return self._axes
 
     @property
-    def order(self) -> int:
+    def order(self) -> int | float:
         """Exact number of elements, that of ``group``."""
         return self._group.order
+
+    @property
+    def dim(self) -> int:
+        """Dimension of ``group``."""
+        return self._group.dim
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every element fixes the origin."""
+        return self._group.is_linear
 
     @property
     def is_signed_permutation(self) -> bool:
@@ -103,9 +116,22 @@ class Along(Group):
             signs = np.empty(self.degree, np.int8)
             signs[rows] = element.signs
             return SignedPermutation._trusted(indices, signs)
-        matrix = np.zeros((self.degree, self.degree))
-        matrix[rows[:, :, None], rows[:, None, :]] = element.as_matrix()
-        return OrthogonalMatrix._trusted(matrix)
+        if isinstance(element, Motion):
+            matrix = None if element.matrix is None else self._lift_matrix(element.matrix)
+            return Motion._trusted(matrix, self._lift_vectors(element.shift))
+        return OrthogonalMatrix._trusted(self._lift_matrix(element.as_matrix()))
+
+    def _lift_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows = self._places
+        lifted = np.zeros((self.degree, self.degree))
+        lifted[rows[:, :, None], rows[:, None, :]] = matrix
+        return lifted
+
+    # Of vectors (..., r), the same at every point.
+    def _lift_vectors(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        lifted = np.empty((*vectors.shape[:-1], self.degree))
+        lifted[..., self._places] = vectors[..., None, :]
+        return lifted
 
     @cached_property
     def generators(self) -> tuple[Element, ...]:
@@ -114,10 +140,14 @@ class Along(Group):
 
     def elements(self) -> Iterator[Element]:
         """All elements, one at a time, in the order of ``group``."""
+        self._check_finite()
         return (self._lift(g) for g in self._group.elements())
 
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
-        return [self._lift(g) for g in self._group._sample(size, rng)]
+        return self._draw(size, rng, 1.0)
+
+    def _draw(self, size: int, rng: np.random.Generator, scale: float) -> list[Element]:
+        return [self._lift(g) for g in self._group._draw(size, rng, scale)]
 
     def _contains(self, element: Element) -> bool:
         inner = self._restrict(element)
@@ -136,9 +166,9 @@ class Along(Group):
             inner = SignedPermutation._trusted(indices, signs)
             return inner if self._lift(inner) == element else None
         matrix = element.as_matrix()
-        block = OrthogonalMatrix._trusted(matrix[np.ix_(rows[0], rows[0])])
-        same = np.abs(self._lift(block).as_matrix() - matrix).max() <= SAME_TOLERANCE
-        return block if same else None
+        block = matrix[np.ix_(rows[0], rows[0])]
+        same = np.abs(self._lift_matrix(block) - matrix).max() <= SAME_TOLERANCE
+        return OrthogonalMatrix._trusted(block) if same else None
 
     def _table(self) -> ActionTable:
         rows, inner = self._places, self._group._cached_table
@@ -164,6 +194,39 @@ class Along(Group):
     def _point_table(self) -> PointTable | None:
         matrices = table_matrices(self._group._cached_table)
         return PointTable(trivial_rows(len(self._places)), matrices, layout(self._places))
+
+    # -- structure ----------------------------------------------------------------------------
+
+    def factors(self) -> tuple[Factor, ...]:
+        """Return those of ``group``, along its axes; one axis may be split into several."""
+        found = []
+        for factor in self._group.factors():
+            placed = factor.placed(self._axes, self._shape)
+            if placed is None:  # axes that cannot be split into those of the factors
+                return (Factor(self._group, self._axes, self._shape),)
+            found.append(placed)
+        return tuple(found)
+
+    @cached_property
+    def _shift_basis(self) -> NDArray[np.float64]:
+        return self._lift_vectors(self._group._shift_basis) / math.sqrt(len(self._places))
+
+    @cached_property
+    def _linear(self) -> Group:
+        return self if self.is_linear else Along(self._group._linear, self._axes, self._shape)
+
+    def _rotations(self) -> tuple[LieGenerator, ...]:
+        norm = math.sqrt(len(self._places))
+        inner = self._group._rotations()
+        return tuple(turning(self._lift_matrix(xi.matrix / norm)) for xi in inner)
+
+    @cached_property
+    def _probes(self) -> tuple[Element, ...]:
+        return tuple(self._lift(g) for g in self._group._probes)
+
+    @property
+    def _on_angles(self) -> bool:
+        return self._group._on_angles
 
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         return self._group, self._axes, self._shape

@@ -1,4 +1,4 @@
-"""What every group offers. A group here is an action: orthogonal maps of R^d, as a set."""
+"""What every group offers. A group here is an action: rigid maps of R^d, as a set."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ from symkernel.groups._checks import (
     RandomState,
     as_count,
     as_generator,
+    as_scale,
 )
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.factor import Factor
+from symkernel.groups.lie import LieGenerator, shifting
+from symkernel.groups.motion import Motion
 from symkernel.groups.table import (
     ActionTable,
     GroupTooLargeError,
@@ -31,7 +35,7 @@ __all__ = ["Group"]
 
 
 class Group(ABC):
-    """A finite group of orthogonal maps of R^d.
+    """A group of orthogonal maps of R^d, perhaps with shifts: finite, or continuous.
 
     A permutation acts by gathering, (g.x)[i] = x[g[i]], and ``g @ h`` acts as g after h.
     Groups are immutable: copies share one object, and pickles carry no derived tables.
@@ -46,25 +50,35 @@ class Group(ABC):
 
     @property
     @abstractmethod
-    def order(self) -> int:
-        """Exact number of elements."""
+    def order(self) -> int | float:
+        """Exact number of elements, an int; ``math.inf`` for infinite groups."""
 
     @property
     @abstractmethod
     def generators(self) -> tuple[Element, ...]:
-        """Elements that generate the group; none for the trivial one."""
+        """Elements that generate a finite group; none for the trivial one.
+
+        Of an infinite group, elements that generate it together with what the Lie algebra
+        generates: one reflection for O(n), none for SO(n) and Translations(n).
+        """
 
     @abstractmethod
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: the identity first, always in the same order."""
+        """All elements, one at a time: the identity first, always in the same order.
+
+        Raises
+        ------
+        GroupTooLargeError
+            If there are infinitely many.
+        """
 
     @abstractmethod
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
-        """``size`` independent uniform elements."""
+        """``size`` independent uniform elements; shifts of R^n have standard deviation 1."""
 
     @abstractmethod
     def _contains(self, element: Element) -> bool:
-        """Whether an element lies in the group.
+        """Whether a linear element lies in the group.
 
         The element is a SignedPermutation when the group is made of them.
         """
@@ -83,6 +97,21 @@ class Group(ABC):
         return (self.degree,)
 
     @property
+    def dim(self) -> int:
+        """Dimension of the group; 0 for finite ones."""
+        return 0
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether there are finitely many elements."""
+        return self.dim == 0
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every element fixes the origin; not so for translations and shifts of angles."""
+        return True
+
+    @property
     def is_signed_permutation(self) -> bool:
         """Whether every element is a SignedPermutation."""
         return True
@@ -99,12 +128,16 @@ class Group(ABC):
     @property
     def identity(self) -> Element:
         """The element that changes nothing."""
+        if not self.is_linear:
+            return Motion._trusted(None, np.zeros(self.degree))
         if self.is_signed_permutation:
             return SignedPermutation._trusted(np.arange(self.degree))
         return OrthogonalMatrix._trusted(np.eye(self.degree))
 
-    def sample(self, size: int, random_state: RandomState = None) -> list[Element]:
-        """Independent, uniformly distributed elements.
+    def sample(
+        self, size: int, random_state: RandomState = None, scale: float = 1.0
+    ) -> list[Element]:
+        """Independent elements, uniformly distributed: by Haar measure on continuous groups.
 
         Parameters
         ----------
@@ -112,6 +145,9 @@ class Group(ABC):
             How many.
         random_state : int, numpy Generator, numpy RandomState or None, default=None
             Source of randomness; an int makes the result reproducible.
+        scale : float, default=1.0
+            Translations are not compact and have no uniform distribution: their shifts are
+            Gaussian with this standard deviation. Other groups do not depend on it.
 
         Examples
         --------
@@ -119,7 +155,11 @@ class Group(ABC):
         >>> len(Symmetric(100).sample(3, random_state=0))
         3
         """
-        return self._sample(as_count(size, "size", 0), as_generator(random_state))
+        return self._draw(as_count(size, "size", 0), as_generator(random_state), as_scale(scale))
+
+    # Groups with translations need the scale of their shifts too.
+    def _draw(self, size: int, rng: np.random.Generator, scale: float) -> list[Element]:
+        return self._sample(size, rng)
 
     def apply(self, element: Element, X: ArrayLike) -> NDArray[Any]:
         """Act with an element on samples.
@@ -172,13 +212,19 @@ class Group(ABC):
     def contains(self, element: Element) -> bool:
         """Whether the element, as a map of R^d, lies in the group.
 
-        Matrices are compared to within 1e-6 in every entry. Cheap for every group except
-        products of large matrix groups, which raise GroupTooLargeError.
+        Matrices are compared to within 1e-6 in every entry, shifts to within 1e-6 of the largest
+        entry or of 1. Cheap for every group except products of large or infinite matrix groups
+        along the same axis, which raise GroupTooLargeError.
         """
         self._check_element(element)
-        if not self.is_signed_permutation or isinstance(element, SignedPermutation):
-            return self._contains(element)
-        monomial = as_signed_permutation(element.as_matrix())
+        linear, shift = element._parts()
+        if shift is not None:
+            tolerance = SAME_TOLERANCE * max(1.0, float(np.abs(shift).max()))
+            if outside(shift[None], self._shift_basis) > tolerance:
+                return False
+        if not self.is_signed_permutation or isinstance(linear, SignedPermutation):
+            return self._contains(linear)
+        monomial = as_signed_permutation(linear.as_matrix())
         return monomial is not None and self._contains(monomial)
 
     def __contains__(self, element: object) -> bool:
@@ -211,7 +257,8 @@ class Group(ABC):
         Raises
         ------
         GroupTooLargeError
-            If the group has more than ``limit`` elements.
+            If the group has more than ``limit`` elements. For an infinite group the default
+            advice names the method that averages over it.
         """
         self._check_order(limit, advice)
         return self._cached_table
@@ -226,16 +273,27 @@ class Group(ABC):
         Raises
         ------
         GroupTooLargeError
-            If the group has the form and more than ``limit`` elements.
+            If the group has the form and more than ``limit`` elements, or is infinite.
         """
-        if not self._has_points:
+        if self.is_finite and not self._has_points:
             return None
         self._check_order(limit, advice)
         return self._cached_point_table
 
     def _check_order(self, limit: int, advice: str) -> None:
+        if not self.is_finite:
+            raise self._infinite(advice)
         if self.order > limit:
             raise GroupTooLargeError(repr(self), self.order, limit, advice)
+
+    def _check_finite(self) -> None:
+        if not self.is_finite:
+            raise self._infinite()
+
+    def _infinite(self, advice: str = "") -> GroupTooLargeError:
+        from symkernel.groups._advice import advice_for  # looks at the classes built on this one
+
+        return GroupTooLargeError(repr(self), self.order, None, advice or advice_for(self))
 
     @cached_property
     def _cached_table(self) -> ActionTable:
@@ -251,6 +309,61 @@ class Group(ABC):
 
     def _point_table(self) -> PointTable | None:
         return None
+
+    # -- structure ----------------------------------------------------------------------------
+
+    @cached_property
+    def lie_algebra(self) -> tuple[LieGenerator, ...]:
+        """Basis of the velocities x -> A x + b of the group, ``dim`` of them; () if finite.
+
+        Orthonormal for the inner product tr(A^T A') + b . b'; shifts come first.
+        """
+        return (*(shifting(row) for row in self._shift_basis), *self._rotations())
+
+    def factors(self) -> tuple[Factor, ...]:
+        """Return the normal form: atomic groups, each along some axes of an array.
+
+        The group is the product of ``f.group.along(f.axes, f.shape)`` over the factors f. Atomic
+        are all groups except those made by ``along`` and ``*``, and SE(n) and E(n), which are
+        Translations(n) and then SO(n) or O(n). An image group of (height, width, channels) acts
+        along the first two axes.
+
+        Examples
+        --------
+        >>> from symkernel.groups import O, Symmetric
+        >>> G = Symmetric(9).along(0, (9, 3)) * O(3).along(1, (9, 3))
+        >>> [(f.group, f.axes) for f in G.factors()]
+        [(Symmetric(9), (0,)), (O(3), (1,))]
+        """
+        tensor = self._tensor()
+        assert tensor is not None  # products have their own
+        return (Factor(*tensor),)
+
+    # A group is T L: shifts T by a subspace, which the linear maps L of the group map to itself.
+    @property
+    def _shift_basis(self) -> NDArray[np.float64]:
+        """Orthonormal basis of the shifts, (k, d)."""
+        return np.zeros((0, self.degree))
+
+    @property
+    def _linear(self) -> Group:
+        """The linear maps of the group, as a group; itself when there are no shifts."""
+        return self
+
+    def _rotations(self) -> tuple[LieGenerator, ...]:
+        """Return the linear part of the Lie algebra."""
+        return () if self._linear is self else self._linear._rotations()
+
+    # A group commutes with another, or lies in it, when these elements do: generators of a dense
+    # subgroup, up to multiples of the shifts.
+    @property
+    def _probes(self) -> tuple[Element, ...]:
+        return self.generators
+
+    @property
+    def _on_angles(self) -> bool:
+        """Whether features are angles, so that 2 pi is no shift."""
+        return False
 
     # -- building larger actions --------------------------------------------------------------
 
@@ -308,16 +421,18 @@ class Group(ABC):
             return False
         if type(self) is type(other) and self._arguments() == other._arguments():
             return True
-        if self.order != other.order:
+        if (self.order, self.dim, self._on_angles) != (other.order, other.dim, other._on_angles):
             return False
-        # Of equal orders, so one inclusion is enough.
         try:
-            return all(self.contains(g) for g in other.generators)
+            # Of equal finite orders one inclusion is enough.
+            return all(self.contains(g) for g in other._probes) and (
+                self.is_finite or all(other.contains(g) for g in self._probes)
+            )
         except GroupTooLargeError:
             return False
 
     def __hash__(self) -> int:
-        return hash((self.degree, self.order))
+        return hash((self.degree, self.order, self.dim))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"
@@ -350,6 +465,12 @@ def as_signed_permutation(matrix: NDArray[np.float64]) -> SignedPermutation | No
     if np.abs(candidate.as_matrix() - matrix).max() > SAME_TOLERANCE:
         return None
     return candidate
+
+
+def outside(vectors: NDArray[np.float64], basis: NDArray[np.float64]) -> float:
+    """Return the largest entry by which vectors (m, d) leave the span of orthonormal rows."""
+    rest = vectors - (vectors @ basis.T) @ basis
+    return float(np.abs(rest).max()) if rest.size else 0.0
 
 
 def trivial_rows(d: int) -> NDArray[np.int32]:

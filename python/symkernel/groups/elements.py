@@ -1,4 +1,4 @@
-"""Group elements: signed permutations and orthogonal matrices acting on R^d."""
+"""Linear group elements: signed permutations and orthogonal matrices acting on R^d."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _SHOWN = 48
 
 
 class Element(ABC):
-    """An orthogonal map of R^d. ``g @ h`` acts as g after h. Immutable and hashable."""
+    """A rigid map of R^d: an orthogonal map, perhaps followed by a shift.
+
+    ``g @ h`` acts as g after h. Immutable and hashable.
+    """
 
     __slots__ = ()
 
@@ -33,6 +36,19 @@ class Element(ABC):
     @abstractmethod
     def as_matrix(self) -> NDArray[np.float64]:
         """Return the matrix A (d, d) with g.x = A x."""
+
+    def as_affine(self) -> NDArray[np.float64]:
+        """Return the matrix (d + 1, d + 1) that takes (x, 1) to (g.x, 1)."""
+        linear, shift = self._parts()
+        affine = np.eye(self.degree + 1)
+        affine[:-1, :-1] = linear.as_matrix()
+        if shift is not None:
+            affine[:-1, -1] = shift
+        return affine
+
+    # A linear map, and the shift after it; None for none.
+    def _parts(self) -> tuple[Element, NDArray[np.float64] | None]:
+        return self, None
 
     @abstractmethod
     def _act(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -57,7 +73,11 @@ class Element(ABC):
         return self._after(other)
 
     def _after(self, other: Element) -> Element:
-        return OrthogonalMatrix._trusted(self.as_matrix() @ other.as_matrix())
+        return other._before(self)
+
+    # This element first, then the other: asked when the type of the other has no rule of its own.
+    def _before(self, other: Element) -> Element:
+        return OrthogonalMatrix._trusted(other.as_matrix() @ self.as_matrix())
 
 
 class SignedPermutation(Element):

@@ -19,6 +19,7 @@ from symkernel.groups._checks import (
 from symkernel.groups._closure import close_matrices
 from symkernel.groups.base import Group, as_signed_permutation
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.motion import Motion
 from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable
 
 __all__ = ["MatrixGroup"]
@@ -112,6 +113,8 @@ class MatrixGroup(ListedMatrices):
             raise ValueError(f"tol must be positive and at most 1e-4, got {tol!r}")
         given: list[Element] = []
         for k, value in enumerate(generators):
+            if isinstance(value, Motion):
+                raise TypeError(f"generators[{k}] must be linear, got {value!r}")
             given.append(
                 value
                 if isinstance(value, Element)

@@ -33,6 +33,7 @@ class PointGroup(ListedMatrices):
         Schoenflies symbol. In three dimensions Cn, Cnv, Cnh, Sn, Dn, Dnh, Dnd for any n, Cs, Ci,
         T, Td, Th, O, Oh, I, Ih; in the plane Cn and Dn.
     dim : {2, 3}, default=3
+        Dimension of the space. The property ``dim`` is that of the group: 0, as it is finite.
 
     Raises
     ------

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symkernel.groups.base import Group
+from symkernel.groups.euclidean import SE, E
 from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Trivial
+from symkernel.groups.orthogonal import SO, O
+from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
 
 __all__ = ["from_name"]
@@ -18,6 +21,12 @@ _NAMED: dict[str, Callable[[int], Group]] = {
     "dihedral": Dihedral,
     "sign_flips": SignFlips,
     "hyperoctahedral": Hyperoctahedral,
+    "SO": SO,
+    "O": O,
+    "Torus": Torus,
+    "Translations": Translations,
+    "SE": SE,
+    "E": E,
 }
 
 
@@ -27,7 +36,7 @@ def from_name(name: str, n: int) -> Group:
     Parameters
     ----------
     name : {"trivial", "symmetric", "alternating", "cyclic", "dihedral", "sign_flips", \
-"hyperoctahedral"}
+"hyperoctahedral", "SO", "O", "Torus", "Translations", "SE", "E"}
     n : int
         Number of features.
 

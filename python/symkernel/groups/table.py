@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,15 +28,15 @@ class GroupTooLargeError(ValueError):
     ----------
     group : str
         The group, readable.
-    order : int
+    order : int, or math.inf
         How many elements it has.
-    limit : int
-        How many were allowed.
+    limit : int, or None
+        How many were allowed; None when any number was.
     advice : str, default=""
         A sentence that says what to do instead.
     """
 
-    def __init__(self, group: str, order: int, limit: int, advice: str = "") -> None:
+    def __init__(self, group: str, order: int | float, limit: int | None, advice: str = "") -> None:
         super().__init__(group, order, limit, advice)
         self.group = group
         self.order = order
@@ -43,10 +44,11 @@ class GroupTooLargeError(ValueError):
         self.advice = advice
 
     def __str__(self) -> str:
-        text = (
-            f"{self.group} has {format_count(self.order)} elements; at most {self.limit} can be "
-            "enumerated"
-        )
+        text = f"{self.group} has {format_count(self.order)} elements"
+        if self.order == math.inf:
+            text += " and cannot be enumerated"
+        elif self.limit is not None:
+            text += f"; at most {self.limit} can be enumerated"
         return f"{text}: {self.advice}" if self.advice else text
 
 

@@ -127,6 +127,10 @@ def mixed_features(group: Group) -> NDArray[np.intp]:
             i, j = np.nonzero(np.abs(g.as_matrix()) > 1e-9)
             rows.append(i)
             columns.append(j)
+    for xi in group.lie_algebra:  # infinitesimal turns mix what they couple
+        i, j = np.nonzero(np.abs(xi.matrix) > 1e-9)
+        rows.append(i)
+        columns.append(j)
     i, j = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(group.degree, group.degree))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)

@@ -7,10 +7,11 @@ import weakref
 import numpy as np
 
 from symkernel.backends import cpu
-from symkernel.backends.blocks import BlockTable
+from symkernel.backends.tables import BlockTable, ShiftTable
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.grid_shifts import shift_table
 from symkernel.plans.irreps import IsotypicDecomposition, isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum
 
@@ -21,6 +22,107 @@ _MAX_SEARCH = 2e9
 _decompositions: weakref.WeakKeyDictionary[ActionTable, IsotypicDecomposition | None] = (
     weakref.WeakKeyDictionary()
 )
+
+
+class Shifts(Plan):
+    """Orbit sum over the cyclic shifts of a grid, all of them from one Fourier transform per pair.
+
+    The inner products ``x . g y`` over the shifts g are a cross-correlation: O(n log n) operations
+    on n grid points instead of n^2. Reflections and quarter turns of the grid permute the spectrum.
+
+    Parameters
+    ----------
+    base : BaseSpec
+        Base kernel; not one of the L1 distance.
+    group : Group
+        Cyclic, Dihedral or Image group with translations, along any axes, or a product of such
+        groups along different axes.
+
+    Raises
+    ------
+    NotApplicableError
+        If the base kernel depends on more than inner products, or the group is not of that kind.
+    """
+
+    method = "fourier"
+    exact = True
+    error = 1e-15
+
+    def __init__(self, base: BaseSpec, group: Group) -> None:
+        require_inner_products(base)
+        table = shift_table(group) if group.is_finite else None
+        if table is None:
+            raise NotApplicableError(f"{group!r} does not consist of all shifts of a grid")
+        channels, size = table.layout.shape
+        try:
+            transform = cpu.shift_cost(table.grid, channels)
+        except ValueError as error:
+            raise NotApplicableError(f"no transform of a grid {table.grid}: {error}") from error
+        self.base = base
+        self.group = group
+        self._table = table
+        self.cost = Cost(len(table.maps) * transform, float(group.order))
+        grid = " x ".join(map(str, table.grid))
+        parts = f" for each of {len(table.maps)} maps of the grid" if len(table.maps) > 1 else ""
+        self.steps = (
+            f"one Fourier transform of the {grid} grid per pair{parts}",
+            f"sum over {group.order:,} elements",
+        )
+
+    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
+        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+        Y = None if Y is None else self.base.scaled(Y)
+        return cpu.gram(self.base.native, self._table, self.base.scaled(X), Y, n_jobs)
+
+    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
+        """K(x_i, x_i), shape (n,), at n pairs, element by element."""
+        return OrbitSum(self.base, self.group).diag(X, n_jobs)
+
+    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
+        """K(X, Y) V of shape (n, c), without storing K."""
+        X, Y = self.base.scaled(X), self.base.scaled(Y)
+        return cpu.matvec(self.base.native, self._table, X, Y, V, n_jobs)
+
+    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
+        if self.base.scale is not None:  # derivatives per feature need the features themselves
+            return OrbitSum(self.base, self.group).gradient(X, n_jobs)
+        return cpu.gram_gradient(self.base.native, self._table, X, False, n_jobs=n_jobs)
+
+    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p), element by element."""
+        return OrbitSum(self.base, self.group).diag_gradient(X, n_jobs)
+
+
+def require_inner_products(base: BaseSpec) -> None:
+    """Raise NotApplicableError for kernels that are no function of inner products."""
+    if base.manhattan:
+        raise NotApplicableError(
+            "a kernel of the L1 distance is not a function of inner products, which is what "
+            "Fourier analysis provides"
+        )
+
+
+def fourier(base: BaseSpec, group: Group) -> Plan:
+    """The cheaper of the two Fourier routes that apply.
+
+    Raises
+    ------
+    NotApplicableError
+        If neither does.
+    """
+    plans: list[Plan] = []
+    reasons = []
+    for route in (Shifts, Irreps):
+        if route is Irreps and plans:
+            break  # a transform of the grid is never dearer, and needs no search
+        try:
+            plans.append(route(base, group))
+        except NotApplicableError as reason:
+            reasons.append(str(reason))
+    if not plans:
+        raise NotApplicableError("; ".join(dict.fromkeys(reasons)))
+    return min(plans, key=lambda plan: plan.cost.total)
 
 
 class Irreps(Plan):
@@ -48,11 +150,7 @@ class Irreps(Plan):
     error = 1e-15
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
-        if base.manhattan:
-            raise NotApplicableError(
-                "a kernel of the L1 distance is not a function of inner products, which is what "
-                "Fourier analysis provides"
-            )
+        require_inner_products(base)
         if not searchable(group):
             raise NotApplicableError(
                 f"the irreducible representations of {group!r} would take too long to find"
@@ -107,7 +205,7 @@ class Irreps(Plan):
 
 def searchable(group: Group) -> bool:
     """Whether the irreducible representations can be found in reasonable time."""
-    if group.order > MAX_ELEMENTS:
+    if not group.is_finite or group.order > MAX_ELEMENTS:
         return False
     return group.order * group.degree**2 + group.degree**3 <= _MAX_SEARCH
 

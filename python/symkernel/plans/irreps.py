@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.blocks import BlockTable
+from symkernel.backends.tables import BlockTable
 from symkernel.groups.table import ActionTable, SignedPermutationTable
 
 Array = NDArray[Any]

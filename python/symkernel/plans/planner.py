@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from symkernel.groups import Group
 from symkernel.plans.base import BaseSpec, NotApplicableError, Plan
-from symkernel.plans.fourier import Irreps, searchable
+from symkernel.plans.fourier import fourier
 from symkernel.plans.orbit_sum import OrbitSum
 
 # Exact methods by name. Each entry makes a plan or raises NotApplicableError (or, for a group too
 # large to enumerate, GroupTooLargeError) with the reason.
 _EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
     "sum": OrbitSum,
-    "fourier": Irreps,
+    "fourier": fourier,
 }
 
 METHODS = ("auto", *_EXACT)
@@ -32,8 +32,8 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
     group : Group
         Group that acts on the samples.
     method : {"auto", "sum", "fourier"}, default="auto"
-        "sum" is the orbit sum over all elements, "fourier" goes through the group's irreducible
-        representations; "auto" takes the cheapest exact method.
+        "sum" is the orbit sum over all elements, "fourier" takes them from a Fourier
+        transform of the grid that the group shifts, or from its irreducible representations; "auto" takes the cheapest exact method.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
     if method != "auto":
         return _EXACT[method](base, group)
     plan: Plan = OrbitSum(base, group)
-    if plan.cost.multiply_adds > _WORTH_A_SEARCH and not base.manhattan and searchable(group):
+    if plan.cost.multiply_adds > _WORTH_A_SEARCH:
         try:
-            other = Irreps(base, group)
+            other = fourier(base, group)
         except NotApplicableError:
             return plan
         if other.cost.total < plan.cost.total:

@@ -1,4 +1,4 @@
-"""Elements of a group as matrices on blocks of features: what the native block route takes."""
+"""Groups in the forms of the native Fourier routes: blocks of features, and shifts of a grid."""
 
 from __future__ import annotations
 
@@ -33,3 +33,23 @@ class BlockTable:
             return None
         counts = np.count_nonzero(self.matrices, axis=1)
         return int(counts[0]) if (counts == counts[0]).all() else None
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftTable:
+    """All cyclic shifts of a grid, after each of a few automorphisms of the grid.
+
+    Parameters
+    ----------
+    grid : tuple of int
+        Shape of the grid.
+    maps : ndarray of shape (count, size)
+        Automorphisms h of the grid's group, ``(h y)[p] = y[h[p]]`` with ``h[0] = 0``: the identity,
+        reflections, quarter turns. Points are numbered in C order.
+    layout : ndarray of shape (channels, size)
+        Feature of every grid point in every channel; channels move alike.
+    """
+
+    grid: tuple[int, ...]
+    maps: Array
+    layout: Array
