@@ -90,10 +90,9 @@ OrbitAction OrbitAction::matrices(MatrixView<const double> stacked) {
   return a;
 }
 
-OrbitAction OrbitAction::points(
-    MatrixView<const std::int32_t> rows, MatrixView<const double> matrices,
-    std::vector<std::int32_t> layout,
-    const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks) {
+OrbitAction OrbitAction::points(MatrixView<const std::int32_t> rows,
+                                MatrixView<const double> matrices, std::vector<std::int32_t> layout,
+                                const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks) {
   require(rows.rows > 0 && rows.columns > 0, "rows must have at least one element");
   require(matrices.rows > 0, "matrices must have at least one element");
   require(!blocks.empty(), "there must be at least one block");

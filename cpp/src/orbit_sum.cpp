@@ -130,8 +130,8 @@ class Driver {
             "y must have as many columns as the action");
     require(!producer_.manhattan || action.kind() == ActionKind::signed_permutations,
             "an L1 kernel needs signed permutations");
-    const bool features = action.kind() == ActionKind::signed_permutations ||
-                          action.kind() == ActionKind::matrices;
+    const bool features =
+        action.kind() == ActionKind::signed_permutations || action.kind() == ActionKind::matrices;
     require(request_.output != Output::ard || features,
             "derivatives for length scales per feature need permutations or full matrices");
     require(request_.output != Output::ard || request_.kernel->id <= KernelId::matern52,
@@ -221,7 +221,8 @@ class Driver {
     }
     g.spectral_rows = spectral_rows_.data();
     for (std::int64_t k = 0; k < g.d; ++k) {
-      const auto point = static_cast<std::size_t>(fourier_->inputs()[static_cast<std::size_t>(k % size)]);
+      const auto point =
+          static_cast<std::size_t>(fourier_->inputs()[static_cast<std::size_t>(k % size)]);
       input_layout_.push_back(a.layout()[static_cast<std::size_t>(k / size * size) + point]);
     }
     g.layout = input_layout_.data();
@@ -309,8 +310,8 @@ class Driver {
     auto body = [&](std::int64_t task, int) {
       const std::int64_t end = std::min(panels, (task + 1) * packing_share);
       for (std::int64_t p = task * packing_share; p < end; ++p)
-        engine_.pack(out.rows.size() > 0 ? out.rows.data() : samples.data, n, d, layout, scale, negated_copy, width, p,
-                     out.panels.data() + p * width * depth);
+        engine_.pack(out.rows.size() > 0 ? out.rows.data() : samples.data, n, d, layout, scale,
+                     negated_copy, width, p, out.panels.data() + p * width * depth);
     };
     parallel_for(ceil_div(panels, packing_share), threads_, token_, body);
     out.operand.panels = out.panels.data();
@@ -358,8 +359,8 @@ class Driver {
   // Multiply-adds of one tile; exponentials count as eight.
   double tile_cost() const {
     const double pairs = static_cast<double>(engine_.mr) * engine_.nr;
-    const double products = job_.g.kind == ActionKind::shifts ? 16.0 * job_.g.channels
-                                                              : static_cast<double>(job_.g.d);
+    const double products =
+        job_.g.kind == ActionKind::shifts ? 16.0 * job_.g.channels : static_cast<double>(job_.g.d);
     return pairs * static_cast<double>(job_.g.order) * (products + 8);
   }
 

@@ -42,8 +42,7 @@ class OrbitAction {
   // All shifts of a grid, after each of the `maps` (count, size): automorphisms of the grid's group
   // (map[0] = 0). Feature c * size + p of x[layout] is grid point p of channel c.
   static OrbitAction shifts(std::vector<std::int32_t> grid_shape,
-                            MatrixView<const std::int32_t> maps,
-                            std::vector<std::int32_t> layout);
+                            MatrixView<const std::int32_t> maps, std::vector<std::int32_t> layout);
 
   // out = mean over g of g x: the part of x that the group fixes.
   void average(const double* x, double* out) const;
@@ -66,12 +65,12 @@ class OrbitAction {
   ActionKind kind_ = ActionKind::signed_permutations;
   std::int64_t order_ = 0, d_ = 0, n_matrices_ = 0, n_entries_ = 0, n_points_ = 0;
   bool has_signs_ = false;
-  std::vector<std::int32_t> rows_;    // panel rows of elements, or row permutations of points
-  std::vector<double> matrices_;      // (order, d, d) or (h, n_entries)
-  std::vector<PointBlock> blocks_;    // points
-  std::vector<std::int32_t> layout_;  // points
+  std::vector<std::int32_t> rows_;        // panel rows of elements, or row permutations of points
+  std::vector<double> matrices_;          // (order, d, d) or (h, n_entries)
+  std::vector<PointBlock> blocks_;        // points
+  std::vector<std::int32_t> layout_;      // points
   std::vector<std::int32_t> grid_shape_;  // shifts; rows_ then holds the maps
-  std::vector<std::int32_t> terms_;   // points, entries 0, 1 and -1 only: see Elements
+  std::vector<std::int32_t> terms_;       // points, entries 0, 1 and -1 only: see Elements
 };
 
 template <class T>

@@ -68,17 +68,18 @@ SYMKERNEL_INLINE R sign_flips(const Scalar<R>* x, std::int64_t x_stride, const S
   using T = Scalar<R>;
   using M = InMemory<R>;
   using K = Flips<R>;
-  const R one(T(1));
   R near(T(0));
   FlipProduct<R> product;
   for (std::int64_t i = 0; i < n;) {
     const std::int64_t end = i + flip_block < n ? i + flip_block : n;
+    R part(T(0));
     for (; i < end; ++i) {
       const R u(x[i * x_stride]), v = M::load(y + i * y_stride);
-      near = K::add_near(u, v, near);
+      part = K::add_near(u, v, part);
       const R w = exp2(-K::gap(u, v));
       product.mantissa = fma(product.mantissa, w, product.mantissa);
     }
+    near = near + part;
     product.normalise();
   }
   const R halves(static_cast<T>(n));
@@ -104,16 +105,18 @@ SYMKERNEL_INLINE R sign_flips_gradient(const Scalar<R>* x, std::int64_t x_stride
   FlipProduct<R> product;
   for (std::int64_t i = 0; i < n;) {
     const std::int64_t end = i + flip_block < n ? i + flip_block : n;
+    R part = zero;
     for (; i < end; ++i) {
       const R u(x[i * x_stride]), v = M::load(y + i * y_stride);
       const R a = K::add_near(u, v, zero), z = K::gap(u, v);
       const R w = exp2(-z);
-      near = near + a;
+      part = part + a;
       product.mantissa = fma(product.mantissa, w, product.mantissa);
       // Beyond the range of w, z w is 0 and z may be anything up to infinity.
       const R far = select(w > zero, z, zero) * w / (one + w);
       M::store(factor * (a + far), slopes + i * slope_stride);
     }
+    near = near + part;
     product.normalise();
   }
   const R halves(static_cast<T>(n));

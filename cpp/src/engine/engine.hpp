@@ -51,9 +51,9 @@ struct PointBlock {
 template <class T>
 struct Operand {
   std::int64_t n = 0;
-  const T* rows = nullptr;    // (n, d), shifted to the center where the kernel allows it
+  const T* rows = nullptr;               // (n, d), shifted to the center where the kernel allows it
   const double* inverse_norm = nullptr;  // 1/|x| where the kernel asks for unit rows, else null
-  const T* panels = nullptr;  // scaled as the kernel asks
+  const T* panels = nullptr;             // scaled as the kernel asks
   const T* bias = nullptr;    // self * |x|^2 (+ constant on the x side), padded to whole panels
   const T* weight = nullptr;  // |x|^power, or null
 };

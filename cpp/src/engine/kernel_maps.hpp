@@ -15,7 +15,8 @@ template <class T>
 using Map = void (*)(const double* parameters, const T* a, std::int64_t length, std::int64_t count,
                      std::int64_t stride, T* sum, std::int64_t plane);
 
-// Vectors computed on side by side: as many as the registers hold beside a polynomial's coefficients.
+// Vectors computed on side by side: as many as the registers hold beside a polynomial's
+// coefficients.
 template <class T>
 constexpr int bundle_size = TileShape<T>::mr == 12 ? 4 : 2;
 

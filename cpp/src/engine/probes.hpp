@@ -35,8 +35,7 @@ double exp_probe(std::int64_t iterations, double& operations) {
   using B = Bundle<V, 4>;
   B s(T(0));
   for (std::int64_t i = 0; i < iterations; ++i) {
-    for (int j = 0; j < size; j += 4 * V::width)
-      s = s + exp2(B::load(buffer + j, V::width));
+    for (int j = 0; j < size; j += 4 * V::width) s = s + exp2(B::load(buffer + j, V::width));
 #if defined(__GNUC__)
     asm volatile("" : : "r"(buffer) : "memory");  // the buffer may have changed: compute again
 #endif

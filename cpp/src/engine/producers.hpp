@@ -185,8 +185,7 @@ class Producers {
         for (std::int64_t s = 0; s < g.n_row_permutations; ++s) {
           for (std::int64_t n = 0; n < g.n_blocks; ++n) {
             const PointBlock& b = g.blocks[n];
-            point_product(x_panel(p) + b.feature * S::mr + i, S::mr,
-                          y_panel(q) + b.feature * S::nr,
+            point_product(x_panel(p) + b.feature * S::mr + i, S::mr, y_panel(q) + b.feature * S::nr,
                           g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
                           extra_ + b.entry * S::nr, stride);
           }
@@ -290,9 +289,12 @@ class Producers {
     // In single precision the bias would round every stage of the transform at its own size.
     constexpr bool bias_first = sizeof(T) == 8;
     const V zero(T(0));
-    const SpectralProduct<V> product = {
-        x, y, g.spectral_rows + h * g.transform.size, static_cast<int>(g.channels),
-        bias_first ? bias[0] : zero, bias_first ? bias[1] : zero};
+    const SpectralProduct<V> product = {x,
+                                        y,
+                                        g.spectral_rows + h * g.transform.size,
+                                        static_cast<int>(g.channels),
+                                        bias_first ? bias[0] : zero,
+                                        bias_first ? bias[1] : zero};
     const int samples = sample + 1 < job_.x.n ? 2 : 1;
     const auto consume = [&](T* values, std::int64_t first, std::int64_t count) {
       for (int l = 0; l < samples; ++l) {

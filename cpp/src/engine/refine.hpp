@@ -41,7 +41,8 @@ double acted(const Elements<T>& g, std::int64_t e, const T* y, std::int64_t k) {
     case ActionKind::shifts: {
       const std::int64_t n = g.transform.size;
       const std::int32_t* map = g.grid_maps + e / n * n;
-      const std::int32_t moved = map[grid_sum(g, static_cast<std::int32_t>(k % n), g.shifts[e % n])];
+      const std::int32_t moved =
+          map[grid_sum(g, static_cast<std::int32_t>(k % n), g.shifts[e % n])];
       return static_cast<double>(y[g.grid_features[k / n * n + moved]]);
     }
     case ActionKind::points:
@@ -67,9 +68,11 @@ std::int64_t feature_of(const Elements<T>& g, std::int64_t k) {
   return g.kind == ActionKind::shifts ? g.grid_features[k] : k;
 }
 
-// sum_k (x_k + sign * (gy)_k)^2 of samples i and j, of their unit vectors where the kernel has those.
+// sum_k (x_k + sign * (gy)_k)^2 of samples i and j, of their unit vectors where the kernel has
+// those.
 template <class T>
-double acted_square(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, double sign) {
+double acted_square(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j,
+                    double sign) {
   const Elements<T>& g = job.g;
   const T* x = job.x.rows + i * g.d;
   const T* y = job.y.rows + j * g.d;
@@ -88,18 +91,19 @@ double acted_square(const Job<T>& job, std::int64_t e, std::int64_t i, std::int6
 template <class T>
 constexpr T refine_share = sizeof(T) == 8 ? T(0.01) : T(0.1);
 
-// Near the antipode (unit rows) a kernel of order n falls with the 2n+1-th power of the angle that is
-// left, which magnifies the error of that angle: in single precision more entries need it.
+// Near the antipode (unit rows) a kernel of order n falls with the 2n+1-th power of the angle that
+// is left, which magnifies the error of that angle: in single precision more entries need it.
 template <class T>
 constexpr T antipode_share = sizeof(T) == 8 ? T(0.02) : T(0.75);
 
 // a is the affine form of pair (i, j) and g, scale what it is at x.gy = 0; both may be negative.
 template <class T>
-void refine_entry(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, T scale, T& a) {
+void refine_entry(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, T scale,
+                  T& a) {
   const T sign = job.self < 0 ? T(-1) : T(1);
   if (a * sign < refine_share<T> * scale * sign) {
     a = static_cast<T>(job.self * acted_square(job, e, i, j, -1.0));
-  } else if (job.unit_rows && a > (T(2) - antipode_share<T>) * scale) {
+  } else if (job.unit_rows && a > (T(2) - antipode_share<T>)*scale) {
     // Antipode: the square of the sum, marked by its sign; 0 marks nothing and needs no mark.
     a = static_cast<T>(-acted_square(job, e, i, j, 1.0));
     if (!(a < T(0))) a = T(4);
@@ -127,8 +131,7 @@ template <class T>
 void refine_row(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j0, T* a) {
   using S = TileShape<T>;
   if (i >= job.x.n) return;
-  for (int v = 0; v < S::nv; ++v)
-    refine_vector(job, e, i, j0 + v * S::width, a + v * S::width);
+  for (int v = 0; v < S::nv; ++v) refine_vector(job, e, i, j0 + v * S::width, a + v * S::width);
 }
 
 SYMKERNEL_END_NAMESPACE

@@ -53,8 +53,8 @@ def _build(table: Table) -> _cpu.OrbitAction:
         )
     if isinstance(table, ShiftTable):
         maps = np.ascontiguousarray(table.maps, dtype=np.int32)
-        layout = [int(i) for i in table.layout.ravel()]
-        return _cpu.OrbitAction.shifts(list(table.grid), maps, layout)
+        features = [int(i) for i in table.layout.ravel()]
+        return _cpu.OrbitAction.shifts(list(table.grid), maps, features)
     raise TypeError(f"unknown table of group elements: {type(table).__name__}")
 
 

@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 
 from symkernel.backends import cpu
-from symkernel.backends.tables import BlockTable, ShiftTable
+from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
@@ -53,7 +53,7 @@ class Shifts(Plan):
         table = shift_table(group) if group.is_finite else None
         if table is None:
             raise NotApplicableError(f"{group!r} does not consist of all shifts of a grid")
-        channels, size = table.layout.shape
+        channels = len(table.layout)
         try:
             transform = cpu.shift_cost(table.grid, channels)
         except ValueError as error:

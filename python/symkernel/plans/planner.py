@@ -32,8 +32,9 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
     group : Group
         Group that acts on the samples.
     method : {"auto", "sum", "fourier"}, default="auto"
-        "sum" is the orbit sum over all elements, "fourier" takes them from a Fourier
-        transform of the grid that the group shifts, or from its irreducible representations; "auto" takes the cheapest exact method.
+        "sum" is the orbit sum over all elements; "fourier" takes the inner products from a
+        transform of the grid that the group shifts, or from its irreducible representations;
+        "auto" takes the cheapest exact method.
 
     Returns
     -------

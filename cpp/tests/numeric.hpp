@@ -1,0 +1,13 @@
+// The parts of the numeric test program.
+#pragma once
+
+#include "symkernel/config.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+void test_simd();
+void test_math();
+void test_base_kernels();
+void test_fourier();
+
+SYMKERNEL_END_NAMESPACE

@@ -1,0 +1,156 @@
+// Threads: every task once, exceptions reach the caller, an interrupt stops a long computation.
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "actions.hpp"
+#include "check.hpp"
+#include "orbit_sum.hpp"
+#include "parallel.hpp"
+#include "symkernel/error.hpp"
+
+namespace symkernel {
+
+namespace {
+
+void test_every_task_runs_once() {
+  for (const int threads : {1, 2, 3, 8}) {
+    for (const std::int64_t tasks : {0, 1, 2, 100, 5000}) {
+      check::context("%ld tasks on %d threads", static_cast<long>(tasks), threads);
+      std::vector<std::atomic<int>> runs(static_cast<std::size_t>(tasks));
+      std::atomic<bool> numbered{true};
+      auto body = [&](std::int64_t task, int thread) {
+        ++runs[static_cast<std::size_t>(task)];
+        if (thread < 0 || thread >= threads) numbered = false;
+      };
+      StopToken token(nullptr);
+      parallel_for(tasks, threads, token, body);
+      bool once = true;
+      for (const std::atomic<int>& r : runs) once = once && r == 1;
+      CHECK(once);
+      CHECK(numbered);
+      CHECK(!token.stopped());
+    }
+  }
+}
+
+void test_exceptions_propagate() {
+  for (const int threads : {1, 3}) {
+    check::context("an exception on %d threads", threads);
+    std::atomic<int> after{0};
+    auto body = [&](std::int64_t task, int) {
+      if (task == 10) throw std::out_of_range("task 10");
+      if (task > 10) ++after;
+    };
+    StopToken token(nullptr);
+    std::string message;
+    try {
+      parallel_for(1000000, threads, token, body);
+    } catch (const std::out_of_range& error) {
+      message = error.what();
+    }
+    CHECK(message == "task 10");
+    CHECK(token.stopped());
+    CHECK(after < 1000000 - 11);
+  }
+  // several at once: one of them arrives
+  auto all = [](std::int64_t, int) { throw std::runtime_error("each"); };
+  StopToken token(nullptr);
+  CHECK_THROWS(std::runtime_error, parallel_for(100, 3, token, all));
+}
+
+void test_token() {
+  check::context("stop token");
+  std::atomic<int> runs{0};
+  auto body = [&](std::int64_t, int) { ++runs; };
+  StopToken token(nullptr);
+  token.stop();
+  parallel_for(100, 2, token, body);
+  CHECK(runs == 0);
+  // only the calling thread asks, and not before 50 ms
+  StopToken asking([] { return true; });
+  asking.poll(0);
+  CHECK(!asking.stopped());
+  const auto start = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(60)) asking.poll(1);
+  CHECK(!asking.stopped());
+  asking.poll(0);
+  CHECK(asking.stopped());
+  CHECK(resolve_threads(3) == 3);
+  CHECK(resolve_threads(0) >= 1);
+  CHECK(resolve_threads(-1) >= 1);
+}
+
+// An interrupt is asked for at once: what takes this long to stop would ignore Ctrl-C.
+void expect_interrupt(const GramRequest<double>& request,
+                      void (*run)(const GramRequest<double>&, StopToken&)) {
+  StopToken token([] { return true; });
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS(Interrupted, run(request, token));
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  CHECK(elapsed.count() < 2.0);  // a second, and a second for a busy machine
+}
+
+// Each of these would run for about a minute.
+void test_interrupt_stops() {
+  Random random(16);
+  const std::int64_t n = 4000, d = 24;
+  const std::vector<double> x(static_cast<std::size_t>(n * d), 0.01);
+  const std::vector<double> v(static_cast<std::size_t>(n), 1.0);
+  std::vector<double> out(static_cast<std::size_t>(n));
+  std::vector<test::Action> actions;
+  actions.push_back(test::signed_permutations(2000, d, true, random));
+  actions.push_back(test::matrices(2000, d, random));
+  actions.push_back(test::points(40, 60, {{d / 3, 3}}, false, random));
+  actions.push_back(test::points(40, 60, {{d / 3, 3}}, true, random));
+  const BaseKernel kernel = BaseKernel::by_name("matern12", {1.0});
+  for (const test::Action& action : actions) {
+    for (const int threads : {1, 3}) {
+      check::context("interrupt, %s, %d threads", action.name.c_str(), threads);
+      GramRequest<double> r;
+      r.kernel = &kernel;
+      r.action = &action.native;
+      r.x = {x.data(), n, d};
+      r.y = {x.data(), n, d};
+      r.v = {v.data(), n, 1};
+      r.output = Output::matvec;
+      r.k = out.data();
+      r.n_threads = threads;
+      expect_interrupt(r, gram<double>);
+    }
+  }
+}
+
+void test_interrupt_stops_a_diagonal() {
+  check::context("interrupt, diagonal");
+  const std::int64_t n = 200000, order = 60000, d = 3;
+  std::vector<std::int32_t> indices;
+  for (std::int64_t i = 0; i < order * d; ++i) indices.push_back(static_cast<std::int32_t>(i % d));
+  const OrbitAction action = OrbitAction::signed_permutations({indices.data(), order, d}, nullptr);
+  const BaseKernel kernel = BaseKernel::by_name("matern12", {1.0});
+  const std::vector<double> x(static_cast<std::size_t>(n * d), 0.01);
+  std::vector<double> out(static_cast<std::size_t>(n));
+  GramRequest<double> r;
+  r.kernel = &kernel;
+  r.action = &action;
+  r.x = {x.data(), n, d};
+  r.k = out.data();
+  r.n_threads = 2;
+  expect_interrupt(r, diagonal<double>);
+}
+
+}  // namespace
+
+}  // namespace symkernel
+
+void check::tests() {
+  using namespace symkernel;
+  test_every_task_runs_once();
+  test_exceptions_propagate();
+  test_token();
+  test_interrupt_stops();
+  test_interrupt_stops_a_diagonal();
+}
