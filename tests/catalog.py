@@ -51,7 +51,7 @@ KERNELS = {
     "arc_cosine2": ArcCosine(2),
 }
 
-METHODS = ("auto", "sum", "fourier")
+METHODS = ("auto", "sum", "fourier", "closed_form")
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,18 @@ class Case:
         return f"{self.kernel_name}-{self.group_name}"
 
 
+MIXTURES = ("rbf", "matern12", "matern32", "matern52", "matern_inf", "rational_quadratic")
+CLOSED_FORMS = ("symmetric", "sign_flips", "hyperoctahedral", "Oh on points", "permuted points")
+
+
 def applies(method, case):
-    """Whether a method can serve a case: Fourier analysis gives inner products only."""
-    return not (method == "fourier" and case.kernel_name == "laplacian")
+    """Whether a method can serve a case."""
+    if method == "fourier":  # gives inner products only
+        return case.kernel_name != "laplacian"
+    if method == "closed_form":
+        kink = case.kernel_name == "matern12" and case.group_name == "Oh on points"
+        return case.group_name in CLOSED_FORMS and case.kernel_name in MIXTURES and not kink
+    return True
 
 
 CASES = [

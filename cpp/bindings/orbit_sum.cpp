@@ -69,11 +69,29 @@ double shift_cost(std::vector<std::int32_t> grid_shape, int channels) {
   return FourierPlan<double>(std::move(grid_shape)).cost(channels);
 }
 
+ClosedForm make_form(const std::string& name, std::vector<double> rates,
+                     const Array<double>& values, const Array<double>& slopes) {
+  return ClosedForm::by_name(name, std::move(rates),
+                             matrix_view(values, "values must have shape (planes, rates)"),
+                             matrix_view(slopes, "slopes must have shape (planes, rates)"));
+}
+
 template <class T>
-GramRequest<T> make_request(const BaseKernel& kernel, const OrbitAction& action, const Array<T>& x,
+void set_kernel(GramRequest<T>& request, const BaseKernel& kernel) {
+  request.kernel = &kernel;
+}
+template <class T>
+void set_kernel(GramRequest<T>& request, const ClosedForm& form) {
+  request.form = &form;
+}
+int gradient_count(const BaseKernel& kernel) { return kernel.gradients; }
+int gradient_count(const ClosedForm& form) { return static_cast<int>(form.planes - 1); }
+
+template <class T, class Kernel>
+GramRequest<T> make_request(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
                             const std::optional<Array<T>>& y, int n_threads) {
   GramRequest<T> r;
-  r.kernel = &kernel;
+  set_kernel(r, kernel);
   r.action = &action;
   r.x = matrix_view(x, "x must have shape (n, d)");
   if (y) {
@@ -93,8 +111,8 @@ void fill(GramRequest<T>& request, Output output, T* k, T* dk) {
   run_interruptible([&](StopToken& token) { gram(request, token); });
 }
 
-template <class T>
-Array<T> gram_array(const BaseKernel& kernel, const OrbitAction& action, const Array<T>& x,
+template <class T, class Kernel>
+Array<T> gram_array(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
                     const std::optional<Array<T>>& y, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
   Array<T> k({x.shape(0), y ? y->shape(0) : x.shape(0)});
@@ -102,20 +120,20 @@ Array<T> gram_array(const BaseKernel& kernel, const OrbitAction& action, const A
   return k;
 }
 
-template <class T>
-std::tuple<Array<T>, Array<T>> gradient_arrays(const BaseKernel& kernel, const OrbitAction& action,
+template <class T, class Kernel>
+std::tuple<Array<T>, Array<T>> gradient_arrays(const Kernel& kernel, const OrbitAction& action,
                                                const Array<T>& x, const std::optional<Array<T>>& y,
                                                bool per_feature, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
   const py::ssize_t n = x.shape(0), m = y ? y->shape(0) : n;
   Array<T> k({n, m});
-  Array<T> dk({n, m, per_feature ? x.shape(1) : static_cast<py::ssize_t>(kernel.gradients)});
+  Array<T> dk({n, m, per_feature ? x.shape(1) : static_cast<py::ssize_t>(gradient_count(kernel))});
   fill(request, per_feature ? Output::ard : Output::gradient, k.mutable_data(), dk.mutable_data());
   return {k, dk};
 }
 
-template <class T>
-Array<T> matvec_array(const BaseKernel& kernel, const OrbitAction& action, const Array<T>& x,
+template <class T, class Kernel>
+Array<T> matvec_array(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
                       const std::optional<Array<T>>& y, const Array<T>& v, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
   request.v = matrix_view(v, "v must have shape (m, columns)");
@@ -142,19 +160,25 @@ std::tuple<Array<T>, Array<T>> diagonal_arrays(const BaseKernel& kernel, const O
   return {k, dk};
 }
 
-template <class T>
-void bind_functions(py::module_& m) {
-  m.def("gram", &gram_array<T>, py::arg("kernel"), py::arg("action"), py::arg("x").noconvert(),
-        py::arg("y").noconvert(), py::arg("n_threads") = 0,
+template <class T, class Kernel>
+void bind_products(py::module_& m) {
+  m.def("gram", &gram_array<T, Kernel>, py::arg("kernel"), py::arg("action"),
+        py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("n_threads") = 0,
         "K(x, y) of shape (n, m); y = None means x, at half the cost.");
-  m.def("gram_gradient", &gradient_arrays<T>, py::arg("kernel"), py::arg("action"),
+  m.def("gram_gradient", &gradient_arrays<T, Kernel>, py::arg("kernel"), py::arg("action"),
         py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("per_feature"),
         py::arg("n_threads") = 0,
         "K and its derivatives for the logarithms of the hyperparameters, or of a length scale per "
         "feature.");
-  m.def("matvec", &matvec_array<T>, py::arg("kernel"), py::arg("action"), py::arg("x").noconvert(),
-        py::arg("y").noconvert(), py::arg("v").noconvert(), py::arg("n_threads") = 0,
-        "K(x, y) v without storing K.");
+  m.def("matvec", &matvec_array<T, Kernel>, py::arg("kernel"), py::arg("action"),
+        py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("v").noconvert(),
+        py::arg("n_threads") = 0, "K(x, y) v without storing K.");
+}
+
+template <class T>
+void bind_functions(py::module_& m) {
+  bind_products<T, BaseKernel>(m);
+  bind_products<T, ClosedForm>(m);
   m.def("diagonal", &diagonal_arrays<T>, py::arg("kernel"), py::arg("action"),
         py::arg("x").noconvert(), py::arg("gradient") = false, py::arg("per_feature") = false,
         py::arg("n_threads") = 0, "K(x_i, x_i), and its derivatives when asked.");
@@ -166,6 +190,9 @@ void bind_orbit_sum(py::module_& m) {
   py::class_<BaseKernel>(m, "BaseKernel", "A base kernel by name, with its parameters.")
       .def(py::init(&BaseKernel::by_name), py::arg("name"), py::arg("parameters"))
       .def_readonly("gradients", &BaseKernel::gradients);
+  py::class_<ClosedForm>(m, "ClosedForm", "A closed form of RBF averages, as a mixture of rates.")
+      .def(py::init(&make_form), py::arg("name"), py::arg("rates"), py::arg("values").noconvert(),
+           py::arg("slopes").noconvert());
   py::class_<OrbitAction>(m, "OrbitAction", "The elements of a finite group as native arrays.")
       .def_static("signed_permutations", &make_signed_permutations, py::arg("indices").noconvert(),
                   py::arg("signs").noconvert())

@@ -74,8 +74,7 @@ class Driver {
       : request_(request),
         token_(token),
         engine_(engine<T>()),
-        producer_(
-            kernels[static_cast<int>(request.kernel->id)].producer(request.kernel->parameters)),
+        producer_(make_producer(request)),
         threads_(resolve_threads(request.n_threads)) {
     check();
     fill_job();
@@ -103,6 +102,7 @@ class Driver {
 
   void diagonal() {
     require(job_.g.kind != ActionKind::shifts, "a diagonal needs elements, not a transform");
+    require(request_.form == nullptr, "a diagonal needs a base kernel");
     find_center(request_.x);
     // The operands are the same samples in panels of nr; the scale is applied to the product.
     prepare(request_.x, engine_.nr, producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs,
@@ -121,10 +121,20 @@ class Driver {
   }
 
  private:
+  // Closed forms take rows as they are and squared norms as their bias.
+  static host::Producer make_producer(const GramRequest<T>& request) {
+    if (request.form == nullptr)
+      return kernels[static_cast<int>(request.kernel->id)].producer(request.kernel->parameters);
+    host::Producer producer;
+    producer.self = 1.0;
+    return producer;
+  }
+
   static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
   void check() const {
     const OrbitAction& action = *request_.action;
+    if (request_.form != nullptr) request_.form->require_action(action);
     require(request_.x.columns == action.degree(), "x must have as many columns as the action");
     require(request_.y.data == nullptr || request_.y.columns == action.degree(),
             "y must have as many columns as the action");
@@ -139,18 +149,15 @@ class Driver {
   }
 
   // A kernel of the distance |x - gy|: rows may be shifted by any vector that the group fixes.
-  bool stationary() const { return producer_.self != 0.0 && !producer_.unit_rows; }
+  bool stationary() const {
+    return request_.form == nullptr && producer_.self != 0.0 && !producer_.unit_rows;
+  }
 
   void fill_job() {
-    job_.kernel = request_.kernel->id;
-    std::copy(request_.kernel->parameters, request_.kernel->parameters + max_parameters,
-              job_.parameters);
     job_.cross = producer_.cross;
     job_.self = producer_.self;
     job_.manhattan = producer_.manhattan;
-    job_.refine = producer_.refine || (sizeof(T) == 4 && stationary());
     job_.unit_rows = producer_.unit_rows;
-    job_.gradients = request_.kernel->gradients;
     job_.output = request_.output;
     job_.k = request_.k;
     job_.dk = request_.dk;
@@ -159,6 +166,44 @@ class Driver {
     job_.x_depth = job_.g.d;
     const bool doubled = job_.g.has_signs || job_.g.kind == ActionKind::shifts;
     job_.depth = doubled ? 2 * job_.g.d : job_.g.d;
+    if (request_.form != nullptr) {
+      fill_form();
+    } else {
+      fill_kernel();
+    }
+  }
+
+  void fill_kernel() {
+    job_.kernel = request_.kernel->id;
+    std::copy(request_.kernel->parameters, request_.kernel->parameters + max_parameters,
+              job_.parameters);
+    job_.refine = producer_.refine || (sizeof(T) == 4 && stationary());
+    job_.gradients = request_.kernel->gradients;
+  }
+
+  void fill_form() {
+    const ClosedForm& f = *request_.form;
+    const auto convert = [](const std::vector<double>& from) {
+      Buffer<T> to(static_cast<std::int64_t>(from.size()));
+      for (std::size_t i = 0; i < from.size(); ++i)
+        to[static_cast<std::int64_t>(i)] = static_cast<T>(from[i]);
+      return to;
+    };
+    rates_ = convert(f.rates);
+    form_values_ = convert(f.values);
+    form_slopes_ = convert(f.slopes);
+    job_.form.form = f.form;
+    job_.form.n_rates = static_cast<std::int64_t>(f.rates.size());
+    job_.form.planes = request_.output == Output::gradient ? f.planes : 1;
+    job_.form.rates = rates_.data();
+    job_.form.values = form_values_.data();
+    job_.form.slopes = form_slopes_.data();
+    for (std::int64_t k = 0; k < job_.form.planes * job_.form.n_rates; ++k)
+      job_.form.has_slopes = job_.form.has_slopes || form_slopes_[k] != T(0);
+    job_.gradients = static_cast<int>(job_.form.planes - 1);
+    form_state_ = Buffer<char>(engine_.form_state_size);
+    engine_.make_form_state(job_, form_state_.data());
+    job_.form.state = form_state_.data();
   }
 
   void fill_elements() {
@@ -359,6 +404,13 @@ class Driver {
   // Multiply-adds of one tile; exponentials count as eight.
   double tile_cost() const {
     const double pairs = static_cast<double>(engine_.mr) * engine_.nr;
+    if (request_.form != nullptr) {
+      const double points = static_cast<double>(job_.g.n_points);
+      const bool permanent = job_.form.form >= PairForm::permanents;
+      const double own = permanent ? points * std::exp2(std::min(points, 30.0)) : 500.0;
+      return pairs * static_cast<double>(job_.g.n_row_permutations * job_.form.n_rates) *
+             (own + 20.0 * static_cast<double>(job_.g.d));
+    }
     const double products =
         job_.g.kind == ActionKind::shifts ? 16.0 * job_.g.channels : static_cast<double>(job_.g.d);
     return pairs * static_cast<double>(job_.g.order) * (products + 8);
@@ -425,13 +477,60 @@ class Driver {
   std::int64_t scratch_size_ = 0;
   Job<T> job_;
   Prepared<T> x_, y_;
-  Buffer<T> matrices_, matrix_panels_, v_;
+  Buffer<T> matrices_, matrix_panels_, v_, rates_, form_values_, form_slopes_;
+  Buffer<char> form_state_;
   std::vector<double> center_;
   std::unique_ptr<FourierPlan<T>> fourier_;
   std::vector<std::int32_t> spectral_rows_, input_layout_;
 };
 
 }  // namespace
+
+namespace {
+
+constexpr const char* form_names[pair_form_count] = {
+    "none",         "rotations_2", "orthogonal_2",         "rotations_3",
+    "orthogonal_3", "octahedral",  "octahedral_rotations", "sphere",
+    "sign_flips",   "permanents",  "signed_permanents"};
+
+}  // namespace
+
+ClosedForm ClosedForm::by_name(const std::string& name, std::vector<double> rates,
+                               MatrixView<const double> values, MatrixView<const double> slopes) {
+  const auto n = static_cast<std::int64_t>(rates.size());
+  require(n > 0, "rates must not be empty");
+  for (const double rate : rates) require(rate > 0, "rates must be positive");
+  require(
+      values.rows > 0 && values.columns == n && slopes.rows == values.rows && slopes.columns == n,
+      "values and slopes must have one row per plane and one column per rate");
+  for (int i = 1; i < pair_form_count; ++i) {
+    if (name != form_names[i]) continue;
+    return {static_cast<PairForm>(i), std::move(rates),
+            std::vector<double>(values.data, values.data + values.rows * n),
+            std::vector<double>(slopes.data, slopes.data + values.rows * n), values.rows};
+  }
+  throw std::invalid_argument("unknown closed form: " + name);
+}
+
+void ClosedForm::require_action(const OrbitAction& action) const {
+  require(action.kind() == ActionKind::points && action.n_matrices() == 1,
+          "a closed form needs an action on points");
+  const std::int64_t rows = action.order();
+  const std::vector<PointBlock>& blocks = action.blocks();
+  const bool planar = form == PairForm::rotations_2 || form == PairForm::orthogonal_2;
+  const bool spatial = form >= PairForm::rotations_3 && form <= PairForm::octahedral_rotations;
+  const std::int64_t dimension = planar ? 2 : spatial ? 3 : 0;
+  for (const PointBlock& b : blocks) {
+    require(dimension == 0 || b.dimension == dimension,
+            "the form needs points of another dimension");
+  }
+  const bool one_block = spatial || form == PairForm::orthogonal_2;
+  require(!one_block || blocks.size() == 1, "the form needs a single block of points");
+  require(form < PairForm::sphere || rows == 1, "the form takes no row permutations");
+  if (form < PairForm::permanents) return;
+  for (const PointBlock& b : blocks)
+    require(b.points <= max_form_points, "permanents of more than 24 points are out of reach");
+}
 
 BaseKernel BaseKernel::by_name(const std::string& name, const std::vector<double>& parameters) {
   for (int i = 0; i < kernel_count; ++i) {

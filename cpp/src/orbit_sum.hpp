@@ -73,9 +73,23 @@ class OrbitAction {
   std::vector<std::int32_t> terms_;       // points, entries 0, 1 and -1 only: see Elements
 };
 
+// A closed form by name, as a mixture of RBF averages over rates t: plane c of the output is
+// sum_m values[c][m] F(t_m) + slopes[c][m] t_m F'(t_m).
+struct ClosedForm {
+  PairForm form;
+  std::vector<double> rates, values, slopes;
+  std::int64_t planes;
+
+  static ClosedForm by_name(const std::string& name, std::vector<double> rates,
+                            MatrixView<const double> values, MatrixView<const double> slopes);
+  // Throws unless the action's blocks are what the form is for.
+  void require_action(const OrbitAction& action) const;
+};
+
 template <class T>
 struct GramRequest {
   const BaseKernel* kernel = nullptr;
+  const ClosedForm* form = nullptr;  // in the place of a kernel: the action's matrices are not used
   const OrbitAction* action = nullptr;
   MatrixView<const T> x;
   MatrixView<const T> y;  // data null: y is x, computed once and mirrored

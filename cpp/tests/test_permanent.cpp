@@ -64,7 +64,8 @@ std::vector<Scalar<R>> in_lanes(const std::vector<Matrix>& matrices, int n) {
   std::vector<Scalar<R>> a(static_cast<std::size_t>(n * n * width + 1));
   for (int k = 0; k < n * n; ++k) {
     for (int lane = 0; lane < width; ++lane) {
-      const std::size_t m = static_cast<std::size_t>(lane) < matrices.size() ? static_cast<std::size_t>(lane) : 0;
+      const std::size_t m =
+          static_cast<std::size_t>(lane) < matrices.size() ? static_cast<std::size_t>(lane) : 0;
       a[static_cast<std::size_t>(k * width + lane)] =
           static_cast<Scalar<R>>(matrices[m][static_cast<std::size_t>(k)]);
     }
@@ -83,7 +84,8 @@ std::vector<long double> permanents(const std::vector<Matrix>& matrices, int n) 
   InMemory<R>::store(p.exponent, exponent);
   std::vector<long double> result;
   for (int lane = 0; lane < width; ++lane)
-    result.push_back(std::ldexp(static_cast<long double>(value[lane]), static_cast<int>(exponent[lane])));
+    result.push_back(
+        std::ldexp(static_cast<long double>(value[lane]), static_cast<int>(exponent[lane])));
   return result;
 }
 
@@ -94,8 +96,9 @@ double rounded(double x) {
 }
 
 enum class Kind { uniform, smooth, sharp, range, sparse, tied, zero_row, no_matching, gauss };
-constexpr Kind all_kinds[] = {Kind::uniform, Kind::smooth,   Kind::sharp,       Kind::range, Kind::sparse,
-                              Kind::tied,    Kind::zero_row, Kind::no_matching, Kind::gauss};
+constexpr Kind all_kinds[] = {Kind::uniform,  Kind::smooth,      Kind::sharp,
+                              Kind::range,    Kind::sparse,      Kind::tied,
+                              Kind::zero_row, Kind::no_matching, Kind::gauss};
 
 template <class T>
 Matrix make(Kind kind, int n, Random& random) {
@@ -110,7 +113,8 @@ Matrix make(Kind kind, int n, Random& random) {
     for (int j = 0; j < n; ++j) {
       const double u = random.uniform(0, 1);
       const std::size_t p = static_cast<std::size_t>(2 * i), q = static_cast<std::size_t>(2 * j);
-      const double square = (x[p] - y[q]) * (x[p] - y[q]) + (x[p + 1] - y[q + 1]) * (x[p + 1] - y[q + 1]);
+      const double square =
+          (x[p] - y[q]) * (x[p] - y[q]) + (x[p + 1] - y[q + 1]) * (x[p + 1] - y[q + 1]);
       double v = u;
       if (kind == Kind::smooth) v = std::exp(-2 * square);
       if (kind == Kind::sharp) v = std::exp(-(sizeof(T) == 8 ? 200 : 40) * square);
@@ -176,7 +180,8 @@ struct Permanents {
           const Matrix& a = matrices[static_cast<std::size_t>(i)];
           const long double expected = n <= 6 ? by_permutations(a, n) : by_subsets(a, n);
           const long double scale = kind == Kind::gauss ? by_subsets(a, n, true) : expected;
-          const long double tolerance = sizeof(T) == 8 ? (n > subset_limit ? 1e-13L : 5e-15L) : 5e-6L;
+          const long double tolerance =
+              sizeof(T) == 8 ? (n > subset_limit ? 1e-13L : 5e-15L) : 5e-6L;
           check::context("%s, n = %d, kind %d, lane %d", name, n, static_cast<int>(kind), i);
           CHECK_NEAR(got[static_cast<std::size_t>(i)], expected, tolerance * scale);
         }
@@ -270,7 +275,10 @@ struct OctahedralAverages {
         for (int i = 0; i < 3; ++i) {
           for (int p = 0; p < points; ++p) {
             const double any = size * random.uniform(-1, 1);
-            y[i][p] = like == 0 ? any : like == 1 ? x[i][p] : like == 2 ? -x[i][p] : x[(i + 1) % 3][p];
+            y[i][p] = like == 0   ? any
+                      : like == 1 ? x[i][p]
+                      : like == 2 ? -x[i][p]
+                                  : x[(i + 1) % 3][p];
           }
         }
         long double bias = 0;
@@ -349,14 +357,16 @@ struct FlipAverages {
     Random random(6);
     for (int n : {0, 1, 2, 7, 64, 65, 300, 3000}) {
       for (double size : {0.0, 1e-4, 0.5, 3.0, 40.0}) {
-        std::vector<T> x(static_cast<std::size_t>(n + 1)), y(static_cast<std::size_t>(n * width + 1));
+        std::vector<T> x(static_cast<std::size_t>(n + 1)),
+            y(static_cast<std::size_t>(n * width + 1));
         std::vector<T> slopes(y.size());
         const double spread = size / std::sqrt(1.0 + n / 8);
         for (T& v : x) v = static_cast<T>(spread * random.uniform(0, 1));
         for (T& v : y) v = static_cast<T>(spread * random.uniform(0, 1));
         T out[16], again[16];
         InMemory<R>::store(sign_flips<R, Flips>(x.data(), 1, y.data(), width, n), out);
-        const R k = sign_flips_gradient<R, Flips>(x.data(), 1, y.data(), width, n, slopes.data(), width);
+        const R k =
+            sign_flips_gradient<R, Flips>(x.data(), 1, y.data(), width, n, slopes.data(), width);
         InMemory<R>::store(k, again);
         check::context("%s, power %d, n = %d, size %g", name, power, n, size);
         for (int lane = 0; lane < width; ++lane) {
@@ -371,7 +381,8 @@ struct FlipAverages {
             // d log k / d log(length) = power log 2 * -log2 k for each of the two factors
             const long double expected =
                 power * 0.69314718055994530942L * (near * e + far * f) / (near + far);
-            const long double error = std::fabs(slopes[at] - expected) / (expected > 0 ? expected : 1);
+            const long double error =
+                std::fabs(slopes[at] - expected) / (expected > 0 ? expected : 1);
             worst = std::max(worst, error);
           }
           CHECK_NEAR(worst, 0, 60 * epsilon);

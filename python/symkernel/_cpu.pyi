@@ -13,6 +13,7 @@ import numpy.typing
 
 __all__: list[str] = [
     "BaseKernel",
+    "ClosedForm",
     "OrbitAction",
     "PermutationChain",
     "available_isas",
@@ -42,6 +43,18 @@ class BaseKernel:
     ) -> None: ...
     @property
     def gradients(self) -> int: ...
+
+class ClosedForm:
+    """
+    A closed form of RBF averages, as a mixture of rates.
+    """
+    def __init__(
+        self,
+        name: str,
+        rates: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        values: numpy.typing.NDArray[numpy.float64],
+        slopes: numpy.typing.NDArray[numpy.float64],
+    ) -> None: ...
 
 class OrbitAction:
     """
@@ -165,7 +178,31 @@ def gram(
 
 @typing.overload
 def gram(
+    kernel: ClosedForm,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    K(x, y) of shape (n, m); y = None means x, at half the cost.
+    """
+
+@typing.overload
+def gram(
     kernel: BaseKernel,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float32],
+    y: numpy.typing.NDArray[numpy.float32] | None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    K(x, y) of shape (n, m); y = None means x, at half the cost.
+    """
+
+@typing.overload
+def gram(
+    kernel: ClosedForm,
     action: OrbitAction,
     x: numpy.typing.NDArray[numpy.float32],
     y: numpy.typing.NDArray[numpy.float32] | None,
@@ -190,7 +227,33 @@ def gram_gradient(
 
 @typing.overload
 def gram_gradient(
+    kernel: ClosedForm,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    per_feature: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    K and its derivatives for the logarithms of the hyperparameters, or of a length scale per feature.
+    """
+
+@typing.overload
+def gram_gradient(
     kernel: BaseKernel,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float32],
+    y: numpy.typing.NDArray[numpy.float32] | None,
+    per_feature: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+    """
+    K and its derivatives for the logarithms of the hyperparameters, or of a length scale per feature.
+    """
+
+@typing.overload
+def gram_gradient(
+    kernel: ClosedForm,
     action: OrbitAction,
     x: numpy.typing.NDArray[numpy.float32],
     y: numpy.typing.NDArray[numpy.float32] | None,
@@ -221,7 +284,33 @@ def matvec(
 
 @typing.overload
 def matvec(
+    kernel: ClosedForm,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    v: numpy.typing.NDArray[numpy.float64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    K(x, y) v without storing K.
+    """
+
+@typing.overload
+def matvec(
     kernel: BaseKernel,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float32],
+    y: numpy.typing.NDArray[numpy.float32] | None,
+    v: numpy.typing.NDArray[numpy.float32],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    K(x, y) v without storing K.
+    """
+
+@typing.overload
+def matvec(
+    kernel: ClosedForm,
     action: OrbitAction,
     x: numpy.typing.NDArray[numpy.float32],
     y: numpy.typing.NDArray[numpy.float32] | None,

@@ -10,8 +10,9 @@
 // underflows where its factors do.
 //
 // Up to `subset_limit` rows the subset recurrence computes it with full relative accuracy. Above,
-// its table would leave the cache, and Glynn's sum is used on a scaled copy of the matrix; where its
-// error estimate exceeds the tolerance in some lane, that lane's matrix goes through the recurrence.
+// its table would leave the cache, and Glynn's sum is used on a scaled copy of the matrix; where
+// its error estimate exceeds the tolerance in some lane, that lane's matrix goes through the
+// recurrence.
 #pragma once
 
 #include "symkernel/config.hpp"
@@ -77,7 +78,7 @@ template <class R>
 SYMKERNEL_HD void equilibrate(const Scalar<R>* a, int n, int rounds, Scalar<R>* b, Scalar<R>* row,
                               Scalar<R>* column) {
   using M = InMemory<R>;
-  const R zero(Scalar<R>(0)), half(Scalar<R>(0.5));
+  const R zero(Scalar<R>(0)), half(Scalar<R>(0.5)), leave(Scalar<R>(1.5));
   for (int i = 0; i < n; ++i) {
     M::store(zero, row + i * M::width);
     M::store(zero, column + i * M::width);
@@ -91,7 +92,9 @@ SYMKERNEL_HD void equilibrate(const Scalar<R>* a, int n, int rounds, Scalar<R>* 
     for (int i = 0; i < n; ++i) {
       R sum = zero;
       for (int j = 0; j < n; ++j) sum = sum + abs(M::load(b + (i * outer + j * inner) * M::width));
-      const R e = magnitude_exponent(sum);
+      // Sums in (0.35, 2.8) are left alone, or rounding to powers of two would never settle.
+      R e = magnitude_exponent(sum);
+      e = select(abs(e) > leave, e, zero);
       change = change + abs(e);
       M::store(M::load(side + i * M::width) - e, side + i * M::width);
     }
@@ -114,13 +117,14 @@ SYMKERNEL_HD void equilibrate(const Scalar<R>* a, int n, int rounds, Scalar<R>* 
 
 namespace detail {
 
-constexpr int equilibrate_rounds = 40;
+constexpr int equilibrate_rounds = 40, balance_rounds = 100;
 
 template <class R>
 SYMKERNEL_HD R scaling_exponent(const Scalar<R>* row, const Scalar<R>* column, int n) {
   using M = InMemory<R>;
   R sum(Scalar<R>(0));
-  for (int i = 0; i < n; ++i) sum = sum - (M::load(row + i * M::width) + M::load(column + i * M::width));
+  for (int i = 0; i < n; ++i)
+    sum = sum - (M::load(row + i * M::width) + M::load(column + i * M::width));
   return sum;
 }
 
@@ -136,8 +140,7 @@ SYMKERNEL_HD bool range_is_short(const Scalar<R>* a, int n, R permanent) {
   int i = 0;
   for (; i + 4 <= n * n; i += 4) {
     SYMKERNEL_UNROLL
-    for (int u = 0; u < 4; ++u)
-      part[u] = at_least(part[u], abs(M::load(a + (i + u) * M::width)));
+    for (int u = 0; u < 4; ++u) part[u] = at_least(part[u], abs(M::load(a + (i + u) * M::width)));
   }
   for (; i < n * n; ++i) part[0] = at_least(part[0], abs(M::load(a + i * M::width)));
   const R largest = at_least(at_least(part[0], part[1]), at_least(part[2], part[3]));
@@ -148,14 +151,18 @@ SYMKERNEL_HD bool range_is_short(const Scalar<R>* a, int n, R permanent) {
   return any(select(bound > most, -one, abs(permanent)), bound * lost);
 }
 
-// Multiplies the rows of b, which is nearly doubly stochastic, by what makes it more so, and returns
-// the product of the factors: powers of two alone would cost Glynn's sum a digit.
+// Multiplies rows and columns of b by what makes it doubly stochastic to a tenth, and returns the
+// product of the factors: powers of two alone would cost Glynn's sum a digit and more.
 template <class R>
-SYMKERNEL_HD R balance_rows(double* b, int n, double* row, double* column) {
+SYMKERNEL_HD R balance(double* b, int n, double* row, double* column) {
   using M = InMemory<R>;
-  const R one(1.0), least(1e-290);
-  for (int i = 0; i < n; ++i) M::store(one, row + i * M::width);
-  for (int round = 0; round < 4; ++round) {
+  const R one(1.0), least(1e-290), tenth(0.1);
+  for (int i = 0; i < n; ++i) {
+    M::store(one, row + i * M::width);
+    M::store(one, column + i * M::width);
+  }
+  for (int round = 0; round < balance_rounds; ++round) {
+    R deviation(0.0);  // of the column sums, while the row sums are one
     for (int side = 0; side < 2; ++side) {
       const int outer = side == 0 ? 1 : n, inner = side == 0 ? n : 1;
       const double* known = side == 0 ? row : column;
@@ -166,17 +173,21 @@ SYMKERNEL_HD R balance_rows(double* b, int n, double* row, double* column) {
           const R entry = abs(M::load(b + (i * outer + j * inner) * M::width));
           sum = fma(entry, M::load(known + j * M::width), sum);
         }
+        const R before = M::load(wanted + i * M::width);
+        if (side == 0)
+          deviation = at_least(deviation, select(sum > least, abs(sum * before - one), deviation));
         M::store(select(sum > least, one / sum, one), wanted + i * M::width);
       }
     }
+    if (!any(tenth, deviation)) break;
   }
   R product = one;
   for (int i = 0; i < n; ++i) {
     const R factor = M::load(row + i * M::width);
-    product = product * factor;
+    product = product * factor * M::load(column + i * M::width);
     for (int j = 0; j < n; ++j) {
       double* entry = b + (i * n + j) * M::width;
-      M::store(M::load(entry) * factor, entry);
+      M::store(M::load(entry) * (factor * M::load(column + j * M::width)), entry);
     }
   }
   return product;
@@ -205,7 +216,7 @@ SYMKERNEL_HD ScaledPermanent<R> large_permanent(const double* a, int n, double t
   double* rest = one_matrix + one_matrix_size(n);
   equilibrate<R>(a, n, equilibrate_rounds, b, row, column);
   const R exponent = scaling_exponent<R>(row, column, n);
-  const R factor = balance_rows<R>(b, n, row, column);
+  const R factor = balance<R>(b, n, row, column);
   R error;
   const R value = Glynn<R>(b, n, rest).run(error);
   double values[W], errors[W];
@@ -278,7 +289,8 @@ SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scrat
     return {scaled, detail::scaling_exponent<R>(row, column, n)};
   }
   if constexpr (sizeof(T) == 8) {
-    return detail::large_permanent<R>(a, n, 5e-14, static_cast<double*>(scratch));
+    const double tolerance = n <= 20 ? 5e-14 : 1e-13;
+    return detail::large_permanent<R>(a, n, tolerance, static_cast<double*>(scratch));
   } else {
     using Wide = typename detail::Widened<R>::Type;
     constexpr int W = InMemory<Wide>::width;

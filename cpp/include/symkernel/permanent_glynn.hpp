@@ -62,7 +62,7 @@ class Glynn {
     tabulate();
     R total(0.0), correction(0.0), squares(0.0);
     const std::uint64_t blocks = std::uint64_t(1) << (path_columns_ + glynn_middle);
-    const int compensated = n_ < 20 ? 1 : (n_ < 23 ? 2 : 3);
+    const int compensated = n_ < 20 ? 1 : (n_ < 22 ? 2 : (n_ < 24 ? 3 : 4));
     for (std::uint64_t block = 0; block < blocks; ++block) {
       if (block % glynn_middle_patterns == 0) descend(block >> glynn_middle);
       const bool negative = odd(block);
@@ -101,7 +101,8 @@ class Glynn {
            (i * glynn_group + pattern % glynn_group) * M::width;
   }
 
-  // Signed sums of the low columns, the first with +, their rounding errors, and of the middle ones.
+  // Signed sums of the low columns, the first with +, their rounding errors, and of the middle
+  // ones.
   SYMKERNEL_HD void tabulate() {
     for (int i = 0; i < n_; ++i) {
       for (int p = 0; p < glynn_patterns; ++p) {
@@ -116,8 +117,7 @@ class Glynn {
       }
       for (int p = 0; p < glynn_middle_patterns; ++p) {
         R sum(0.0);
-        for (int c = 0; c < glynn_middle; ++c)
-          sum = sum + signed_entry(i, first_middle + c, p, c);
+        for (int c = 0; c < glynn_middle; ++c) sum = sum + signed_entry(i, first_middle + c, p, c);
         M::store(sum, middle_ + p * step_ + i * M::width);
       }
       M::store(entry(i, 0), path_ + i * M::width);
@@ -178,8 +178,7 @@ class Glynn {
     return sum;
   }
 
-  SYMKERNEL_HD void compensated_block(std::uint64_t block, bool negative, R& total,
-                                      R& correction) {
+  SYMKERNEL_HD void compensated_block(std::uint64_t block, bool negative, R& total, R& correction) {
     for (int i = 0; i < n_; ++i) {
       R sum = entry(i, 0), lost(0.0);
       for (int bit = 0; bit < glynn_middle + path_columns_; ++bit) {

@@ -76,8 +76,8 @@ SYMKERNEL_INLINE void fill_tile(const Scalar<R>* rows, int columns, const Lanes&
     SYMKERNEL_UNROLL
     for (int c = 0; c < C; ++c) {
       if ((q >> c) & 1)
-        sum[q] = fma(M::load(rows + ((count - 1) * columns + c) * M::width), sum[q ^ (1 << c)],
-                     sum[q]);
+        sum[q] =
+            fma(M::load(rows + ((count - 1) * columns + c) * M::width), sum[q ^ (1 << c)], sum[q]);
     }
     sum[q] = lanes.finish(size + count, sum[q]);
   }
@@ -103,12 +103,11 @@ SYMKERNEL_HD void subset_table(const Scalar<R>* SYMKERNEL_RESTRICT rows, int col
       const Scalar<R>* from = table + (set ^ (std::uint64_t(1) << j)) * (tile * M::width);
       R a[C + 1];
       SYMKERNEL_UNROLL
-      for (int i = 0; i <= C; ++i)
-        a[i] = M::load(next + ((i - 1) * columns + C + j) * M::width);
+      for (int i = 0; i <= C; ++i) a[i] = M::load(next + ((i - 1) * columns + C + j) * M::width);
       SYMKERNEL_UNROLL
       for (int q = 0; q < tile; ++q)
-        sum[q] = fma(a[bit_count(static_cast<std::uint64_t>(q))], M::load(from + q * M::width),
-                     sum[q]);
+        sum[q] =
+            fma(a[bit_count(static_cast<std::uint64_t>(q))], M::load(from + q * M::width), sum[q]);
     }
     fill_tile<R, C>(next, columns, lanes, size, sum);
     Scalar<R>* to = table + set * (tile * M::width);

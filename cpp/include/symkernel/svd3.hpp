@@ -4,8 +4,9 @@
 //
 // One-sided Jacobi (Hestenes 1958; Demmel & Veselic 1992): columns of M are rotated in pairs until
 // they are orthogonal; their lengths are the singular values. Eigenvalues of M^T M would be cheaper
-// and lose half the digits of the small ones; here every error is a few eps s1. Angles may be rough,
-// only c^2 + s^2 = 1 must hold to rounding. (c(M) itself needs no singular values: davenport.hpp.)
+// and lose half the digits of the small ones; here every error is a few eps s1. Angles may be
+// rough, only c^2 + s^2 = 1 must hold to rounding. (c(M) itself needs no singular values:
+// davenport.hpp.)
 #pragma once
 
 #include "symkernel/config.hpp"

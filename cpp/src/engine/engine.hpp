@@ -28,6 +28,7 @@ constexpr int kernel_count = 11;
 
 constexpr int max_parameters = 3;
 constexpr int max_gradients = 2;
+constexpr int max_form_points = 24;  // permanents
 
 // How x.gy is produced for all g.
 enum class ActionKind {
@@ -44,6 +45,36 @@ enum class ActionKind {
 struct PointBlock {
   std::int64_t points = 0, dimension = 0;
   std::int64_t feature = 0, first_point = 0, entry = 0;
+};
+
+// Closed forms of RBF averages, exp(-t |x - g y|^2) averaged over g, for pairs of samples. The
+// finite part of the group, row permutations of points, is summed over.
+enum class PairForm : int {
+  none,
+  rotations_2,   // SO(2) on planar clouds; one block per plane that turns on its own
+  orthogonal_2,  // O(2)
+  rotations_3,   // SO(3) on clouds in space
+  orthogonal_3,  // O(3)
+  octahedral,    // O_h on clouds in space
+  octahedral_rotations,
+  sphere,             // SO(d), O(d) on one vector of R^d, d >= 2 (O(d), d >= 1)
+  sign_flips,         // every feature on its own
+  permanents,         // S_n on each block of n points
+  signed_permanents,  // the same with a sign for each point
+};
+constexpr int pair_form_count = 11;
+
+// K = sum_m (value[m] F(t_m) + slope[m] t_m F'(t_m)), a mixture over rates; one row of weights per
+// plane of the output (the value, then derivatives for hyperparameters).
+template <class T>
+struct FormJob {
+  PairForm form = PairForm::none;
+  std::int64_t n_rates = 0, planes = 1;
+  const T* rates = nullptr;   // (n_rates)
+  const T* values = nullptr;  // (planes, n_rates)
+  const T* slopes = nullptr;  // (planes, n_rates)
+  bool has_slopes = false;
+  const void* state = nullptr;  // made by Engine::make_form_state
 };
 
 // One of the two sample sets. A panel holds `width` samples, feature by feature:
@@ -115,6 +146,8 @@ struct Job {
   std::int64_t x_depth = 0;  // rows of an x panel: d
   bool symmetric = false;    // y is x: compute i <= j, mirror
 
+  FormJob<T> form;
+
   Output output = Output::gram;
   T* k = nullptr;
   T* dk = nullptr;
@@ -141,6 +174,9 @@ struct Engine {
   void (*pack_spectra)(const T* rows, std::int64_t n, const Elements<T>& g, std::int64_t panel,
                        T* out, T* scratch);
   std::int64_t (*spectra_scratch)(const Elements<T>& g);
+  // Tables of a closed form, made once per job in memory of form_state_size bytes.
+  std::int64_t form_state_size;
+  void (*make_form_state)(const Job<T>& job, void* memory);
   std::int64_t (*scratch_size)(const Job<T>& job, std::int64_t block_panels);
   void (*run)(const Job<T>& job, const Block& block, T* scratch, int thread);
   void (*diagonal)(const Job<T>& job, std::int64_t q, T* scratch, int thread);

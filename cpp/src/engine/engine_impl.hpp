@@ -2,6 +2,7 @@
 // Included once by each engine_<isa>.cpp with SYMKERNEL_ISA set.
 #pragma once
 
+#include "engine/closed_forms.hpp"
 #include "engine/diagonal.hpp"
 #include "engine/engine.hpp"
 #include "engine/probes.hpp"
@@ -33,23 +34,28 @@ std::int64_t matvec_size(const Job<T>& job, std::int64_t panels) {
 }
 
 template <class T>
+std::int64_t plane_count(const Job<T>& job) {
+  return job.form.form == PairForm::none ? Producers<T>::planes(job) : ClosedForms<T>::planes(job);
+}
+
+template <class T>
 std::int64_t scratch_size(const Job<T>& job, std::int64_t block_panels) {
-  const std::int64_t blocks = Producers<T>::scratch_size(job) +
-                              Producers<T>::sums_size(job, block_panels) +
-                              matvec_size(job, block_panels);
+  const std::int64_t own = job.form.form == PairForm::none ? Producers<T>::scratch_size(job)
+                                                           : ClosedForms<T>::scratch_size(job);
+  const std::int64_t blocks =
+      own + block_panels * plane_count(job) * TileShape<T>::size + matvec_size(job, block_panels);
   const std::int64_t diagonal = diagonal_scratch(job);
   return (blocks > diagonal ? blocks : diagonal) + 64;
 }
 
-template <class T>
-void run_block(const Job<T>& job, const Block& block, T* scratch, int thread) {
+template <class T, class Sums>
+void run_with(const Job<T>& job, const Block& block, T* scratch, int thread) {
   using S = TileShape<T>;
   const std::int64_t panels = block.p1 - block.p0;
-  const std::int64_t sums_size = Producers<T>::sums_size(job, panels);
-  const std::int64_t step = Producers<T>::planes(job) * S::size;
+  const std::int64_t step = plane_count(job) * S::size;
   T* sums = scratch;
-  T* lanes = sums + sums_size;
-  Producers<T> producers(job, lanes + matvec_size(job, panels), thread);
+  T* lanes = sums + panels * step;
+  Sums producers(job, lanes + matvec_size(job, panels), thread);
 
   if (job.output != Output::matvec) {
     if (!producers.run(block.q, block.p0, block.p1, sums)) return;
@@ -74,6 +80,15 @@ void run_block(const Job<T>& job, const Block& block, T* scratch, int thread) {
 }
 
 template <class T>
+void run_block(const Job<T>& job, const Block& block, T* scratch, int thread) {
+  if (job.form.form == PairForm::none) {
+    run_with<T, Producers<T>>(job, block, scratch, thread);
+  } else {
+    run_with<T, ClosedForms<T>>(job, block, scratch, thread);
+  }
+}
+
+template <class T>
 void run_diagonal(const Job<T>& job, std::int64_t q, T* scratch, int thread) {
   Diagonal<T>(job, q, scratch, thread).run();
 }
@@ -88,6 +103,8 @@ constexpr Engine<T> make_engine(const char* isa) {
           pack_pair_spectra<T>,
           pack_spectra<T>,
           spectra_scratch<T>,
+          static_cast<std::int64_t>(sizeof(FormState<T>)),
+          make_form_state<T>,
           scratch_size<T>,
           run_block<T>,
           run_diagonal<T>,

@@ -31,13 +31,14 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     Parameters
     ----------
     base : sklearn.gaussian_process.kernels.Kernel
-        RBF, Matern (nu 0.5, 1.5, 2.5, inf), RationalQuadratic or DotProduct of scikit-learn;
-        Polynomial, Laplacian or ArcCosine of symkernel.kernels. A length scale per feature is
-        allowed where the group leaves that metric invariant.
+        RBF, Matern (nu 0.5, 1.5, 2.5, inf; any nu where the group has a closed form),
+        RationalQuadratic or DotProduct of scikit-learn; Polynomial, Laplacian or ArcCosine of
+        symkernel.kernels. A length scale per feature is allowed where the group leaves that
+        metric invariant.
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
         "symmetric" (see ``symkernel.groups.from_name``).
-    method : {"auto", "sum"}, default="auto"
+    method : {"auto", "sum", "closed_form", "fourier"}, default="auto"
         How to average; "auto" takes the cheapest exact method. ``plan()`` says which.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with

@@ -7,6 +7,7 @@ A one-sided average equals the two-sided one, and is an invariant kernel, only i
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,9 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
     """
     if isinstance(base, skl.Matern):  # before RBF: scikit-learn derives Matern from RBF
         if base.nu not in _MATERN_NAMES:
-            raise ValueError(f"Matern needs nu in 0.5, 1.5, 2.5 or inf, got nu={base.nu!r}")
+            require_positive("nu", base.nu)
+            spec = _stationary("matern", base.length_scale, group)
+            return replace(spec, parameters=(*spec.parameters, float(base.nu)))
         return _stationary(_MATERN_NAMES[base.nu], base.length_scale, group)
     if isinstance(base, skl.RBF):
         return _stationary("rbf", base.length_scale, group)

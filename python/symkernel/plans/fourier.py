@@ -13,7 +13,7 @@ from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.grid_shifts import shift_table
 from symkernel.plans.irreps import IsotypicDecomposition, isotypic_decomposition
-from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum
+from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
 # Finding the irreducible representations takes about this many multiply-adds times a few; beyond
 # it the search would take longer than most Gram matrices.
@@ -95,7 +95,8 @@ class Shifts(Plan):
 
 
 def require_inner_products(base: BaseSpec) -> None:
-    """Raise NotApplicableError for kernels that are no function of inner products."""
+    """Raise NotApplicableError for kernels that are no native function of inner products."""
+    require_native(base)
     if base.manhattan:
         raise NotApplicableError(
             "a kernel of the L1 distance is not a function of inner products, which is what "

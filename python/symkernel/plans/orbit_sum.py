@@ -5,7 +5,7 @@ from __future__ import annotations
 from symkernel.backends import cpu
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
-from symkernel.plans.base import Array, BaseSpec, Cost, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 
 # More elements than this are not enumerated: at 1e7 elements a pair takes tens of milliseconds.
 MAX_ELEMENTS = 10_000_000
@@ -30,6 +30,8 @@ class OrbitSum(Plan):
     ------
     GroupTooLargeError
         If the group has more elements than that.
+    NotApplicableError
+        For a Matern kernel whose nu has no elementary form.
     """
 
     method = "sum"
@@ -37,6 +39,7 @@ class OrbitSum(Plan):
     error = 1e-15
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
+        require_native(base)
         self.base = base
         self.group = group
         self._table, self.cost, route = _cheapest(base, group)
@@ -77,6 +80,15 @@ class OrbitSum(Plan):
         if self.base.scale is not None and isinstance(self._table, PointTable):
             return self.group.table(MAX_ELEMENTS)
         return self._table
+
+
+def require_native(base: BaseSpec) -> None:
+    """Raise NotApplicableError for kernels that have no native map."""
+    if base.name == "matern":
+        raise NotApplicableError(
+            f"Matern needs nu in 0.5, 1.5, 2.5 or inf here, got nu={base.parameters[1]!r}; any nu "
+            "has method='closed_form' for groups with a closed form"
+        )
 
 
 def _cheapest(base: BaseSpec, group: Group) -> tuple[ActionTable | PointTable, Cost, str]:

@@ -1,0 +1,433 @@
+// Closed forms: the average over a whole compact or large finite group, pair by pair, without its
+// elements. What is summed over is at most a short list of row permutations and of rates.
+//
+// With b = |x|^2 + |y|^2 and M = X^T (sY), every form is F(t) = exp(-t b) * average of
+// exp(2 t tr M^T g); its derivative is returned as D = t F'(t).
+#pragma once
+
+#include <new>
+
+#include "engine/engine.hpp"
+#include "engine/producers.hpp"
+#include "engine/tile_product.hpp"
+#include "symkernel/bessel.hpp"
+#include "symkernel/matrix_fisher.hpp"
+#include "symkernel/octahedral.hpp"
+#include "symkernel/permanent.hpp"
+#include "symkernel/sign_flips.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+// Averages over spheres: in d dimensions, and in d + 2 for the derivative.
+template <class T>
+struct FormState {
+  using V = typename TileShape<T>::V;
+  SphereAverage<V> sphere, derivative;
+  int dimension;
+  explicit FormState(int d) : sphere(d), derivative(d + 2), dimension(d) {}
+};
+
+template <class T>
+int form_dimension(const Job<T>& job) {
+  return job.form.form == PairForm::sphere ? static_cast<int>(job.g.d) : 2;
+}
+
+template <class T>
+void make_form_state(const Job<T>& job, void* memory) {
+  new (memory) FormState<T>(form_dimension(job));
+}
+
+template <class T>
+class ClosedForms {
+  using S = TileShape<T>;
+  using V = typename S::V;
+  static constexpr int step = point_samples<T>;
+  static constexpr T log2e = T(1.4426950408889634074);
+
+ public:
+  static std::int64_t planes(const Job<T>& job) { return job.form.planes; }
+  static std::int64_t sums_size(const Job<T>& job, std::int64_t panels) {
+    return panels * planes(job) * S::size;
+  }
+  static std::int64_t scratch_size(const Job<T>& job) {
+    const std::int64_t n = largest_block(job), matrix = n * n * S::width;
+    std::int64_t size = S::mr * entries_size(job) + job.form.n_rates * 4 * S::nr + 256;
+    if (job.form.form == PairForm::sign_flips) size += job.g.d * (2 * S::nr + 16);
+    if (is_permanent(job)) size += 4 * matrix + 64 + permanent_bytes(job) / std::int64_t(sizeof(T));
+    return size;
+  }
+
+  ClosedForms(const Job<T>& job, T* scratch, int thread)
+      : job_(job), thread_(thread), entries_(scratch) {
+    y_part_ = entries_ + S::mr * entries_size(job);
+    rest_ = y_part_ + job.form.n_rates * 4 * S::nr;
+  }
+
+  // Returns false when the computation was stopped; sums are then incomplete.
+  bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+    const std::int64_t size = sums_size(job_, p1 - p0);
+    for (std::int64_t i = 0; i < size; ++i) sums[i] = T(0);
+    prepare_y(q);
+    bound_ = largest_bias(job_.x.bias + p0 * S::mr, (p1 - p0) * S::mr, job_.x.n - p0 * S::mr) *
+             largest_bias(job_.y.bias + q * S::nr, S::nr, job_.y.n - q * S::nr);
+    for (std::int64_t p = p0; p < p1; ++p) {
+      T* sum = sums + (p - p0) * planes(job_) * S::size;
+      for (std::int64_t s = 0; s < job_.g.n_row_permutations; ++s) {
+        if (!panel(p, q, s, sum)) return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  static bool is_permanent(const Job<T>& job) {
+    return job.form.form == PairForm::permanents || job.form.form == PairForm::signed_permanents;
+  }
+  static bool needs_matrix(const Job<T>& job) {
+    return job.form.form >= PairForm::rotations_2 &&
+           job.form.form <= PairForm::octahedral_rotations;
+  }
+  static std::int64_t entries_size(const Job<T>& job) {
+    return needs_matrix(job) ? job.g.n_entries * S::nr : 0;
+  }
+  static std::int64_t largest_block(const Job<T>& job) {
+    std::int64_t n = 0;
+    for (std::int64_t b = 0; b < job.g.n_blocks; ++b)
+      n = job.g.blocks[b].points > n ? job.g.blocks[b].points : n;
+    return n;
+  }
+  static std::int64_t permanent_bytes(const Job<T>& job) {
+    const int n = static_cast<int>(largest_block(job));
+    const std::int64_t value = permanent_scratch<V>(n);
+    const std::int64_t slope = job.form.has_slopes ? permanent_gradient_scratch<V>(n) : 0;
+    return value > slope ? value : slope;
+  }
+  static double largest_bias(const T* bias, std::int64_t count, std::int64_t valid) {
+    double most = 0;
+    for (std::int64_t i = 0; i < count && i < valid; ++i) most = bias[i] > most ? bias[i] : most;
+    return most;
+  }
+  const T* x_panel(std::int64_t p) const { return job_.x.panels + p * job_.x_depth * S::mr; }
+  const T* y_panel(std::int64_t q) const { return job_.y.panels + q * job_.depth * S::nr; }
+
+  // What depends on y alone, once per column of tiles.
+  void prepare_y(std::int64_t q) {
+    const T* y = y_panel(q);
+    if (job_.form.form == PairForm::octahedral ||
+        job_.form.form == PairForm::octahedral_rotations) {
+      for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
+        for (int v = 0; v < S::nv; ++v) {
+          V squares[3];
+          for (int c = 0; c < 3; ++c) squares[c] = V(T(0));
+          for (std::int64_t k = 0; k < job_.g.d; ++k) {
+            const V value = V::load(y + k * S::nr + v * S::width);
+            squares[k % 3] = fma(value, value, squares[k % 3]);
+          }
+          V shift[3], weight;
+          octahedral_side(squares, job_.form.rates[m], shift, weight);
+          T* to = y_part_ + (m * S::nv + v) * 4 * S::width;
+          for (int c = 0; c < 3; ++c) shift[c].store(to + c * S::width);
+          weight.store(to + 3 * S::width);
+        }
+      }
+    }
+    if (job_.form.form == PairForm::sign_flips) {
+      for (std::int64_t k = 0; k < job_.g.d * S::nr; k += S::width)
+        abs(V::load(y + k)).store(rest_ + k);
+    }
+  }
+
+  // Integers not below t |X_i|^2 / log 2, and 2^(what they exceed it by in sum).
+  static SYMKERNEL_INLINE void octahedral_side(const V (&squares)[3], T rate, V (&shift)[3],
+                                               V& weight) {
+    V excess(T(0));
+    for (int c = 0; c < 3; ++c) {
+      const V h = squares[c] * V(rate * log2e);
+      shift[c] = round_nearest(h + V(T(0.5)));
+      excess = excess + (shift[c] - h);
+    }
+    weight = exp2(excess);
+  }
+
+  bool panel(std::int64_t p, std::int64_t q, std::int64_t s, T* sum) {
+    const Elements<T>& g = job_.g;
+    std::int64_t valid = job_.x.n - p * S::mr < S::mr ? job_.x.n - p * S::mr : std::int64_t(S::mr);
+    if (job_.symmetric) {  // rows below the diagonal are not needed
+      const std::int64_t above = (q + 1) * S::nr - p * S::mr;
+      valid = above < valid ? above : valid;
+    }
+    const T* x = x_panel(p);
+    if (needs_matrix(job_)) {
+      for (int i = 0; i < valid; i += step) {
+        for (std::int64_t n = 0; n < g.n_blocks; ++n) {
+          const PointBlock& b = g.blocks[n];
+          point_product(x + b.feature * S::mr + i, S::mr, y_panel(q) + b.feature * S::nr,
+                        g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
+                        entries_ + i * entries_size(job_) + b.entry * S::nr, entries_size(job_));
+        }
+      }
+    }
+    switch (job_.form.form) {
+      case PairForm::rotations_3:
+        fisher<false>(p, q, static_cast<int>(valid), sum);
+        break;
+      case PairForm::orthogonal_3:
+        fisher<true>(p, q, static_cast<int>(valid), sum);
+        break;
+      default:
+        for (int i = 0; i < valid; ++i) {
+          for (int v = 0; v < S::nv; ++v) pair(p, q, i, v, sum + i * S::nr + v * S::width);
+        }
+    }
+    return !stop_requested(job_.token, thread_);
+  }
+
+  V bias(std::int64_t p, std::int64_t q, int i, int v) const {
+    return V(job_.x.bias[p * S::mr + i]) + V::load(job_.y.bias + q * S::nr + v * S::width);
+  }
+
+  // Adds F and D at rate m to the planes of one vector of pairs.
+  SYMKERNEL_INLINE void add(std::int64_t m, V value, V slope, T* sum) const {
+    for (std::int64_t c = 0; c < job_.form.planes; ++c) {
+      T* at = sum + c * S::size;
+      const std::int64_t k = c * job_.form.n_rates + m;
+      V total = fma(V(job_.form.values[k]), value, V::load(at));
+      if (job_.form.has_slopes) total = fma(V(job_.form.slopes[k]), slope, total);
+      total.store(at);
+    }
+  }
+
+  // ---- SO(3), O(3) -----------------------------------------------------------------------------
+
+  template <bool Reflections>
+  void fisher(std::int64_t p, std::int64_t q, int valid, T* sum) {
+    for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
+      const T rate = job_.form.rates[m];
+      // |M| is at most |x| |y|, its nuclear norm as well
+      const MatrixFisher<V, Reflections> form(2.0 * rate * std::sqrt(bound_));
+      const V scale(rate + rate);
+      const auto load = [&](int k, V(&matrix)[9], V& b) SYMKERNEL_LAMBDA {
+        const int i = k / S::nv, v = k % S::nv;
+        const T* from = entries_ + i * entries_size(job_) + v * S::width;
+        SYMKERNEL_UNROLL
+        for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * scale;
+        b = bias(p, q, i, v) * V(rate);
+      };
+      const auto target = [&](int k) SYMKERNEL_LAMBDA {
+        return sum + (k / S::nv) * S::nr + (k % S::nv) * S::width;
+      };
+      if (!job_.form.has_slopes) {
+        form.values(valid * S::nv, load,
+                    [&](int k, V value) SYMKERNEL_LAMBDA { add(m, value, value, target(k)); });
+        continue;
+      }
+      for (int k = 0; k < valid * S::nv; ++k) {
+        V matrix[9], b, slope;
+        load(k, matrix, b);
+        const V value = form.value_and_slope(matrix, b, slope);
+        add(m, value, slope - b * value, target(k));
+      }
+    }
+  }
+
+  // ---- the other forms, one vector of pairs at a time ------------------------------------------
+
+  void pair(std::int64_t p, std::int64_t q, int i, int v, T* sum) {
+    for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
+      const T rate = job_.form.rates[m];
+      V slope(T(0));
+      V value(T(0));
+      switch (job_.form.form) {
+        case PairForm::rotations_2:
+          value = planar(p, q, i, v, rate, false, slope);
+          break;
+        case PairForm::orthogonal_2:
+          value = planar(p, q, i, v, rate, true, slope);
+          break;
+        case PairForm::sphere:
+          value = sphere(p, q, i, v, rate, slope);
+          break;
+        case PairForm::octahedral:
+          value = octahedral<false>(p, q, i, v, m, slope);
+          break;
+        case PairForm::octahedral_rotations:
+          value = octahedral<true>(p, q, i, v, m, slope);
+          break;
+        case PairForm::sign_flips:
+          value = flips(p, i, v, rate, slope);
+          break;
+        default:
+          value = permanents(p, q, i, v, rate, slope);
+      }
+      add(m, value, slope, sum);
+    }
+  }
+
+  // Products over planes of I_0(2 t |S|); for O(2) the mean over one plane and its mirror image.
+  V planar(std::int64_t p, std::int64_t q, int i, int v, T rate, bool reflections, V& slope) {
+    const auto& state = *static_cast<const FormState<T>*>(job_.form.state);
+    const V b = bias(p, q, i, v) * V(rate), four_t2(T(4) * rate * rate);
+    const T* from = entries_ + i * entries_size(job_) + v * S::width;
+    if (reflections) {
+      const V a = V::load(from), d = V::load(from + 3 * S::nr);
+      const V c = V::load(from + S::nr), e = V::load(from + 2 * S::nr);
+      V first, second;
+      const V turned = average(state, square_sum(a + d, c - e) * four_t2, b, first);
+      const V mirrored = average(state, square_sum(a - d, c + e) * four_t2, b, second);
+      slope = (first + second) * V(T(0.5));
+      return (turned + mirrored) * V(T(0.5));
+    }
+    V exponent = -b, value(T(1)), logarithmic = -b;
+    for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
+      const T* m = from + job_.g.blocks[n].entry * S::nr;
+      const V re = V::load(m) + V::load(m + 3 * S::nr);
+      const V im = V::load(m + S::nr) - V::load(m + 2 * S::nr);
+      const V z2 = square_sum(re, im) * four_t2;
+      V own(T(0));
+      const V factor = state.sphere.factor(z2, own);
+      if (job_.form.has_slopes) {
+        V above(T(0));
+        const V derivative = state.derivative.factor(z2, above);
+        const V ratio = derivative / factor * exp2((above - own) * V(log2e));
+        logarithmic = logarithmic + z2 * ratio * V(T(0.5));  // 2 z^2 H_4 / (4 H_2)
+      }
+      value = value * factor;
+      exponent = exponent + own;
+    }
+    value = value * exp2(exponent * V(log2e));
+    slope = value * logarithmic;
+    return value;
+  }
+
+  static SYMKERNEL_INLINE V square_sum(V a, V b) { return fma(a, a, b * b); }
+
+  // H_d(z) e^-b and its t d/dt, from z^2: z H_d'(z) = z^2 H_(d+2)(z) / d.
+  V average(const FormState<T>& state, V z2, V b, V& slope) const {
+    const V value = state.sphere.value(z2, b);
+    if (job_.form.has_slopes) {
+      const V derivative = state.derivative.value(z2, b);
+      slope = z2 * derivative * V(static_cast<T>(1.0 / state.dimension)) - b * value;
+    }
+    return value;
+  }
+
+  V sphere(std::int64_t p, std::int64_t q, int i, int v, T rate, V& slope) {
+    const auto& state = *static_cast<const FormState<T>*>(job_.form.state);
+    const V z2 = V(job_.x.bias[p * S::mr + i]) * V::load(job_.y.bias + q * S::nr + v * S::width) *
+                 V(T(4) * rate * rate);
+    return average(state, z2, bias(p, q, i, v) * V(rate), slope);
+  }
+
+  template <bool Rotations>
+  V octahedral(std::int64_t p, std::int64_t q, int i, int v, std::int64_t m, V& slope) {
+    const T rate = job_.form.rates[m];
+    V squares[3];
+    for (int c = 0; c < 3; ++c) squares[c] = V(T(0));
+    const T* x = x_panel(p) + i;
+    for (std::int64_t k = 0; k < job_.g.d; k += 3) {
+      for (int c = 0; c < 3; ++c) {
+        const V value(x[(k + c) * S::mr]);
+        squares[c] = fma(value, value, squares[c]);
+      }
+    }
+    V x_shift[3], x_weight, y_shift[3];
+    octahedral_side(squares, rate, x_shift, x_weight);
+    const T* side = y_part_ + (m * S::nv + v) * 4 * S::width;
+    for (int c = 0; c < 3; ++c) y_shift[c] = V::load(side + c * S::width);
+    const V weight = x_weight * V::load(side + 3 * S::width);
+    const T* from = entries_ + i * entries_size(job_) + v * S::width;
+    V matrix[9];
+    const V scale(T(2) * rate * log2e);
+    SYMKERNEL_UNROLL
+    for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * scale;
+    const Octahedral<V, Rotations> form(matrix, x_shift, y_shift);
+    const V value = form.mean(weight);
+    if (job_.form.has_slopes) {
+      V gradient[9];
+      form.gradient(weight, gradient);
+      slope = -(bias(p, q, i, v) * V(rate) * value);
+      for (int e = 0; e < 9; ++e)  // entries are in base two
+        slope = fma(matrix[e] * V(T(0.69314718055994530942)), gradient[e], slope);
+    }
+    return value;
+  }
+
+  V flips(std::int64_t p, int i, int v, T rate, V& slope) {
+    const std::int64_t d = job_.g.d;
+    const T scale = static_cast<T>(std::sqrt(static_cast<double>(rate) * log2e));
+    T* u = rest_ + d * S::nr;
+    T* w = u + (d + 15) / 16 * 16;
+    for (std::int64_t k = 0; k < d; ++k) {
+      const T value = x_panel(p)[k * S::mr + i];
+      u[k] = (value < T(0) ? -value : value) * scale;
+      (V::load(rest_ + k * S::nr + v * S::width) * V(scale)).store(w + k * S::width);
+    }
+    if (!job_.form.has_slopes) return sign_flips<V, RbfFlips>(u, 1, w, S::width, d);
+    T* slopes = w + d * S::width;
+    const V value = sign_flips_gradient<V, RbfFlips>(u, 1, w, S::width, d, slopes, S::width);
+    V total(T(0));
+    for (std::int64_t k = 0; k < d; ++k) total = total + V::load(slopes + k * S::width);
+    slope = value * total * V(T(-0.5));  // d/d log l = -2 t d/dt
+    return value;
+  }
+
+  // Products over blocks of per[k(x_i, y_j)] / n!, entries from differences.
+  V permanents(std::int64_t p, std::int64_t q, int i, int v, T rate, V& slope) {
+    V product(T(1)), logarithmic(T(0));
+    for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
+      V own(T(0));
+      const V factor = one_permanent(p, q, i, v, rate, job_.g.blocks[n], own);
+      product = product * factor;
+      logarithmic = logarithmic + own / select(factor > V(T(0)), factor, V(T(1)));
+    }
+    slope = product * logarithmic;
+    return product;
+  }
+
+  V one_permanent(std::int64_t p, std::int64_t q, int i, int v, T rate, const PointBlock& block,
+                  V& slope) {
+    const int n = static_cast<int>(block.points);
+    const std::int64_t size = std::int64_t(n) * n * S::width;
+    T *a = rest_, *t_derivative = a + size, *minors = t_derivative + size;
+    T* scratch = minors + size + 32;
+    const bool both_signs = job_.form.form == PairForm::signed_permanents;
+    const T* x = x_panel(p) + block.feature * S::mr + i;
+    const T* y = y_panel(q) + block.feature * S::nr + v * S::width;
+    const V c(-rate * log2e), half(T(0.5)), minus_t(-rate);
+    for (int row = 0; row < n; ++row) {
+      for (int column = 0; column < n; ++column) {
+        V near(T(0)), far(T(0));
+        for (std::int64_t k = 0; k < block.dimension; ++k) {
+          const V xk(x[(row * block.dimension + k) * S::mr]);
+          const V yk = V::load(y + (column * block.dimension + k) * S::nr);
+          near = fma(xk - yk, xk - yk, near);
+          if (both_signs) far = fma(xk + yk, xk + yk, far);
+        }
+        V entry = exp2(near * c), derivative = entry * near * minus_t;
+        if (both_signs) {
+          const V other = exp2(far * c);
+          derivative = fma(other, far * minus_t, derivative) * half;
+          entry = (entry + other) * half;
+        }
+        entry.store(a + (row * n + column) * S::width);
+        derivative.store(t_derivative + (row * n + column) * S::width);
+      }
+    }
+    if (!job_.form.has_slopes) return permanent_mean(permanent<V>(a, n, scratch), n);
+    const ScaledPermanent<V> value = permanent_and_minors<V>(a, n, scratch, minors);
+    ScaledPermanent<V> derivative = {V(T(0)), value.exponent};
+    for (std::int64_t k = 0; k < size; k += S::width)
+      derivative.value = fma(V::load(minors + k), V::load(t_derivative + k), derivative.value);
+    slope = permanent_mean(derivative, n);
+    return permanent_mean(value, n);
+  }
+
+  const Job<T>& job_;
+  int thread_;
+  double bound_ = 0;  // max |x|^2 max |y|^2 of the tiles in work
+  T* entries_;        // M of every sample of a panel
+  T* y_part_;         // octahedral: shifts and weight of y, for every rate
+  T* rest_;           // sign flips: |y|; permanents: matrices
+};
+
+SYMKERNEL_END_NAMESPACE

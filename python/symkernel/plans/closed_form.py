@@ -1,0 +1,209 @@
+"""Closed forms: exact averages whose cost does not grow with the group."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symkernel.backends import forms
+from symkernel.backends.forms import FormTable, Rates
+from symkernel.groups import Group
+from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.mixtures import Mixture, mixture_of
+from symkernel.plans.normal_form import NormalForm, normal_form, recognise
+
+# Diagonal entries are taken from Gram matrices of this many samples.
+_DIAGONAL_BLOCK = 32
+
+# Forms of inner products cancel |x|^2 + |y|^2 against them: beyond this many squared length scales
+# (relative rounding 1e-4) their values have no meaning.
+_LARGEST_EXPONENT = 1e12
+
+# Multiply-adds and exponentials per pair, rate and row permutation, beside the products of points
+# (counted from the native code; a reciprocal root counts as four multiply-adds).
+_PAIR_COST = {
+    "rotations_3": (330.0, 1.0),
+    "orthogonal_3": (660.0, 2.0),
+    "rotations_2": (40.0, 1.0),
+    "orthogonal_2": (80.0, 2.0),
+    "sphere": (45.0, 1.0),
+    "octahedral": (30.0, 9.0),
+    "octahedral_rotations": (60.0, 9.0),
+}
+
+_DESCRIPTION = {
+    "rotations_3": "matrix Fisher constant of SO(3)",
+    "orthogonal_3": "matrix Fisher constants of O(3)",
+    "rotations_2": "Bessel function of SO(2)",
+    "orthogonal_2": "Bessel functions of O(2)",
+    "sphere": "spherical average of one vector",
+    "octahedral": "permanent of 2 cosh M for the 48 elements of Oh",
+    "octahedral_rotations": "signed permanents of M for the 24 elements of O",
+    "sign_flips": "product of one factor per feature for all sign flips",
+    "permanents": "permanent of k(x_i, y_j) for all permutations",
+    "signed_permanents": "permanent of (k(x_i, y_j) + k(x_i, -y_j))/2 for all signed permutations",
+}
+
+
+class ClosedForm(Plan):
+    """Average of an RBF kernel, or a mixture of RBF kernels, by a formula instead of a sum.
+
+    Sign flips: a product over features. Symmetric and hyperoctahedral groups on points: a
+    permanent. SO(2), O(2), SO(3), O(3) on clouds, SO(d) and O(d) on one vector: Bessel functions
+    and the matrix Fisher constant. Oh and O on clouds: the permanent of a 3 x 3 matrix.
+    Translations are removed by centring; a finite group of permutations of the points is summed
+    over. Formulas and sources stand in ``cpp/include/symkernel``.
+
+    Parameters
+    ----------
+    base : BaseSpec
+        RBF, Matern or rational quadratic.
+    group : Group
+        Group whose normal form is one of those above.
+    tolerance : float, default=1e-13
+        Largest error of a mixture, relative to k(x, x).
+
+    Raises
+    ------
+    NotApplicableError
+        If the base kernel is no mixture of RBF kernels, or the group has no closed form.
+    """
+
+    method = "closed_form"
+    exact = True
+
+    def __init__(self, base: BaseSpec, group: Group, tolerance: float = 1e-13) -> None:
+        self.base = base
+        self.group = group
+        self._normal: NormalForm = normal_form(group)
+        self._table: FormTable = recognise(self._normal)
+        mixture = mixture_of(base, tolerance=tolerance)
+        if mixture is None:
+            raise NotApplicableError(
+                f"closed forms are for RBF, Matern and RationalQuadratic, not {base.name!r}"
+            )
+        if self._table.form in _PAIR_COST and _has_kink(base):
+            raise NotApplicableError(
+                "a kernel with a kink at distance 0 (Matern with nu < 1) needs distances, and this "
+                "closed form has inner products only"
+            )
+        self.error = max(mixture.error, 1e-14)
+        self._rates = _with_gradient(mixture)
+        self.cost = _cost(self._table, len(mixture.rates))
+        self.steps = (
+            *self._normal.steps,
+            *_sum_step(self._table),
+            *_mixture_step(mixture),
+            _DESCRIPTION[self._table.form],
+        )
+
+    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
+        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+        Y = None if Y is None else self._prepared(Y)
+        X = self._prepared(X)
+        return forms.gram(self._table, self._rates_for(X, Y), X, Y, n_jobs)
+
+    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
+        """K(x_i, x_i), shape (n,), from small Gram matrices along the diagonal."""
+        X = self._prepared(X)
+        rates = self._rates_for(X)
+        blocks = [X[i : i + _DIAGONAL_BLOCK] for i in range(0, len(X), _DIAGONAL_BLOCK)]
+        parts = [np.diag(forms.gram(self._table, rates, b, None, n_jobs)) for b in blocks]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=X.dtype)
+
+    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
+        """K(X, Y) V of shape (n, c), without storing K."""
+        X, Y = self._prepared(X), self._prepared(Y)
+        return forms.matvec(self._table, self._rates_for(X, Y), X, Y, V, n_jobs)
+
+    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
+        self._require_one_scale()
+        X = self._prepared(X)
+        return forms.gram_gradient(self._table, self._rates_for(X), X, None, n_jobs)
+
+    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
+        self._require_one_scale()
+        X = self._prepared(X)
+        rates = self._rates_for(X)
+        values = np.empty(len(X), dtype=X.dtype)
+        gradient = np.empty((len(X), len(self._rates.values) - 1), dtype=X.dtype)
+        for i in range(0, len(X), _DIAGONAL_BLOCK):
+            part = slice(i, i + _DIAGONAL_BLOCK)
+            K, dK = forms.gram_gradient(self._table, rates, X[part], None, n_jobs)
+            values[part] = np.diag(K)
+            gradient[part] = np.einsum("iip->ip", dK)
+        return values, gradient
+
+    def _prepared(self, X: Array) -> Array:
+        return np.ascontiguousarray(self._normal.centred(self.base.scaled(X)))
+
+    def _rates_for(self, X: Array, Y: Array | None = None) -> Rates:
+        """Rates that the data allow: those of a mixture are capped, a single one is refused.
+
+        A Gaussian narrower than the rounding of distances is 1 at coincident orbits and 0 elsewhere
+        whatever its rate; its weight in a mixture without a kink is below the tolerance.
+        """
+        if self._table.form not in _PAIR_COST:
+            return self._rates
+        square = max(
+            (float(np.einsum("ij,ij->i", Z, Z).max(initial=0.0)) for Z in (X, Y) if Z is not None),
+            default=0.0,
+        )
+        limit = _LARGEST_EXPONENT / square if square > 0 else np.inf
+        rates = self._rates.rates
+        if len(rates) == 1 and rates[0] > limit:
+            raise ValueError(
+                f"the length scale {np.sqrt(0.5 / rates[0]):.3g} is too small for data of radius "
+                f"{np.sqrt(square):.3g}: rounding exceeds every distance of interest"
+            )
+        return Rates(np.minimum(rates, limit), self._rates.values, self._rates.slopes)
+
+    def _require_one_scale(self) -> None:
+        if self.base.scale is not None:
+            raise ValueError(
+                "method='closed_form' has no derivatives for a length scale per feature; give one "
+                "length_scale, or fix it with length_scale_bounds='fixed'"
+            )
+
+
+def _has_kink(base: BaseSpec) -> bool:
+    return base.name == "matern12" or (base.name == "matern" and base.parameters[1] < 1)
+
+
+def _with_gradient(mixture: Mixture) -> Rates:
+    """Weights of the kernel and of its derivatives.
+
+    With K = sum_m w_m F(t_m): dK/dp = sum_m (dw_m/dp) F(t_m) + w_m (dt_m/dp / t_m) t_m F'(t_m).
+    """
+    weights, rates = mixture.weights, mixture.rates
+    values = np.vstack([weights, mixture.weight_gradient.T])
+    slopes = (weights / rates)[:, None] * mixture.rate_gradient
+    return Rates(rates, values, np.vstack([np.zeros_like(weights), slopes.T]))
+
+
+def _cost(table: FormTable, n_rates: int) -> Cost:
+    products = sum(p * r * r for p, r in table.blocks)
+    features = sum(p * r for p, r in table.blocks)
+    if table.form == "sign_flips":
+        return Cost(2.0 * features * n_rates, (features + 1.0) * n_rates)
+    if table.form in ("permanents", "signed_permanents"):
+        entries = float(sum(p * p for p, _ in table.blocks))
+        distances = float(sum(p * p * r for p, r in table.blocks))
+        signs = 2.0 if table.form == "signed_permanents" else 1.0
+        work = sum(p * 2.0 ** (p - 1) for p, _ in table.blocks)
+        return Cost(2 * signs * distances + work * n_rates, signs * entries * n_rates)
+    adds, maps = _PAIR_COST[table.form]
+    s = len(table.rows)
+    products = 0 if table.form == "sphere" else products
+    return Cost(s * (products + adds * n_rates), s * maps * n_rates)
+
+
+def _sum_step(table: FormTable) -> tuple[str, ...]:
+    s = len(table.rows)
+    return (f"sum over {s:,} permutations of points",) if s > 1 else ()
+
+
+def _mixture_step(mixture: Mixture) -> tuple[str, ...]:
+    n = len(mixture.rates)
+    return (f"mixture of {n} Gaussians, error {mixture.error:.0e}",) if n > 1 else ()
