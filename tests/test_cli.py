@@ -123,6 +123,82 @@ def test_digits_are_moved_by_elements_of_the_group():
         digits_under(groups.Cyclic(9))
 
 
+# ---- plan --------------------------------------------------------------------------------------
+
+MOLECULE = "O(3).along(1, (9, 3)) * Translations(3).along(1, (9, 3))"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["--kernel", "RBF(1.5)", "--group", MOLECULE], "centre along axis 1 -> matrix Fisher"),
+        (["--kernel", "RBF(1.5)", "--group", MOLECULE], "method='closed_form', exact"),
+        (["--kernel", "Polynomial(degree=2)", "--group", "cyclic", "--features", "5"], "5 elem"),
+        (["--kernel", "Matern(2.0, nu=inf)", "--group", "groups.SignFlips(4)"], "sign flips"),
+        (["--kernel", "RBF([1.0, 1.0])", "--group", "Symmetric(2)"], "2 elements"),
+        (
+            ["--kernel", "RBF()", "--group", "Symmetric(3).along(-2, (3, 2))", "--method", "sum"],
+            "6 elements",
+        ),
+        (
+            ["--kernel", "RBF(2 * 0.5)", "--group", "PermutationGroup([[1, 0, 2]])"],
+            "2 elements",
+        ),
+    ],
+)
+def test_plan_says_how_the_average_is_computed(arguments, wanted, capsys):
+    assert cli.main(["plan", *arguments]) == 0
+    assert wanted in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kernel", "group", "message"),
+    [
+        ("RBF(", "O(3)", "cannot read 'RBF('"),
+        ("RBF()", "Nothing(3)", "unknown name 'Nothing'; groups: Alternating"),
+        ("RBF()", "__import__('os')", "unknown name '__import__'"),
+        ("RBF()", "O.__class__", "is not allowed here"),
+        ("RBF()", "O(3).along.__globals__", "is not allowed here"),
+        ("RBF()", "O(3).elements()", "is not allowed here"),
+        ("RBF()", "[g for g in (1, 2)]", "is not allowed here"),
+        ("RBF()", "(lambda: 1)()", "is not allowed here"),
+        ("RBF()", "O(*(3,))", "not allowed among arguments"),
+        ("RBF()", "O(**{})", "not allowed among arguments"),
+        ("RBF()", "O(3)(3)", "cannot be called"),
+        ("RBF()", "'x' * 1000000000", "joins two groups or two numbers"),
+        ("RBF()", "(3).along(1, (2, 3))", "is no group"),
+        ("RBF()", "O(3) * O(2)", "same features"),
+        ("RBF()", "O(3).along(1, (9, 2))", "axis 1 of shape (9, 2) has 2"),
+        ("RBF()", "O(3, 4, 5)", "O: "),
+        ("RBF()", "3", "--group must be a group"),
+        ("RBF()", "cyclic", "give --features"),
+        ("RBF()", "nothing", "give --features"),
+        ("3", "O(3)", "--kernel must be a kernel"),
+        ("RBF(-1.0)", "Cyclic(3)", "length_scale must be"),
+        ("RBF()", "-" * 20000 + "3", "nested too deeply"),
+    ],
+)
+def test_plan_refuses_in_one_line(kernel, group, message, capsys):
+    assert cli.main(["plan", "--kernel", kernel, f"--group={group}"]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("symkernel: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--group", "Cyclic(3)", "--features", "4"], "acts on 3 features, not 4"),
+        (["--group", "O(3)", "--method", "sum"], "infinitely many"),
+        (["--group", "O(3)", "--method", "magic"], "method='magic' is unknown"),
+        (["--group", "nothing", "--features", "4"], "symmetric"),
+    ],
+)
+def test_plan_gives_the_reason(options, message, capsys):
+    assert cli.main(["plan", "--kernel", "RBF()", *options]) == 1
+    assert message in capsys.readouterr().err
+
+
 # ---- README ------------------------------------------------------------------------------------
 
 
@@ -139,7 +215,7 @@ def test_readme_starts_with_the_two_commands():
 
 
 def test_commands_of_the_readme_exist(capsys):
-    for command in re.findall(r"symkernel (info|demo|bench(?: compare| readme)?)\b",
+    for command in re.findall(r"symkernel (info|plan|demo|bench(?: compare| readme)?)\b",
                               README.read_text()):  # fmt: skip
         with pytest.raises(SystemExit) as left:
             cli.main([*command.split(), "--help"])

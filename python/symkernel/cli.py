@@ -1,4 +1,4 @@
-"""The ``symkernel`` command: ``info``, ``demo`` and ``bench``."""
+"""The ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -54,10 +55,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     version = importlib.metadata.version("symkernel")
     parser.add_argument("--version", action="version", version=f"symkernel {version}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{info,demo,bench}")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="{info,plan,demo,bench}"
+    )
 
     info = commands.add_parser("info", help="say what this build and this machine offer")
     info.set_defaults(run=_info)
+
+    plan = commands.add_parser("plan", help="say how a kernel is averaged over a group, and why")
+    plan.add_argument("--kernel", required=True, help='base kernel, such as "RBF(1.5)"')
+    plan.add_argument(
+        "--group",
+        required=True,
+        help='group, such as "Symmetric(9).along(0, (9, 3)) * O(3).along(1, (9, 3))", or a name '
+        'such as "cyclic"',
+    )
+    plan.add_argument("--method", default="auto", help="how to average (auto)")
+    plan.add_argument("--features", type=int, help="number of features, for a group by name")
+    plan.set_defaults(run=_plan)
 
     demo = commands.add_parser(
         "demo", help="learn digits in random poses with and without their symmetry"
@@ -124,6 +139,33 @@ def _info(options: argparse.Namespace) -> int:
         rows.append((name, importlib.metadata.version(name)))
     for label, value in rows:
         print(f"{label:<16} {value}")
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from sklearn.gaussian_process.kernels import Kernel
+
+    from symkernel.expressions import evaluate
+    from symkernel.groups import Group, from_name
+    from symkernel.kernels import InvariantKernel
+
+    kernel = evaluate(options.kernel)
+    if not isinstance(kernel, Kernel):
+        raise ValueError(f'--kernel must be a kernel such as "RBF(1.5)", got {options.kernel!r}')
+    if re.fullmatch(r"[a-z_]+", options.group):
+        if options.features is None:
+            raise ValueError(f"--group {options.group} is a name: give --features as well")
+        group = from_name(options.group, options.features)
+    else:
+        group = evaluate(options.group)
+    if not isinstance(group, Group):
+        raise ValueError(f'--group must be a group such as "O(3)", got {options.group!r}')
+    if options.features not in (None, group.degree):
+        raise ValueError(f"{group!r} acts on {group.degree} features, not {options.features}")
+    try:
+        print(InvariantKernel(kernel, group, options.method).plan())
+    except TypeError as error:  # a kernel that cannot be averaged
+        raise ValueError(str(error)) from None
     return 0
 
 

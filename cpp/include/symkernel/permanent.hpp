@@ -117,7 +117,7 @@ SYMKERNEL_HD void equilibrate(const Scalar<R>* a, int n, int rounds, Scalar<R>* 
 
 namespace detail {
 
-constexpr int equilibrate_rounds = 40, balance_rounds = 100;
+constexpr int equilibrate_rounds = 40, balance_rounds = 200;
 
 template <class R>
 SYMKERNEL_HD R scaling_exponent(const Scalar<R>* row, const Scalar<R>* column, int n) {

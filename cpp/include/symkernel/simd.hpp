@@ -24,6 +24,8 @@ struct FloatTraits;
 template <>
 struct FloatTraits<double> {
   using Integer = std::int64_t;
+  using Word = std::uint64_t;
+  static constexpr Word half_root_bits = 0x3fe6a09e667f3bcdu;  // sqrt(1/2)
   static constexpr int mantissa_bits = 52;
   static constexpr int exponent_bias = 1023;
   // 1.5 * 2^52: adding it rounds to an integer that then stands in the lowest bits.
@@ -34,6 +36,8 @@ struct FloatTraits<double> {
 template <>
 struct FloatTraits<float> {
   using Integer = std::int32_t;
+  using Word = std::uint32_t;
+  static constexpr Word half_root_bits = 0x3f3504f3u;  // sqrt(1/2)
   static constexpr int mantissa_bits = 23;
   static constexpr int exponent_bias = 127;
   static constexpr float rounder = 12582912.0f;
@@ -49,37 +53,44 @@ template <>
 struct NativeVector<double, 16> {
   typedef double Type __attribute__((vector_size(16)));
   typedef std::int64_t Bits __attribute__((vector_size(16)));
+  typedef std::uint64_t Words __attribute__((vector_size(16)));
 };
 template <>
 struct NativeVector<double, 32> {
   typedef double Type __attribute__((vector_size(32)));
   typedef std::int64_t Bits __attribute__((vector_size(32)));
+  typedef std::uint64_t Words __attribute__((vector_size(32)));
 };
 template <>
 struct NativeVector<double, 64> {
   typedef double Type __attribute__((vector_size(64)));
   typedef std::int64_t Bits __attribute__((vector_size(64)));
+  typedef std::uint64_t Words __attribute__((vector_size(64)));
 };
 template <>
 struct NativeVector<float, 16> {
   typedef float Type __attribute__((vector_size(16)));
   typedef std::int32_t Bits __attribute__((vector_size(16)));
+  typedef std::uint32_t Words __attribute__((vector_size(16)));
 };
 template <>
 struct NativeVector<float, 32> {
   typedef float Type __attribute__((vector_size(32)));
   typedef std::int32_t Bits __attribute__((vector_size(32)));
+  typedef std::uint32_t Words __attribute__((vector_size(32)));
 };
 template <>
 struct NativeVector<float, 64> {
   typedef float Type __attribute__((vector_size(64)));
   typedef std::int32_t Bits __attribute__((vector_size(64)));
+  typedef std::uint32_t Words __attribute__((vector_size(64)));
 };
 
 template <class T, int W>
 struct Vec {
   using Native = typename NativeVector<T, static_cast<int>(W * sizeof(T))>::Type;
   using Bits = typename NativeVector<T, static_cast<int>(W * sizeof(T))>::Bits;
+  using Words = typename NativeVector<T, static_cast<int>(W * sizeof(T))>::Words;  // may wrap
   using Mask = Bits;
   using Scalar = T;
   static constexpr int width = W;
@@ -251,9 +262,9 @@ SYMKERNEL_INLINE Vec<T, W> scale_exponent(Vec<T, W> p, Vec<T, W> n) {
   }
 #endif
   using F = FloatTraits<T>;
-  using B = typename Vec<T, W>::Bits;
+  using U = typename Vec<T, W>::Words;
   const Vec<T, W> t = n + Vec<T, W>(F::rounder + T(F::exponent_bias));
-  const Vec<T, W> power = (typename Vec<T, W>::Native)((B)t.v << F::mantissa_bits);
+  const Vec<T, W> power = (typename Vec<T, W>::Native)((U)t.v << F::mantissa_bits);
   const Vec<T, W> lowest = T(1 - F::exponent_bias), highest = T(F::exponent_bias);
   Vec<T, W> r = select(n < lowest, p - p, p * power);
   return select(n > highest, p / (p - p), r);
@@ -264,17 +275,17 @@ template <class T, int W>
 SYMKERNEL_INLINE Vec<T, W> split_exponent(Vec<T, W> a, Vec<T, W>& e) {
   using F = FloatTraits<T>;
   using B = typename Vec<T, W>::Bits;
-  using I = typename F::Integer;
-  const B one = B{} + static_cast<I>(I(F::exponent_bias) << F::mantissa_bits);
-  const B mantissa = B{} + static_cast<I>((I(1) << F::mantissa_bits) - 1);
+  using U = typename Vec<T, W>::Words;
+  using Word = typename F::Word;
+  constexpr Word one = Word(F::exponent_bias) << F::mantissa_bits;
+  constexpr Word mantissa = (Word(1) << F::mantissa_bits) - 1;
   // Offset so that the carry into the exponent happens at sqrt(2) and not at 2.
-  const Vec<T, W> half_root(T(0.70710678118654752440));
-  const B shifted = (B)a.v + (one - (B)half_root.v);
-  const B exponent = (shifted >> F::mantissa_bits) - static_cast<I>(F::exponent_bias);
-  const B mant = (shifted & mantissa) + (B)half_root.v;
+  const U shifted = (U)a.v + static_cast<Word>(one - F::half_root_bits);
+  const B exponent = ((B)shifted >> F::mantissa_bits) - F::exponent_bias;
+  const U mant = (shifted & mantissa) + F::half_root_bits;
   // An integer k of small size as a float: the low bits of rounder + k are k.
   const Vec<T, W> big(F::rounder);
-  e = Vec<T, W>((typename Vec<T, W>::Native)((B)big.v + exponent)) - big;
+  e = Vec<T, W>((typename Vec<T, W>::Native)((U)big.v + (U)exponent)) - big;
   return (typename Vec<T, W>::Native)mant;
 }
 
