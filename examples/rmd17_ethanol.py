@@ -20,14 +20,14 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.gaussian_process.kernels import Matern
+from sklearn.gaussian_process.kernels import Kernel, Matern
 from symkernel.estimators import InvariantKernelRidgeCV
 from symkernel.groups import Group, PermutationGroup
 
@@ -131,23 +131,28 @@ def evaluate(
     train: Molecules,
     test: Molecules,
     *,
+    features: Callable[[Array], Array] = inverse_distances,
+    kernel: Kernel | None = None,
     length_scales: Sequence[float] = LENGTH_SCALES,
     alphas: Sequence[float] | Array = ALPHAS,
     verbose: int = 0,
 ) -> Result:
-    """Fit on the training structures, choosing by leave-one-out; judge on the test structures."""
+    """Fit on the training structures, choosing by leave-one-out; judge on the test structures.
+
+    `features` makes samples of positions (n, a, 3); `kernel` is Matern 5/2 unless given.
+    """
     start = time.perf_counter()
     centre = train.energy.mean()
     model = InvariantKernelRidgeCV(
         alphas,
         length_scales=length_scales,
-        kernel=Matern(nu=2.5),
+        kernel=Matern(nu=2.5) if kernel is None else kernel,
         group=group,
         scoring="neg_mean_absolute_error",
         verbose=verbose,
     )
-    model.fit(inverse_distances(train.R), train.energy - centre)
-    predicted = model.predict(inverse_distances(test.R)) + centre
+    model.fit(features(train.R), train.energy - centre)
+    predicted = model.predict(features(test.R)) + centre
     return Result(
         name=name,
         length_scale=model.length_scale_,
@@ -158,16 +163,17 @@ def evaluate(
     )
 
 
-def table(plain: Result, invariant: Result) -> str:
-    """Both results and their ratio, as text."""
+def table(*results: Result) -> str:
+    """Results, and the ratio of the last error to the first, as text."""
     lines = [f"{'kernel':<12}{'length':>8}{'alpha':>10}{'LOO MAE':>11}{'test MAE':>11}{'time':>9}"]
     lines.append(f"{'':<12}{'scale':>8}{'':>10}{'meV':>11}{'meV':>11}{'s':>9}")
     lines += [
         f"{r.name:<12}{r.length_scale:>8.3g}{r.alpha:>10.1e}{r.loo_mae:>11.2f}{r.mae:>11.2f}"
         f"{r.seconds:>9.1f}"
-        for r in (plain, invariant)
+        for r in results
     ]
-    lines.append(f"invariant / plain: {invariant.mae / plain.mae:.3f}")
+    first, last = results[0], results[-1]
+    lines.append(f"{last.name} / {first.name}: {last.mae / first.mae:.3f}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from functools import cache
 import mpmath
 import numpy as np
 from scipy.spatial.distance import cdist
+from scipy.special import i0e
 from sklearn.gaussian_process import kernels as skl
 from symkernel import kernels as sym
 
@@ -117,3 +118,63 @@ def relative_error(got, want, scale=None):
     error = np.abs(np.asarray(got, dtype=np.float64) - want)
     safe = np.where(scale > 0, scale, 1.0)
     return float((np.where(scale > 0, error / safe, error)).max(initial=0.0))
+
+
+def matrix_fisher(M):
+    """Mean of exp(tr M^T R) over SO(3), by Wood's integral of Bessel functions (1993).
+
+    The integral itself has no cancellation and is done in double precision; singular values and
+    the exponential before it have all digits.
+    """
+    M = mpmath.matrix(M)
+    s = sorted(mpmath.svd_r(M, compute_uv=False), reverse=True)
+    minors = [M[1, i] * M[2, j] - M[1, j] * M[2, i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    positive = M[0, 0] * minors[0] + M[0, 1] * minors[1] + M[0, 2] * minors[2] >= 0
+    s1, s2, s3 = s[0], s[1], s[2] if positive else -s[2]
+    t, weights = np.polynomial.legendre.leggauss(40)  # more lose digits
+    ends = np.array([-1, -0.5, 0, 0.5, 0.75, 0.875, 0.9375, 1])
+    half = np.diff(ends)[:, None] / 2
+    u, w = (ends[:-1, None] + half * (1 + t)).ravel(), (half * weights).ravel()
+    left, right = float(s1 - s2) * (1 - u) / 2, float(s1 + s2) * (1 + u) / 2
+    decay = np.exp(-float(s2 + s3) * (1 - u))
+    return mpmath.exp(s1 + s2 + s3) * mpmath.mpf(float(w @ (i0e(left) * i0e(right) * decay) / 2))
+
+
+def rbf_average(mean, X, Y, length_scale):
+    """Average of an RBF kernel over linear maps g, from mean(M) of exp(tr M^T g), M = X^T Y / l^2.
+
+    X and Y are samples (n, p, d); everything in 40 digits.
+    """
+    result = np.empty((len(X), len(Y)))
+    with mpmath.workdps(40):
+        square = mpmath.mpf(length_scale) ** 2
+        for i, x in enumerate(X):
+            for j, y in enumerate(Y):
+                a, b = mpmath.matrix(x.tolist()), mpmath.matrix(y.tolist())
+                norms = sum(v * v for v in a) + sum(v * v for v in b)
+                M = a.T * b / square
+                result[i, j] = mpmath.exp(-norms / (2 * square)) * mean(M)
+    return result
+
+
+def mean_rotations_3(M):
+    return matrix_fisher(M)
+
+
+def mean_orthogonal_3(M):
+    return (matrix_fisher(M) + matrix_fisher(-M)) / 2
+
+
+def mean_rotations_2(M):
+    return mpmath.besseli(0, mpmath.hypot(M[0, 0] + M[1, 1], M[0, 1] - M[1, 0]))
+
+
+def mean_orthogonal_2(M):
+    mirrored = mpmath.besseli(0, mpmath.hypot(M[0, 0] - M[1, 1], M[0, 1] + M[1, 0]))
+    return (mean_rotations_2(M) + mirrored) / 2
+
+
+def mean_sphere(M):
+    """Mean over SO(d) for one vector; M is the outer product x y^T / l^2."""
+    norm = mpmath.sqrt(sum(v * v for v in M))
+    return mpmath.hyp0f1(mpmath.mpf(M.rows) / 2, norm * norm / 4)

@@ -10,11 +10,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "rmd17_ethanol.py"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
-def load_example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rmd17_ethanol", SCRIPT)
+def load_example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -22,7 +22,8 @@ def load_example() -> ModuleType:
     return module
 
 
-example = load_example()
+example = load_example("rmd17_ethanol")
+cartesian = load_example("ethanol_cartesian")  # imports the one above by name
 FOLDER = example.default_folder()
 needs_data = pytest.mark.skipif(
     not FOLDER.is_dir(),
@@ -65,7 +66,33 @@ def test_symmetry_halves_the_error(splits):
     assert "invariant / plain" in example.table(plain, invariant)
 
 
-def test_absent_data_is_said_plainly(tmp_path, capsys):
-    assert example.main([str(tmp_path)]) == 1
+@pytest.mark.data
+@needs_data
+@pytest.mark.filterwarnings("ignore::symkernel.estimators.GridEdgeWarning")  # of the plain kernel
+def test_raw_coordinates_need_all_of_the_symmetry(splits):
+    train, test = splits
+    train, test = train.take(np.arange(300)), test.take(np.arange(300))
+    results = cartesian.compare(train, test)
+    plain, motions, invariant = (r.mae for r in results)
+    assert invariant < 0.7 * motions < 0.7 * plain
+    assert invariant < 60.0
+    assert "invariant / plain" in example.table(*results)
+
+
+@pytest.mark.data
+@needs_data
+def test_moved_and_relabelled_molecules_keep_their_kernel(splits):
+    train, _ = splits
+    group = cartesian.symmetry(example.atom_permutations(train.z, train.R))
+    assert group.dim == 6
+    kernel = cartesian.InvariantKernel(cartesian.RBF(2.0), group)
+    X = cartesian.positions(train.R[:5])
+    for g in group.sample(5, random_state=0):
+        np.testing.assert_allclose(kernel(g.apply(X), X), kernel(X), rtol=1e-11)
+
+
+@pytest.mark.parametrize("script", [example, cartesian], ids=["distances", "cartesian"])
+def test_absent_data_is_said_plainly(script, tmp_path, capsys):
+    assert script.main([str(tmp_path)]) == 1
     message = capsys.readouterr().err
     assert "rmd17/ethanol.npz" in message.replace("\\", "/") and "SYMKERNEL_DATA" in message

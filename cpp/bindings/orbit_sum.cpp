@@ -51,10 +51,13 @@ OrbitAction make_matrices(const Array<double>& matrices) {
 
 OrbitAction make_points(const Array<std::int32_t>& rows, const Array<double>& matrices,
                         std::vector<std::int32_t> layout,
-                        const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks) {
-  return OrbitAction::points(matrix_view(rows, "rows must have shape (s, points)"),
-                             matrix_view(matrices, "matrices must have shape (h, entries)"),
-                             std::move(layout), blocks);
+                        const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks,
+                        const std::optional<Array<double>>& basis) {
+  OrbitAction action = OrbitAction::points(
+      matrix_view(rows, "rows must have shape (s, points)"),
+      matrix_view(matrices, "matrices must have shape (h, entries)"), std::move(layout), blocks);
+  if (basis) action.set_basis(matrix_view(*basis, "basis must have shape (d, d)"));
+  return action;
 }
 
 OrbitAction make_shifts(std::vector<std::int32_t> grid_shape, const Array<std::int32_t>& maps,
@@ -198,7 +201,8 @@ void bind_orbit_sum(py::module_& m) {
                   py::arg("signs").noconvert())
       .def_static("matrices", &make_matrices, py::arg("matrices").noconvert())
       .def_static("points", &make_points, py::arg("rows").noconvert(),
-                  py::arg("matrices").noconvert(), py::arg("layout"), py::arg("blocks"))
+                  py::arg("matrices").noconvert(), py::arg("layout"), py::arg("blocks"),
+                  py::arg("basis").noconvert() = py::none())
       .def_static("shifts", &make_shifts, py::arg("grid_shape"), py::arg("maps").noconvert(),
                   py::arg("layout"))
       .def_property_readonly("order", &OrbitAction::order)

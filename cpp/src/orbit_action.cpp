@@ -126,6 +126,12 @@ OrbitAction OrbitAction::points(MatrixView<const std::int32_t> rows,
   return a;
 }
 
+void OrbitAction::set_basis(MatrixView<const double> basis) {
+  require(kind_ == ActionKind::points && basis.rows == d_ && basis.columns == d_,
+          "basis must have shape (d, d)");
+  basis_.assign(basis.data, basis.data + d_ * d_);
+}
+
 OrbitAction OrbitAction::shifts(std::vector<std::int32_t> grid_shape,
                                 MatrixView<const std::int32_t> maps,
                                 std::vector<std::int32_t> layout) {

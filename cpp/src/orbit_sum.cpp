@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "symkernel/base_kernels.hpp"
 #include "symkernel/error.hpp"
@@ -59,13 +61,13 @@ constexpr KernelRow kernels[kernel_count] = {
 // One prepared sample set and the memory behind it.
 template <class T>
 struct Prepared {
-  Buffer<T> rows, panels, bias, weight;  // rows: shifted or of unit length
+  Buffer<T> rows, turned, panels, bias, weight;  // rows: shifted or of unit length
   Buffer<double> inverse_norm;
   Operand<T> operand;
 };
 
 constexpr std::int64_t packing_share = 64;  // panels packed per task
-constexpr std::int64_t row_share = 1024;    // rows prepared per task
+constexpr std::int64_t row_share = 128;     // rows prepared per task
 
 template <class T>
 class Driver {
@@ -181,6 +183,19 @@ class Driver {
     job_.gradients = request_.kernel->gradients;
   }
 
+  // Tables of averages over spheres take milliseconds to make: once per dimension and engine.
+  const void* form_state(std::int64_t dimension) {
+    static std::mutex mutex;
+    static std::map<std::pair<const void*, std::int64_t>, Buffer<char>> states;
+    const std::lock_guard<std::mutex> lock(mutex);
+    Buffer<char>& state = states[{&engine_, dimension}];
+    if (state.size() == 0) {
+      state = Buffer<char>(engine_.form_state_size);
+      engine_.make_form_state(job_, state.data());
+    }
+    return state.data();
+  }
+
   void fill_form() {
     const ClosedForm& f = *request_.form;
     const auto convert = [](const std::vector<double>& from) {
@@ -201,9 +216,9 @@ class Driver {
     for (std::int64_t k = 0; k < job_.form.planes * job_.form.n_rates; ++k)
       job_.form.has_slopes = job_.form.has_slopes || form_slopes_[k] != T(0);
     job_.gradients = static_cast<int>(job_.form.planes - 1);
-    form_state_ = Buffer<char>(engine_.form_state_size);
-    engine_.make_form_state(job_, form_state_.data());
-    job_.form.state = form_state_.data();
+    const bool spherical = f.form == PairForm::rotations_2 || f.form == PairForm::orthogonal_2 ||
+                           f.form == PairForm::sphere;
+    if (spherical) job_.form.state = form_state(f.form == PairForm::sphere ? job_.g.d : 2);
   }
 
   void fill_elements() {
@@ -297,6 +312,15 @@ class Driver {
       for (std::int64_t k = 0; k < d; ++k) mean[static_cast<std::size_t>(k)] += samples(i, k);
     }
     for (double& value : mean) value /= static_cast<double>(samples.rows);
+    const std::vector<double>& basis = request_.action->basis();
+    if (!basis.empty()) {
+      std::vector<double> turned(mean.size());
+      for (std::size_t k = 0; k < mean.size(); ++k) {
+        for (std::size_t c = 0; c < mean.size(); ++c)
+          turned[c] += mean[k] * basis[k * mean.size() + c];
+      }
+      mean = turned;
+    }
     request_.action->average(mean.data(), center_.data());
   }
 
@@ -304,7 +328,9 @@ class Driver {
   void prepare_rows(MatrixView<const T> samples, Prepared<T>& out) {
     const std::int64_t n = samples.rows, d = samples.columns;
     const std::int64_t padded = n + 2 * (engine_.mr + engine_.nr);
-    const bool copy = producer_.unit_rows || stationary();
+    const bool turned = !request_.action->basis().empty();
+    const bool copy = producer_.unit_rows || stationary() || turned;
+    if (turned) out.turned = Buffer<T>(n * d);
     out.operand.n = n;
     out.operand.rows = samples.data;
     if (copy) out.rows = Buffer<T>(n * d);
@@ -313,14 +339,32 @@ class Driver {
     out.bias = Buffer<T>(padded);
     auto body = [&](std::int64_t task, int) {
       const std::int64_t end = std::min(n, (task + 1) * row_share);
-      for (std::int64_t i = task * row_share; i < end; ++i)
-        prepare_row(samples.row(i), i, copy ? out.rows.data() + i * d : nullptr, out);
+      for (std::int64_t i = task * row_share; i < end; ++i) {
+        T* to = copy ? out.rows.data() + i * d : nullptr;
+        if (turned) turn_row(samples.row(i), out.turned.data() + i * d);
+        prepare_row(turned ? out.turned.data() + i * d : samples.row(i), i, to, out);
+      }
     };
     parallel_for(ceil_div(n, row_share), threads_, token_, body);
+    // Where rows are made unit rows, refinement wants them as they were, and their norms.
+    if (turned) out.operand.rows = out.turned.data();
     if (copy && !producer_.unit_rows) out.operand.rows = out.rows.data();
     out.operand.inverse_norm = out.inverse_norm.data();
     out.operand.bias = out.bias.data();
     out.operand.weight = producer_.power > 0 ? out.weight.data() : nullptr;
+  }
+
+  // to = from times the basis of the action's blocks.
+  void turn_row(const T* from, T* to) const {
+    const std::int64_t d = job_.g.d;
+    const double* basis = request_.action->basis().data();
+    std::vector<double> sum(static_cast<std::size_t>(d));
+    for (std::int64_t k = 0; k < d; ++k) {
+      const double value = from[k];
+      for (std::int64_t c = 0; c < d; ++c)
+        sum[static_cast<std::size_t>(c)] += value * basis[k * d + c];
+    }
+    for (std::int64_t c = 0; c < d; ++c) to[c] = static_cast<T>(sum[static_cast<std::size_t>(c)]);
   }
 
   void prepare_row(const T* from, std::int64_t i, T* to, Prepared<T>& out) const {
@@ -443,11 +487,34 @@ class Driver {
     return Buffer<T>(scratch_size_ * threads_);
   }
 
+  // New memory gets its pages when first written. Threads that meet in one page wait for each
+  // other, and mirrored tiles make them meet everywhere; so every thread opens pages of its own
+  // before the work begins.
+  void open_pages(T* data, std::int64_t size) {
+    constexpr std::int64_t page = 4096 / sizeof(T), share = (std::int64_t(1) << 21) / sizeof(T);
+    if (data == nullptr || size < 2 * share) return;
+    auto body = [&](std::int64_t task, int) {
+      const std::int64_t end = std::min(size, (task + 1) * share);
+      for (std::int64_t i = task * share; i < end; i += page) {
+        volatile T* at = data + i;
+        *at = T(0);
+      }
+    };
+    parallel_for(ceil_div(size, share), threads_, token_, body);
+  }
+
   void run_blocks() {
     const std::int64_t n = request_.x.rows;
     const std::int64_t m = request_.y.data == nullptr ? n : request_.y.rows;
     const std::int64_t x_panels = ceil_div(n, engine_.mr), columns = ceil_div(m, engine_.nr);
     const bool matvec = request_.output == Output::matvec;
+    if (!matvec) {
+      const std::int64_t derivatives = request_.output == Output::gradient ? job_.gradients
+                                       : request_.output == Output::ard    ? job_.g.d
+                                                                           : 0;
+      open_pages(request_.k, n * m);
+      open_pages(request_.dk, n * m * derivatives);
+    }
     const std::int64_t size = block_panels(x_panels, matvec ? 1 : columns);
     std::vector<Block> blocks;
     for (std::int64_t q = matvec ? 0 : columns - 1; q >= 0; --q) {
@@ -478,7 +545,6 @@ class Driver {
   Job<T> job_;
   Prepared<T> x_, y_;
   Buffer<T> matrices_, matrix_panels_, v_, rates_, form_values_, form_slopes_;
-  Buffer<char> form_state_;
   std::vector<double> center_;
   std::unique_ptr<FourierPlan<T>> fourier_;
   std::vector<std::int32_t> spectral_rows_, input_layout_;

@@ -39,6 +39,10 @@ class OrbitAction {
                             std::vector<std::int32_t> layout,
                             const std::vector<std::pair<std::int64_t, std::int64_t>>& blocks);
 
+  // Samples are multiplied by this (d, d) orthogonal matrix before anything else; for points.
+  void set_basis(MatrixView<const double> basis);
+  const std::vector<double>& basis() const { return basis_; }
+
   // All shifts of a grid, after each of the `maps` (count, size): automorphisms of the grid's group
   // (map[0] = 0). Feature c * size + p of x[layout] is grid point p of channel c.
   static OrbitAction shifts(std::vector<std::int32_t> grid_shape,
@@ -65,8 +69,9 @@ class OrbitAction {
   ActionKind kind_ = ActionKind::signed_permutations;
   std::int64_t order_ = 0, d_ = 0, n_matrices_ = 0, n_entries_ = 0, n_points_ = 0;
   bool has_signs_ = false;
-  std::vector<std::int32_t> rows_;        // panel rows of elements, or row permutations of points
-  std::vector<double> matrices_;          // (order, d, d) or (h, n_entries)
+  std::vector<std::int32_t> rows_;  // panel rows of elements, or row permutations of points
+  std::vector<double> matrices_;    // (order, d, d) or (h, n_entries)
+  std::vector<double> basis_;
   std::vector<PointBlock> blocks_;        // points
   std::vector<std::int32_t> layout_;      // points
   std::vector<std::int32_t> grid_shape_;  // shifts; rows_ then holds the maps

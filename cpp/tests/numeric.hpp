@@ -9,5 +9,8 @@ void test_simd();
 void test_math();
 void test_base_kernels();
 void test_fourier();
+void test_permanent();
+void test_bessel();
+void test_matrix_fisher();
 
 SYMKERNEL_END_NAMESPACE

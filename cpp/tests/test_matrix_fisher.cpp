@@ -223,14 +223,27 @@ struct SingularValues {
   }
 };
 
+// Plain loops stand for every width alike, and take a compiler minutes.
+template <class Test>
+void for_some_number_types(Test test) {
+#if defined(SYMKERNEL_VECTOR_EXTENSIONS)
+  for_number_types(test);
+#else
+  test.template run<double>("double");
+  test.template run<float>("float");
+  test.template run<Vec<double, 2>>("Vec<double, 2>");
+  test.template run<Vec<float, 4>>("Vec<float, 4>");
+#endif
+}
+
 }  // namespace
 
 void test_matrix_fisher() {
-  for_number_types(ScaledConstant());
-  for_number_types(FromMatrix());
-  for_number_types(RowsAndMixtures());
-  for_number_types(Extremes());
-  for_number_types(SingularValues());
+  for_some_number_types(ScaledConstant());
+  for_some_number_types(FromMatrix());
+  for_some_number_types(RowsAndMixtures());
+  for_some_number_types(Extremes());
+  for_some_number_types(SingularValues());
 }
 
 SYMKERNEL_END_NAMESPACE

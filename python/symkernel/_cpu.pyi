@@ -72,6 +72,7 @@ class OrbitAction:
                 typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex
             ]
         ],
+        basis: numpy.typing.NDArray[numpy.float64] | None = None,
     ) -> OrbitAction: ...
     @staticmethod
     def shifts(

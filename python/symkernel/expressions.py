@@ -31,7 +31,7 @@ _KERNELS: dict[str, Any] = {
 }
 _NAMES: dict[str, Any] = _GROUPS | _KERNELS | {"inf": math.inf, "pi": math.pi}
 _METHODS = ("along",)
-_LONGEST = 100_000  # characters; parsers recurse
+_LONGEST = 100_000  # characters
 
 
 def evaluate(text: str) -> Any:
@@ -70,7 +70,7 @@ def evaluate(text: str) -> Any:
         return _value(ast.parse(text.strip(), mode="eval").body)
     except SyntaxError as error:
         raise ValueError(f"cannot read {text!r}: {error.msg}") from None
-    except RecursionError:
+    except (RecursionError, MemoryError):  # the parser reports depth as lack of memory
         raise ValueError("the expression is nested too deeply") from None
 
 
@@ -111,9 +111,10 @@ def _named(name: str) -> Any:
 
 def _product(left: Any, right: Any, node: ast.expr) -> Any:
     # Not of sequences: "x" * 10**9 would fill the memory.
-    for kind in (Group, (int, float)):
-        if isinstance(left, kind) and isinstance(right, kind):
-            return left * right
+    if isinstance(left, Group) and isinstance(right, Group):
+        return left * right
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return left * right
     raise ValueError(f"{ast.unparse(node)!r}: * joins two groups or two numbers")
 
 

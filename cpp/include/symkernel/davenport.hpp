@@ -217,10 +217,11 @@ struct DavenportFactors {
 };
 
 // Q where the rounding of f, D and A would drown it, from the Cholesky factors. The coefficient of
-// z^2 needs no care: its rounding is eps |M| beside Q.
+// z^2 needs no care: its rounding is eps |M| beside Q. (Not forced inline, like all that is large
+// and rare: one copy serves its callers.)
 template <class R>
-SYMKERNEL_INLINE ShiftedQuartic<R> refined_quartic(const R (&m)[9], R f,
-                                                   const ShiftedQuartic<R>& rough) {
+SYMKERNEL_HD ShiftedQuartic<R> refined_quartic(const R (&m)[9], R f,
+                                               const ShiftedQuartic<R>& rough) {
   using T = Scalar<R>;
   constexpr T eps = FloatTraits<T>::epsilon;
   // The rounding N of Q(0) leaves an error of at most N / q3 or sqrt(N / q2) in the shift, and of

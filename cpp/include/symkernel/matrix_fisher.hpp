@@ -3,21 +3,21 @@
 //     c(M) = \int_{SO(3)} exp(tr M^T R) dR      (Haar measure, normalised)
 //
 // It is a Bingham constant on the sphere of unit quaternions (Wood, Austral. J. Statist. 35, 1993;
-// Lee, arXiv 1710.03746). With P and L of davenport.hpp, the Gaussian integral of exp(-q^T (t - L)
-// q) over R^4 in polar coordinates is the Laplace transform of r c(rM), hence
+// Lee, arXiv 1710.03746). With P and L of davenport.hpp, the Gaussian integral of
+// exp(-q^T (t - L) q) over R^4 in polar coordinates is the Laplace transform of r c(rM), hence
 //
-//     c(M) = 1/(2 pi i) \int e^t P(t)^(-1/2) dt = e^shift F,   F = 1/(2 pi i) \int e^z Q(z)^(-1/2)
-//     dz
+//     c(M) = 1/(2 pi i) \int e^t P(t)^(-1/2) dt
+//          = e^shift F,   F = 1/(2 pi i) \int e^z Q(z)^(-1/2) dz
 //
 // around the roots, which are real, and with shift = s1 + s2 + s3 or a little more they lie at
 // z <= 0. (Expanding P(1/z)^(-1/2) in powers of z gives the moments of tr M^T R.)
 //
 // A rational function sum_k alpha_k / (z - z_k) close to e^z on z <= 0 turns F into a sum over its
 // poles, F = Re sum_k alpha_k Q(z_k)^(-1/2), whose error falls like 9.29^(-N) for N poles whatever
-// M is (Trefethen, Weideman & Schmelzer, BIT 46, 2006): eight conjugate pairs reach 1e-13 for every
-// M, three while |M| <= 1. A node costs two reciprocal roots; no Bessel function, no exponential,
-// no singular values, no case of equal or vanishing ones. (The usual integral of two Bessel
-// functions takes 8 to 128 nodes of two Bessel functions each, and an SVD.)
+// M is (Trefethen, Weideman & Schmelzer, BIT 46, 2006): eight conjugate pairs reach 2e-13 for every
+// M, three 4e-14 while s1 + s2 + |s3| <= 1. A node costs two reciprocal roots; no Bessel function,
+// no exponential, no singular values, no case of equal or vanishing ones. (The usual integral of
+// two Bessel functions takes 8 to 128 nodes of two Bessel functions each, and an SVD.)
 //
 // Q is wanted to 1e-13 at |z| of order one. From f, D and A it has an error of eps f^2, small
 // beside Q for |M| < 30 always and for most M up to 1000; the worst is M near -s R, R a rotation
@@ -41,7 +41,7 @@ struct FisherNodes {
   static constexpr int max_count = 8;
   struct Node {
     // w = turn Q(z)/z = sum_k (re[k] + i im[k]) q[k]. Q/z has an argument between 0 and 3 arg z;
-    // |turn| = 1 centres it. As arg z < 117 degrees (a bound kept when the poles were computed),
+    // |turn| = 1 centres it. As arg z < 119 degrees (a bound kept when the poles were computed),
     // the principal root of w is the product of the principal roots of the factors.
     T re[5], im[5];
     T value[2];     // alpha z^(-1/2) turn^(1/2) / sqrt(2)
@@ -118,7 +118,7 @@ class MatrixFisher {
 
   int node_count() const { return nodes_.count; }
 
-  SYMKERNEL_INLINE R value(const R (&m)[9], R bias) const {
+  SYMKERNEL_HD R value(const R (&m)[9], R bias) const {
     Parts p;
     set(p, m, bias);
     return finish(p);
@@ -144,8 +144,8 @@ class MatrixFisher {
 
   // sum_i weight[i] value(factor[i] M, factor[i] bias) for factors between 0 and 1: kernels that
   // are mixtures of RBF kernels over the length scale. Everything but the nodes is done once.
-  SYMKERNEL_INLINE R mixture(const R (&m)[9], R bias, const T* factor, const T* weight,
-                             int count) const {
+  SYMKERNEL_HD R mixture(const R (&m)[9], R bias, const T* factor, const T* weight,
+                         int count) const {
     Parts p;
     set(p, m, bias);
     R sum(T(0));
@@ -163,7 +163,7 @@ class MatrixFisher {
   // The value, and its derivative with respect to log |M| at constant bias. For the RBF kernel
   // dk/dlog l = 2 (bias value - slope). From d/dt c(tM) with integration by parts:
   // M . dc/dM = e^shift ((shift - 1) F + 1/(2 pi i) \int z e^z Q(z)^(-1/2) dz).
-  SYMKERNEL_INLINE R value_and_slope(const R (&m)[9], R bias, R& slope) const {
+  SYMKERNEL_HD R value_and_slope(const R (&m)[9], R bias, R& slope) const {
     Parts p;
     set(p, m, bias);
     R value = with_slope(p.q, bias, slope);
@@ -178,7 +178,7 @@ class MatrixFisher {
   // The value, and d value / dM row by row. e^-bias dc/dM = value E[R], E[R] the mean rotation
   // under the density exp(tr M^T R): entries at most 1, smooth where singular values meet or
   // vanish.
-  SYMKERNEL_INLINE R value_and_gradient(const R (&m)[9], R bias, R (&gradient)[9]) const {
+  SYMKERNEL_HD R value_and_gradient(const R (&m)[9], R bias, R (&gradient)[9]) const {
     const FisherInvariants<R> inv(m);
     const R value = with_gradient(m, inv, bias, gradient);
     if constexpr (!Reflections) {
@@ -197,7 +197,7 @@ class MatrixFisher {
   }
 
   // c(M) e^-(s1+s2+s3) from signed singular values s1 >= s2 >= |s3|.
-  SYMKERNEL_INLINE R scaled(R s1, R s2, R s3) const {
+  SYMKERNEL_HD R scaled(R s1, R s2, R s3) const {
     const Quartic q = quartic_of_singular_values(s1, s2, s3);
     return q.scale * integral<false>(q);
   }
@@ -246,7 +246,11 @@ class MatrixFisher {
   SYMKERNEL_INLINE Quartic quartic(const R (&m)[9], const FisherInvariants<R>& inv) const {
     const Quartic q = shifted_quartic(inv.f, inv.det, inv.adj, steps_);
     if (trusted(q, inv.f)) return q;
-    return refined_quartic(m, inv.f, q);
+    R copy[9];  // so that m and q can stay in registers on the common path
+    SYMKERNEL_UNROLL
+    for (int k = 0; k < 9; ++k) copy[k] = m[k];
+    const Quartic rough = q;
+    return refined_quartic(copy, inv.f, rough);
   }
 
   // Is f^2 eps small beside Q in all lanes? 1/2, 2 and 13 are the effective |z|^k of simple, double
@@ -303,7 +307,7 @@ class MatrixFisher {
     return sum;
   }
 
-  SYMKERNEL_INLINE R with_slope(const Quartic& q, R bias, R& slope) const {
+  SYMKERNEL_HD R with_slope(const Quartic& q, R bias, R& slope) const {
     R sum(T(0)), moment(nodes_.offset);
     for (int k = 0; k < nodes_.count; ++k) {
       const auto& n = nodes_.node[k];
@@ -322,8 +326,8 @@ class MatrixFisher {
 
   // E[q q^T] = (H3 + H2 (q1 - B) + H1 (q2 - q1 B + B^2) + H0 adj B) / (2 F) with
   // H_j = 1/(2 pi i) \int z^j e^z Q(z)^(-3/2) dz, since adj(z + B) has these coefficients.
-  SYMKERNEL_INLINE R with_gradient(const R (&m)[9], const FisherInvariants<R>& inv, R bias,
-                                   R (&g)[9]) const {
+  SYMKERNEL_HD R with_gradient(const R (&m)[9], const FisherInvariants<R>& inv, R bias,
+                               R (&g)[9]) const {
     // The refined shift always: its B is positive definite beyond rounding.
     const Quartic whole =
         refined_quartic(m, inv.f, shifted_quartic(inv.f, inv.det, inv.adj, steps_));

@@ -62,7 +62,7 @@ class Glynn {
     tabulate();
     R total(0.0), correction(0.0), squares(0.0);
     const std::uint64_t blocks = std::uint64_t(1) << (path_columns_ + glynn_middle);
-    const int compensated = n_ < 20 ? 1 : (n_ < 22 ? 2 : (n_ < 24 ? 3 : 4));
+    const int compensated = n_ < 19 ? 1 : (n_ < 21 ? 2 : (n_ < 24 ? 3 : 4));
     for (std::uint64_t block = 0; block < blocks; ++block) {
       if (block % glynn_middle_patterns == 0) descend(block >> glynn_middle);
       const bool negative = odd(block);

@@ -105,7 +105,7 @@ SYMKERNEL_INLINE R length(const R (&a)[3]) {
 
 // s1 >= s2 >= |s3| with sign(s3) = sign(det M), each to a few eps s1. M row by row.
 template <class R>
-SYMKERNEL_INLINE void signed_singular_values(const R (&m)[9], R& s1, R& s2, R& s3) {
+SYMKERNEL_HD void signed_singular_values(const R (&m)[9], R& s1, R& s2, R& s3) {
   R w[3][3], c[3];
   const R scale = jacobi3::orthogonal_columns(m, w);
   jacobi3::cross(w[0], w[1], c);

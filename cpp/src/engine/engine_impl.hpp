@@ -60,12 +60,13 @@ void run_with(const Job<T>& job, const Block& block, T* scratch, int thread) {
   if (job.output != Output::matvec) {
     if (!producers.run(block.q, block.p0, block.p1, sums)) return;
     for (std::int64_t p = block.p0; p < block.p1; ++p) {
-      const T* tile = sums + (p - block.p0) * step;
+      T* tile = sums + (p - block.p0) * step;
       write_gram(job, p, block.q, tile);
       if (job.output == Output::gradient)
         write_gradient(job, p, block.q, tile + S::size, job.gradients);
       if (job.output == Output::ard) write_gradient(job, p, block.q, tile + S::size, job.g.d);
     }
+    if (job.symmetric) write_mirror(job, block.p0, block.p1, block.q, sums, step);
     return;
   }
   const std::int64_t lane_step = S::mr * job.v_columns * S::width;

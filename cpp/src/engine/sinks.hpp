@@ -11,30 +11,40 @@ SYMKERNEL_INLINE T pair_weight(const Job<T>& job, std::int64_t i, std::int64_t j
   return job.x.weight == nullptr ? mean : mean * job.x.weight[i] * job.y.weight[j];
 }
 
-// Writes the tile at (p, q) to the Gram matrix, and its mirror image where y is x.
+// Turns sums into means in place and writes the tile at (p, q) to the Gram matrix; where y is x,
+// its entries on and above the diagonal.
 template <class T>
-void write_gram(const Job<T>& job, std::int64_t p, std::int64_t q, const T* sum) {
+void write_gram(const Job<T>& job, std::int64_t p, std::int64_t q, T* sum) {
   using S = TileShape<T>;
   const std::int64_t i0 = p * S::mr, j0 = q * S::nr, m = job.y.n;
   const std::int64_t rows = job.x.n - i0 < S::mr ? job.x.n - i0 : S::mr;
   const std::int64_t columns = m - j0 < S::nr ? m - j0 : S::nr;
   const T mean = static_cast<T>(1.0 / static_cast<double>(job.g.order));
-  T tile[S::size];
   for (std::int64_t i = 0; i < rows; ++i) {
+    T* tile = sum + i * S::nr;
     for (std::int64_t j = 0; j < columns; ++j)
-      tile[i * S::nr + j] = sum[i * S::nr + j] * pair_weight(job, i0 + i, j0 + j, mean);
-  }
-  const bool crosses = job.symmetric && i0 + rows > j0;  // the tile holds diagonal entries
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t first = crosses && i0 + i > j0 ? i0 + i - j0 : 0;
+      tile[j] = tile[j] * pair_weight(job, i0 + i, j0 + j, mean);
+    const std::int64_t first = job.symmetric && i0 + i > j0 ? i0 + i - j0 : 0;
     T* out = job.k + (i0 + i) * m + j0;
-    for (std::int64_t j = first; j < columns; ++j) out[j] = tile[i * S::nr + j];
+    for (std::int64_t j = first; j < columns; ++j) out[j] = tile[j];
   }
-  if (!job.symmetric) return;
-  for (std::int64_t j = 0; j < columns; ++j) {
-    const std::int64_t last = crosses && j0 + j < i0 + rows ? j0 + j - i0 : rows;
-    T* out = job.k + (j0 + j) * m + i0;
-    for (std::int64_t i = 0; i < last; ++i) out[i] = tile[i * S::nr + j];
+}
+
+// The mirror image of finished tiles (p0 .. p1, q): row j of the matrix gets column j of all of
+// them at once, so that what is written is contiguous. Tiles are `step` numbers apart.
+template <class T>
+void write_mirror(const Job<T>& job, std::int64_t p0, std::int64_t p1, std::int64_t q,
+                  const T* sums, std::int64_t step) {
+  using S = TileShape<T>;
+  const std::int64_t j0 = q * S::nr, m = job.y.n;
+  for (std::int64_t j = 0; j < S::nr && j0 + j < m; ++j) {
+    const std::int64_t end = p1 * S::mr < j0 + j ? p1 * S::mr : j0 + j;  // below the diagonal
+    T* out = job.k + (j0 + j) * m;
+    for (std::int64_t i = p0 * S::mr; i < end; i += S::mr) {
+      const T* column = sums + (i / S::mr - p0) * step + j;
+      const std::int64_t rows = end - i < S::mr ? end - i : S::mr;
+      for (std::int64_t r = 0; r < rows; ++r) out[i + r] = column[r * S::nr];
+    }
   }
 }
 

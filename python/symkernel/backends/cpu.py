@@ -48,8 +48,9 @@ def _build(table: Table) -> _cpu.OrbitAction:
         degree = sum(m * r for m, r in table.blocks)
         rows = np.concatenate([np.arange(m, dtype=np.int32) for m, _ in table.blocks])
         matrices = np.ascontiguousarray(table.matrices, dtype=np.float64)
+        basis = np.ascontiguousarray(table.basis, dtype=np.float64)
         return _cpu.OrbitAction.points(
-            rows.reshape(1, points), matrices, list(range(degree)), list(table.blocks)
+            rows.reshape(1, points), matrices, list(range(degree)), list(table.blocks), basis
         )
     if isinstance(table, ShiftTable):
         maps = np.ascontiguousarray(table.maps, dtype=np.int32)

@@ -21,10 +21,13 @@ class BlockTable:
         Copies m and dimension r of each block; features are consecutive, copy by copy.
     matrices : ndarray of shape (|G|, sum of r^2)
         For every element its matrix on each block, flattened, end to end.
+    basis : ndarray of shape (d, d)
+        Orthogonal matrix by which samples are multiplied to get the features of the blocks.
     """
 
     blocks: tuple[tuple[int, int], ...]
     matrices: Array
+    basis: Array
 
     @property
     def terms(self) -> int | None:

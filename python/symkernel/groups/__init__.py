@@ -41,6 +41,7 @@ from symkernel.groups.table import (
     PointTable,
     SignedPermutationTable,
 )
+from symkernel.groups.young import Young
 
 __all__ = [
     "SE",
@@ -75,5 +76,6 @@ __all__ = [
     "Torus",
     "Translations",
     "Trivial",
+    "Young",
     "from_name",
 ]

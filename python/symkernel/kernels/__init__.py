@@ -1,6 +1,6 @@
 """Invariant kernels, and the base kernels that scikit-learn lacks."""
 
-from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial
+from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
@@ -10,5 +10,6 @@ __all__ = [
     "InvariantKernel",
     "Laplacian",
     "Polynomial",
+    "VonMises",
     "base_kernel_from_name",
 ]

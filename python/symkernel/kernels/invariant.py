@@ -38,11 +38,19 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
         "symmetric" (see ``symkernel.groups.from_name``).
-    method : {"auto", "sum", "closed_form", "fourier"}, default="auto"
-        How to average; "auto" takes the cheapest exact method. ``plan()`` says which.
+    method : str, default="auto"
+        How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
+        "sample", which are not and say so; "auto" takes the cheapest exact method, and a quadrature, with a
+        warning, only where there is none. ``plan()`` says which.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.
+    degree : int, optional
+        Degree of exactness for ``method="quadrature"``; chosen from the data when None.
+    n_samples : int, default=32
+        Number of random elements for ``method="sample"``.
+    random_state : int, default=0
+        Seed of ``method="sample"``; a fixed one, so that all calls average over the same elements.
 
     Raises
     ------
@@ -70,12 +78,22 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     """
 
     def __init__(
-        self, base: Kernel, group: Group | str, method: str = "auto", normalize: bool = False
+        self,
+        base: Kernel,
+        group: Group | str,
+        method: str = "auto",
+        normalize: bool = False,
+        degree: int | None = None,
+        n_samples: int = 32,
+        random_state: int = 0,
     ) -> None:
         self.base = base
         self.group = group
         self.method = method
         self.normalize = normalize
+        self.degree = degree
+        self.n_samples = n_samples
+        self.random_state = random_state
 
     # ---- hyperparameters are those of the base ------------------------------------------------
 
@@ -86,6 +104,9 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
             "group": self.group,
             "method": self.method,
             "normalize": self.normalize,
+            "degree": self.degree,
+            "n_samples": self.n_samples,
+            "random_state": self.random_state,
         }
         if deep and hasattr(self.base, "get_params"):
             params.update((f"base__{k}", v) for k, v in self.base.get_params().items())
@@ -150,7 +171,12 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         if isinstance(self.group, str) and n_features is None:
             raise ValueError(f"group={self.group!r} is a name: plan(n_features) needs a number")
         group = self._bound_group(n_features)
-        return make_plan(spec_of(self.base, group), group, self.method)
+        options = {
+            "degree": self.degree,
+            "n_samples": self.n_samples,
+            "random_state": self.random_state,
+        }
+        return make_plan(spec_of(self.base, group), group, self.method, options)
 
     def _bound_group(self, n_features: int | None) -> Group:
         if isinstance(self.group, str):

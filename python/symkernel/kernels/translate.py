@@ -16,8 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.gaussian_process import kernels as skl
 
-from symkernel.groups import Group, SignedPermutation
-from symkernel.kernels.base import NativeKernel, require_positive
+from symkernel.groups import Group, SignedPermutation, Torus
+from symkernel.kernels.base import NativeKernel, VonMises, require_positive
 from symkernel.plans import BaseSpec
 
 Array = NDArray[Any]
@@ -26,7 +26,7 @@ _MATERN_NAMES = {0.5: "matern12", 1.5: "matern32", 2.5: "matern52", math.inf: "r
 
 _KNOWN = (
     "RBF, Matern, RationalQuadratic, DotProduct (sklearn.gaussian_process.kernels), "
-    "Polynomial, Laplacian, ArcCosine (symkernel.kernels)"
+    "Polynomial, Laplacian, ArcCosine, VonMises (symkernel.kernels)"
 )
 
 
@@ -52,6 +52,7 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
     ValueError
         If its parameters are out of range, or the group does not leave it invariant.
     """
+    _check_angles(base, group)
     if isinstance(base, skl.Matern):  # before RBF: scikit-learn derives Matern from RBF
         if base.nu not in _MATERN_NAMES:
             require_positive("nu", base.nu)
@@ -82,6 +83,23 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
             "for instance ConstantKernel() * InvariantKernel(RBF(), group) + WhiteKernel()"
         )
     raise TypeError(f"base={base!r} cannot be averaged; known base kernels: {_KNOWN}")
+
+
+def _check_angles(base: Any, group: Group) -> None:
+    """Raise ValueError where angles meet what does not know their period, on either side."""
+    torus = not group.is_finite and any(isinstance(f.group, Torus) for f in group.factors())
+    if isinstance(base, VonMises):
+        for factor in group.factors():
+            if not (isinstance(factor.group, Torus) or factor.group.is_signed_permutation):
+                raise ValueError(
+                    f"{base!r} is a kernel of angles, which {factor.group!r} does not leave "
+                    "invariant: it needs shifts of a Torus, permutations or signed permutations"
+                )
+    elif torus and isinstance(base, skl.Kernel):
+        raise ValueError(
+            f"base={base!r} does not have the period 2 pi of the angles that {group!r} shifts, so "
+            "that it has no average over them: use VonMises (symkernel.kernels)"
+        )
 
 
 def _stationary(name: str, length_scale: Any, group: Group) -> BaseSpec:

@@ -15,8 +15,9 @@ from symkernel.plans.normal_form import NormalForm, normal_form, recognise
 _DIAGONAL_BLOCK = 32
 
 # Forms of inner products cancel |x|^2 + |y|^2 against them: beyond this many squared length scales
-# (relative rounding 1e-4) their values have no meaning.
-_LARGEST_EXPONENT = 1e12
+# (relative rounding 1e-4; in single precision 0.015) their values have no meaning, and the
+# invariants of degree six that the matrix Fisher constant is made of come near overflow.
+_LARGEST_EXPONENT = {np.dtype(np.float64): 1e12, np.dtype(np.float32): 2.5e5}
 
 # Multiply-adds and exponentials per pair, rate and row permutation, beside the products of points
 # (counted from the native code; a reciprocal root counts as four multiply-adds).
@@ -74,8 +75,7 @@ class ClosedForm(Plan):
     def __init__(self, base: BaseSpec, group: Group, tolerance: float = 1e-13) -> None:
         self.base = base
         self.group = group
-        self._normal: NormalForm = normal_form(group)
-        self._table: FormTable = recognise(self._normal)
+        self._normal, self._table = self._recognised(group)
         mixture = mixture_of(base, tolerance=tolerance)
         if mixture is None:
             raise NotApplicableError(
@@ -96,36 +96,38 @@ class ClosedForm(Plan):
             _DESCRIPTION[self._table.form],
         )
 
+    def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
+        normal = normal_form(group)
+        return normal, recognise(normal)
+
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        Y = None if Y is None else self._prepared(Y)
-        X = self._prepared(X)
-        return forms.gram(self._table, self._rates_for(X, Y), X, Y, n_jobs)
+        X, Y, rates = self._prepared(X, Y)
+        return forms.gram(self._table, rates, X, Y, n_jobs)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(x_i, x_i), shape (n,), from small Gram matrices along the diagonal."""
-        X = self._prepared(X)
-        rates = self._rates_for(X)
+        X, _, rates = self._prepared(X)
         blocks = [X[i : i + _DIAGONAL_BLOCK] for i in range(0, len(X), _DIAGONAL_BLOCK)]
         parts = [np.diag(forms.gram(self._table, rates, b, None, n_jobs)) for b in blocks]
         return np.concatenate(parts) if parts else np.empty(0, dtype=X.dtype)
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        X, Y = self._prepared(X), self._prepared(Y)
-        return forms.matvec(self._table, self._rates_for(X, Y), X, Y, V, n_jobs)
+        X, other, rates = self._prepared(X, Y)
+        assert other is not None
+        return forms.matvec(self._table, rates, X, other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         self._require_one_scale()
-        X = self._prepared(X)
-        return forms.gram_gradient(self._table, self._rates_for(X), X, None, n_jobs)
+        X, _, rates = self._prepared(X)
+        return forms.gram_gradient(self._table, rates, X, None, n_jobs)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         self._require_one_scale()
-        X = self._prepared(X)
-        rates = self._rates_for(X)
+        X, _, rates = self._prepared(X)
         values = np.empty(len(X), dtype=X.dtype)
         gradient = np.empty((len(X), len(self._rates.values) - 1), dtype=X.dtype)
         for i in range(0, len(X), _DIAGONAL_BLOCK):
@@ -135,29 +137,32 @@ class ClosedForm(Plan):
             gradient[part] = np.einsum("iip->ip", dK)
         return values, gradient
 
-    def _prepared(self, X: Array) -> Array:
-        return np.ascontiguousarray(self._normal.centred(self.base.scaled(X)))
+    def _prepared(self, X: Array, Y: Array | None = None) -> tuple[Array, Array | None, Rates]:
+        """Centred samples, and rates that they allow.
 
-    def _rates_for(self, X: Array, Y: Array | None = None) -> Rates:
-        """Rates that the data allow: those of a mixture are capped, a single one is refused.
-
-        A Gaussian narrower than the rounding of distances is 1 at coincident orbits and 0 elsewhere
-        whatever its rate; its weight in a mixture without a kink is below the tolerance.
+        Of inner products, the rates of a mixture are capped and a single one is refused: a Gaussian
+        narrower than the rounding of distances is 1 at coincident orbits and 0 elsewhere whatever
+        its rate; its weight in a mixture without a kink is below the tolerance. Samples are brought
+        to a radius near 1 by a power of two, for squares of inner products and of rates must not
+        overflow in single precision.
         """
-        if self._table.form not in _PAIR_COST:
-            return self._rates
-        square = max(
-            (float(np.einsum("ij,ij->i", Z, Z).max(initial=0.0)) for Z in (X, Y) if Z is not None),
-            default=0.0,
-        )
-        limit = _LARGEST_EXPONENT / square if square > 0 else np.inf
-        rates = self._rates.rates
-        if len(rates) == 1 and rates[0] > limit:
-            raise ValueError(
-                f"the length scale {np.sqrt(0.5 / rates[0]):.3g} is too small for data of radius "
-                f"{np.sqrt(square):.3g}: rounding exceeds every distance of interest"
-            )
-        return Rates(np.minimum(rates, limit), self._rates.values, self._rates.slopes)
+        samples = [self._normal.centred(self.base.scaled(Z)) for Z in (X, Y) if Z is not None]
+        rates = self._rates
+        if self._table.form in _PAIR_COST:
+            radius = float(np.sqrt(max(_largest_square(Z) for Z in samples)))
+            unit = 2.0 ** np.round(np.log2(radius)) if radius > 0 else 1.0
+            most = _LARGEST_EXPONENT[X.dtype]
+            limit = most * (unit / radius) ** 2 if radius > 0 else np.inf
+            scaled = rates.rates * unit * unit
+            if len(scaled) == 1 and scaled[0] > limit:
+                raise ValueError(
+                    f"the length scale {np.sqrt(0.5 / rates.rates[0]):.3g} is too small for data "
+                    f"of radius {radius:.3g}: rounding exceeds every distance of interest"
+                )
+            samples = [Z * Z.dtype.type(1.0 / unit) for Z in samples]
+            rates = Rates(np.minimum(scaled, limit), rates.values, rates.slopes)
+        ready = [np.ascontiguousarray(Z) for Z in samples]
+        return ready[0], ready[1] if len(ready) > 1 else None, rates
 
     def _require_one_scale(self) -> None:
         if self.base.scale is not None:
@@ -165,6 +170,11 @@ class ClosedForm(Plan):
                 "method='closed_form' has no derivatives for a length scale per feature; give one "
                 "length_scale, or fix it with length_scale_bounds='fixed'"
             )
+
+
+def _largest_square(X: Array) -> float:
+    """Largest |x|^2, which single precision may not hold."""
+    return float(np.einsum("ij,ij->i", X, X, dtype=np.float64).max(initial=0.0))
 
 
 def _has_kink(base: BaseSpec) -> bool:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import weakref
 
-import numpy as np
-
 from symkernel.backends import cpu
 from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.grid_shifts import shift_table
-from symkernel.plans.irreps import IsotypicDecomposition, isotypic_decomposition
+from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
 # Finding the irreducible representations takes about this many multiply-adds times a few; beyond
 # it the search would take longer than most Gram matrices.
 _MAX_SEARCH = 2e9
 
-_decompositions: weakref.WeakKeyDictionary[ActionTable, IsotypicDecomposition | None] = (
+_decompositions: weakref.WeakKeyDictionary[ActionTable, BlockTable | None] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -163,45 +161,42 @@ class Irreps(Plan):
             )
         self.base = base
         self.group = group
-        self._basis, self._table = found.basis, found.table
-        self.cost = block_cost(found.table)
-        products = sum(m * r * r for m, r in found.table.blocks)
+        self._table = found
+        self.cost = block_cost(found)
+        products = sum(m * r * r for m, r in found.blocks)
         self.steps = (
-            f"change to {len(found.table.blocks)} irreducible representations "
+            f"change to {len(found.blocks)} irreducible representations "
             f"({products:,} multiply-adds per pair instead of {group.order * group.degree:,})",
             f"sum over {group.order:,} elements",
         )
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        Y = None if Y is None else self._coordinates(Y)
-        return cpu.gram(self.base.native, self._table, self._coordinates(X), Y, n_jobs)
+        Y = None if Y is None else self.base.scaled(Y)
+        return cpu.gram(self.base.native, self._table, self.base.scaled(X), Y, n_jobs)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(x_i, x_i), shape (n,), at n pairs."""
-        return cpu.diagonal(self.base.native, self._table, self._coordinates(X), n_jobs=n_jobs)[0]
+        return cpu.diagonal(self.base.native, self._table, self.base.scaled(X), n_jobs=n_jobs)[0]
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        X, Y = self._coordinates(X), self._coordinates(Y)
+        X, Y = self.base.scaled(X), self.base.scaled(Y)
         return cpu.matvec(self.base.native, self._table, X, Y, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         if self.base.scale is not None:  # derivatives per feature need the features themselves
             return OrbitSum(self.base, self.group).gradient(X, n_jobs)
-        X = self._coordinates(X)
+        X = self.base.scaled(X)
         return cpu.gram_gradient(self.base.native, self._table, X, False, n_jobs=n_jobs)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         if self.base.scale is not None:
             return OrbitSum(self.base, self.group).diag_gradient(X, n_jobs)
-        X = self._coordinates(X)
+        X = self.base.scaled(X)
         return cpu.diagonal(self.base.native, self._table, X, True, False, n_jobs=n_jobs)
-
-    def _coordinates(self, X: Array) -> Array:
-        return np.ascontiguousarray(self.base.scaled(X) @ self._basis.astype(X.dtype))
 
 
 def searchable(group: Group) -> bool:
@@ -211,7 +206,7 @@ def searchable(group: Group) -> bool:
     return group.order * group.degree**2 + group.degree**3 <= _MAX_SEARCH
 
 
-def decomposition(group: Group) -> IsotypicDecomposition | None:
+def decomposition(group: Group) -> BlockTable | None:
     """Isotypic decomposition of a group's action, found once per group."""
     table = group.table(MAX_ELEMENTS)
     if table not in _decompositions:

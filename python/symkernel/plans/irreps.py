@@ -13,7 +13,6 @@ matrix is Dixon's method, Computing irreducible representations of groups (1970)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -29,22 +28,6 @@ Array = NDArray[Any]
 _SNAP = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
-class IsotypicDecomposition:
-    """A group's elements in a basis that block-diagonalises them.
-
-    Parameters
-    ----------
-    basis : ndarray of shape (d, d)
-        Orthogonal; samples become ``X @ basis``.
-    table : BlockTable
-        One block per irreducible representation, its copies being those of the block.
-    """
-
-    basis: Array
-    table: BlockTable
-
-
 def act(table: ActionTable, B: Array) -> Array:
     """G B for every element g: shape (|G|, d, columns)."""
     if isinstance(table, SignedPermutationTable):
@@ -53,7 +36,7 @@ def act(table: ActionTable, B: Array) -> Array:
     return table.matrices @ B
 
 
-def isotypic_decomposition(table: ActionTable, seed: int = 0) -> IsotypicDecomposition | None:
+def isotypic_decomposition(table: ActionTable, seed: int = 0) -> BlockTable | None:
     """Decompose the action of a finite group into real irreducible representations.
 
     Parameters
@@ -65,9 +48,10 @@ def isotypic_decomposition(table: ActionTable, seed: int = 0) -> IsotypicDecompo
 
     Returns
     -------
-    IsotypicDecomposition or None
-        None if the decomposition does not reproduce the action to 1e-12, which a caller must
-        treat as "not available".
+    BlockTable or None
+        One block per irreducible representation, its copies being those of the block. None if the
+        decomposition does not reproduce the action to 1e-12, which a caller must treat as "not
+        available".
 
     Notes
     -----
@@ -85,7 +69,7 @@ def isotypic_decomposition(table: ActionTable, seed: int = 0) -> IsotypicDecompo
     flat = np.hstack([m.reshape(len(m), -1) for m, _ in kinds])
     nearest = np.round(flat)
     flat = np.where(np.abs(flat - nearest) < _SNAP, nearest, flat)
-    result = IsotypicDecomposition(np.ascontiguousarray(basis), BlockTable(tuple(blocks), flat))
+    result = BlockTable(tuple(blocks), flat, np.ascontiguousarray(basis))
     return result if _reproduces(result, table, rng) else None
 
 
@@ -159,9 +143,7 @@ def _simple_basis(matrices: Array) -> Array:
     return np.asarray(np.linalg.eigh(mix)[1])
 
 
-def _reproduces(
-    result: IsotypicDecomposition, table: ActionTable, rng: np.random.Generator
-) -> bool:
+def _reproduces(result: BlockTable, table: ActionTable, rng: np.random.Generator) -> bool:
     """Whether x . g y by blocks equals x . g y for random x and y and every g."""
     d = result.basis.shape[0]
     if np.abs(result.basis.T @ result.basis - np.eye(d)).max() > 1e-12:
@@ -170,9 +152,9 @@ def _reproduces(
     direct = act(table, y[:, None])[:, :, 0] @ x
     u, v = x @ result.basis, y @ result.basis
     entries, at = [], 0
-    for m, r in result.table.blocks:
+    for m, r in result.blocks:
         a, b = u[at : at + m * r].reshape(m, r), v[at : at + m * r].reshape(m, r)
         entries.append((a.T @ b).ravel())
         at += m * r
-    by_blocks = result.table.matrices @ np.concatenate(entries)
+    by_blocks = result.matrices @ np.concatenate(entries)
     return bool(np.abs(direct - by_blocks).max() < 1e-12 * d)

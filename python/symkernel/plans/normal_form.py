@@ -19,6 +19,7 @@ from symkernel.groups import (
     Symmetric,
     Translations,
     Trivial,
+    Young,
 )
 from symkernel.groups.factor import Factor
 from symkernel.groups.table import SignedPermutationTable
@@ -101,23 +102,23 @@ def recognise(normal: NormalForm) -> FormTable:
     others = [f for f in factors if f is not head]
     if any(not f.group.is_finite or set(f.axes) & set(head.axes) for f in others):
         raise _none(normal.group)
-    rows = _row_permutations(others, head.axes, shape)
+    rows = row_permutations(others, head.axes, shape)
     if rows is None:
         raise _none(normal.group)
     r = prod(shape[a] for a in head.axes)
-    return FormTable(form, rows, ((rows.shape[1], r),), _layout(shape, head.axes))
+    return FormTable(form, rows, ((rows.shape[1], r),), features_by_point(shape, head.axes))
 
 
 def _none(group: Group) -> NotApplicableError:
     return NotApplicableError(
-        f"{group!r} has no closed form here; those known are SignFlips on all features, Symmetric "
-        "and Hyperoctahedral on points, SO(2), O(2), SO(3), O(3), PointGroup('O') and "
+        f"{group!r} has no closed form here; those known are SignFlips on all features, Symmetric, "
+        "Young and Hyperoctahedral on points, SO(2), O(2), SO(3), O(3), PointGroup('O') and "
         "PointGroup('Oh') on clouds (with permutations of their points), SO(d) and O(d) on one "
         "vector, each with Translations"
     )
 
 
-def _layout(shape: Sequence[int], axes: Sequence[int]) -> Array:
+def features_by_point(shape: Sequence[int], axes: Sequence[int]) -> Array:
     """Features point by point: the given axes last."""
     rest = [a for a in range(len(shape)) if a not in axes]
     return np.arange(prod(shape)).reshape(shape).transpose(*rest, *axes).ravel()
@@ -142,7 +143,7 @@ def _point_form(factor: Factor) -> str | None:
 def _single(factor: Factor, shape: tuple[int, ...]) -> FormTable | None:
     """Closed forms of a group that stands alone."""
     group, d = factor.group, prod(shape)
-    first = _layout(shape, [a for a in range(len(shape)) if a not in factor.axes])
+    first = features_by_point(shape, [a for a in range(len(shape)) if a not in factor.axes])
     points, rest = group.degree, d // group.degree
     if isinstance(group, SO | O) and group.degree == d and d >= 2:
         return FormTable("sphere", np.zeros((1, 1), dtype=np.int32), ((1, d),), np.arange(d))
@@ -152,10 +153,15 @@ def _single(factor: Factor, shape: tuple[int, ...]) -> FormTable | None:
         signed = isinstance(group, Hyperoctahedral)
         form = "signed_permanents" if signed else "permanents"
         return FormTable(form, np.arange(points)[None], ((points, rest),), first)
+    if isinstance(group, Young) and max(map(len, group.blocks)) <= MAX_PERMANENT:
+        places = [place for block in group.blocks for place in block]
+        rows = np.concatenate([np.arange(len(block)) for block in group.blocks])[None]
+        blocks = tuple((len(block), rest) for block in group.blocks)
+        return FormTable("permanents", rows, blocks, first.reshape(points, rest)[places].ravel())
     return None
 
 
-def _row_permutations(
+def row_permutations(
     others: Sequence[Factor], head: Sequence[int], shape: Sequence[int]
 ) -> Array | None:
     """Permutations of the points by the other factors; None if they are too many or have signs."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from symkernel.groups import Group, GroupTooLargeError
+from symkernel.plans.angles import Angles
 from symkernel.plans.base import BaseSpec, NotApplicableError, Plan
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
 from symkernel.plans.orbit_sum import OrbitSum
+from symkernel.plans.quadrature import Quadrature
+from symkernel.plans.sampled import Sampled
 
 # Exact methods by name. Each entry makes a plan or raises NotApplicableError (or, for a group too
 # large to enumerate, GroupTooLargeError) with the reason.
@@ -18,13 +23,26 @@ _EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
     "fourier": fourier,
 }
 
-METHODS = ("auto", *_EXACT)
+# Approximate methods, each with the options it takes.
+_APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
+    "quadrature": (Quadrature, ("degree",)),
+    "sample": (Sampled, ("n_samples", "random_state")),
+}
+
+METHODS = ("auto", *_EXACT, *_APPROXIMATE)
+
+
+class ApproximationWarning(UserWarning):
+    """No exact method applies, and an approximate one was taken instead."""
+
 
 # Below this many multiply-adds per pair no search for irreducible representations is worth it.
 _WORTH_A_SEARCH = 128
 
 
-def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
+def make_plan(
+    base: BaseSpec, group: Group, method: str = "auto", options: Mapping[str, Any] | None = None
+) -> Plan:
     """Plan for averaging a base kernel over a group.
 
     Parameters
@@ -33,7 +51,7 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier"}, default="auto"
+    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample"}, default="auto"
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
         from its irreducible representations; "auto" takes the cheapest exact method.
@@ -56,6 +74,12 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
+    if base.name == "von_mises":
+        return Angles(base, group, method, make_plan)
+    if method in _APPROXIMATE:
+        make_approximate, names = _APPROXIMATE[method]
+        given = {k: v for k, v in (options or {}).items() if k in names}
+        return make_approximate(base, group, **given)
     if method != "auto":
         return _EXACT[method](base, group)
     plans: list[Plan] = []
@@ -74,5 +98,17 @@ def make_plan(base: BaseSpec, group: Group, method: str = "auto") -> Plan:
         plans = [p for p in plans if not isinstance(p, ClosedForm)]
     if plans:
         return min(plans, key=lambda plan: plan.cost.total)
+    if not group.is_finite:
+        try:
+            plan = Quadrature(base, group)
+        except NotApplicableError:
+            raise reasons[0] from None
+        warnings.warn(
+            f"{group!r} has no exact average of this kernel; a quadrature with error about "
+            f"{plan.error:.0e} is used. Ask for it with method='quadrature' to silence this",
+            ApproximationWarning,
+            stacklevel=4,
+        )
+        return plan
     # The orbit sum's reason says how large the group is; the others what else was tried.
     raise next((r for r in reasons if isinstance(r, GroupTooLargeError)), reasons[0])

@@ -1,0 +1,136 @@
+"""Averages of the von Mises kernel of angles: an RBF kernel of points on circles.
+
+With angles as points (cos x, sin x), ``exp(kappa sum_i (cos(x_i - y_i) - 1))`` is the RBF kernel of
+rate kappa / 2, because ``|e^ix - e^iy|^2 = 2 - 2 cos(x - y)``. A shift of an angle is a turn of the
+plane of its points, so that the average over a torus is a product of planar averages, ``prod_a
+I_0(kappa |sum_i exp(i (x_ia - y_ia))|)`` times ``exp(-kappa p)`` for each of its p angles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from symkernel.backends.forms import FormTable
+from symkernel.groups import Group, PermutationGroup, SignedPermutation, Torus
+from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.closed_form import ClosedForm
+from symkernel.plans.normal_form import NormalForm, features_by_point, row_permutations
+
+__all__ = ["Angles"]
+
+
+class Angles(Plan):
+    """The plan of an RBF kernel, on angles as points of circles.
+
+    Parameters
+    ----------
+    base : BaseSpec
+        "von_mises" with its kappa.
+    group : Group
+        Signed permutations of angles, or one Torus and permutations along the other axes.
+    method : str
+        Method for the RBF kernel.
+    make_plan : callable
+        Makes the plan of the RBF kernel over a finite group.
+
+    Raises
+    ------
+    NotApplicableError
+        If the group is neither, or the method cannot average over a torus.
+    """
+
+    def __init__(
+        self,
+        base: BaseSpec,
+        group: Group,
+        method: str,
+        make_plan: Callable[[BaseSpec, Group, str], Plan],
+    ) -> None:
+        rbf = BaseSpec("rbf", (1.0 / math.sqrt(base.parameters[0]),))
+        if group.is_finite:
+            self._inner = make_plan(rbf, _on_points(group), method)
+        elif method in ("auto", "closed_form"):
+            self._inner = _TorusForm(rbf, group)
+        else:
+            raise NotApplicableError(
+                f"method={method!r} does not average the von Mises kernel over {group!r}: "
+                "method='closed_form' does"
+            )
+        self.method = self._inner.method
+        self.exact = self._inner.exact
+        self.error = self._inner.error
+        self.cost = self._inner.cost
+        self.steps = ("angles as points of circles", *self._inner.steps)
+
+    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
+        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+        return self._inner.gram(_points(X), None if Y is None else _points(Y), n_jobs)
+
+    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
+        """K(x_i, x_i), shape (n,)."""
+        return self._inner.diag(_points(X), n_jobs)
+
+    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
+        """K(X, Y) V of shape (n, c), without storing K."""
+        return self._inner.matvec(_points(X), _points(Y), V, n_jobs)
+
+    # The length scale is kappa^(-1/2).
+    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(X, X) and its derivative (n, n, 1) for the logarithm of kappa."""
+        K, gradient = self._inner.gradient(_points(X), n_jobs)
+        return K, -0.5 * gradient
+
+    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
+        """K(x_i, x_i) and its derivative, shapes (n,) and (n, 1)."""
+        diagonal, gradient = self._inner.diag_gradient(_points(X), n_jobs)
+        return diagonal, -0.5 * gradient
+
+
+def _points(X: Array) -> Array:
+    """Angles (n, d) as points (n, 2 d): cosine and sine of each in turn."""
+    return np.stack([np.cos(X), np.sin(X)], axis=2).reshape(len(X), -1)
+
+
+def _on_points(group: Group) -> Group:
+    """The action of signed permutations of angles on their points."""
+    shape = (group.degree, 2)
+    if group.is_permutation:
+        return group.along(0, shape)
+    elements = []
+    for g in group.generators:
+        assert isinstance(g, SignedPermutation)
+        indices = (2 * np.asarray(g.indices)[:, None] + np.arange(2)).ravel()
+        signs = np.ones(shape, dtype=np.int8)
+        if g.signs is not None:
+            signs[:, 1] = g.signs  # the angle -x has the sine of x with the other sign
+        elements.append(SignedPermutation(indices, signs.ravel()))
+    return PermutationGroup(elements, degree=2 * group.degree)
+
+
+class _TorusForm(ClosedForm):
+    """Product over the angles of a torus of planar averages."""
+
+    def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
+        factors = group.factors()
+        torus = [f for f in factors if isinstance(f.group, Torus)]
+        others = [f for f in factors if f.group.order > 1 and f not in torus]
+        rows = None
+        if len(torus) == 1 and all(
+            f.shape == torus[0].shape and not set(f.axes) & set(torus[0].axes) for f in others
+        ):
+            rows = row_permutations(others, torus[0].axes, torus[0].shape)
+        if rows is None:
+            raise NotApplicableError(
+                f"{group!r} has no closed form for the von Mises kernel: one Torus has, with "
+                "permutations along the axes that it does not act on"
+            )
+        n = torus[0].group.degree
+        features = features_by_point(torus[0].shape, torus[0].axes).reshape(-1, n).T  # angle first
+        layout = (2 * features[:, :, None] + np.arange(2)).ravel()
+        table = FormTable(
+            "rotations_2", np.tile(rows, (1, n)), ((features.shape[1], 2),) * n, layout
+        )
+        return NormalForm(group, (), factors), table

@@ -1,0 +1,120 @@
+"""A group taken apart: centring, SO(n) or O(n) along some axes, and a finite group beside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import mul
+
+import numpy as np
+
+from symkernel.groups import SO, Group, O, Trivial
+from symkernel.groups.along import layout, places
+from symkernel.groups.factor import Factor
+from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable, table_matrices
+from symkernel.plans.base import Array, Cost, NotApplicableError
+from symkernel.plans.normal_form import NormalForm, normal_form
+from symkernel.plans.rotation_rules import RotationRule, rotation_rule
+from symkernel.plans.weighted_tables import Table, full_table, require_entries
+
+# Most terms per pair of samples that a plan will spend.
+MAX_TERMS = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class RotationProblem:
+    """A group as centring, SO(n) or O(n) along some axes, and a finite group beside it.
+
+    Parameters
+    ----------
+    normal : NormalForm
+        The group's normal form.
+    head : Factor
+        The factor SO(n) or O(n).
+    others : tuple of Factor
+        Finite factors.
+    """
+
+    normal: NormalForm
+    head: Factor
+    others: tuple[Factor, ...]
+
+    @property
+    def n(self) -> int:
+        """Dimension of the space that is turned."""
+        return self.head.group.degree
+
+    @property
+    def reflections(self) -> bool:
+        """Whether reflections belong to the group."""
+        return isinstance(self.head.group, O)
+
+    @property
+    def n_others(self) -> int:
+        """Elements of the finite factors, all combined."""
+        return math.prod(int(f.group.order) for f in self.others)
+
+    def rule(self, degree: int, two_sided: bool = False) -> RotationRule:
+        """Quadrature rule for the head."""
+        return rotation_rule(self.n, degree, self.reflections, two_sided)
+
+    def table(self, matrices: Array) -> Table:
+        """Every finite element with each of the matrices on points."""
+        at = places(self.head.axes, self.head.shape)
+        points = PointTable(np.arange(len(at), dtype=np.int32)[None], matrices, layout(at))
+        if not self.others:
+            return points
+        rows = self._rows()
+        if rows is not None:
+            return PointTable(rows, matrices, points.layout)
+        finite = reduce(mul, (f.group.along(f.axes, f.shape) for f in self.others))
+        require_entries(int(finite.order) * len(matrices), finite.degree)
+        left = table_matrices(finite.table(MAX_TERMS))
+        right = full_table(points)
+        assert isinstance(right, MatrixTable)
+        d = finite.degree
+        return MatrixTable((left[:, None] @ right.matrices[None]).reshape(-1, d, d))
+
+    def _rows(self) -> Array | None:
+        """Permutations of the points; None if the finite part does more than permute them."""
+        shape, axes = self.head.shape, self.head.axes
+        rest = [a for a in range(len(shape)) if a not in axes]
+        lengths = tuple(shape[a] for a in rest)
+        group: Group = Trivial(math.prod(lengths))
+        for f in self.others:
+            if not f.group.is_permutation or f.shape != shape or set(f.axes) & set(axes):
+                return None
+            action = f.group.along(tuple(rest.index(a) for a in f.axes), lengths)
+            group = action if isinstance(group, Trivial) else group * action
+        table = group.table(MAX_TERMS)
+        assert isinstance(table, SignedPermutationTable)
+        return table.indices
+
+    def cost(self, terms: int) -> Cost:
+        """Cost per pair of a sum with that many matrices."""
+        points = math.prod(self.head.shape) // self.n
+        return Cost(
+            float(self.n_others * (points + terms) * self.n**2), float(self.n_others * terms)
+        )
+
+
+@lru_cache(maxsize=32)
+def rotation_problem(group: Group) -> RotationProblem:
+    """Take a group apart; NotApplicableError, with the reason, if there is no such form."""
+    normal = normal_form(group)
+    heads = [f for f in normal.factors if not f.group.is_finite]
+    if len(heads) != 1 or not isinstance(heads[0].group, SO | O):
+        found = ", ".join(repr(f.group) for f in heads) or "none"
+        raise NotApplicableError(
+            f"quadrature needs one factor SO(n) or O(n) beside finite groups and translations; the "
+            f"continuous factors of {group!r} are: {found}"
+        )
+    others = tuple(f for f in normal.factors if f is not heads[0])
+    problem = RotationProblem(normal, heads[0], others)
+    if problem.n_others > MAX_TERMS:
+        raise NotApplicableError(
+            f"quadrature sums over the finite part of {group!r} as well, which has "
+            f"{problem.n_others:,} elements; at most {MAX_TERMS:,} are summed"
+        )
+    return problem
