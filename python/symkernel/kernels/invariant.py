@@ -32,16 +32,16 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     ----------
     base : sklearn.gaussian_process.kernels.Kernel
         RBF, Matern (nu 0.5, 1.5, 2.5, inf; any nu where the group has a closed form),
-        RationalQuadratic or DotProduct of scikit-learn; Polynomial, Laplacian or ArcCosine of
-        symkernel.kernels. A length scale per feature is allowed where the group leaves that
+        RationalQuadratic or DotProduct of scikit-learn; Polynomial, Laplacian, ArcCosine or
+        VonMises of symkernel.kernels. A length scale per feature is allowed where the group leaves that
         metric invariant.
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
         "symmetric" (see ``symkernel.groups.from_name``).
     method : str, default="auto"
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
-        "sample", which are not and say so; "auto" takes the cheapest exact method, and a quadrature, with a
-        warning, only where there is none. ``plan()`` says which.
+        "sample", which are not and say so; "auto" takes the cheapest exact method, and a
+        quadrature, with a warning, only where there is none. ``plan()`` says which.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.
