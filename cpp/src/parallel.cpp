@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -51,7 +52,9 @@ class Team {
 }  // namespace
 
 int resolve_threads(int requested) {
-  if (requested > 0) return requested;
+  // libgomp ends the process when it cannot start a thread: a slip like n_jobs=100000 must not.
+  constexpr int most = 256;
+  if (requested > 0) return requested < most ? requested : most;
 #if defined(_OPENMP)
   return omp_get_max_threads();
 #else
@@ -73,7 +76,11 @@ void run_tasks(std::int64_t n_tasks, int n_threads, TaskBody body, void* context
     team.work(omp_get_thread_num());
 #else
     std::vector<std::thread> others;
-    for (int t = 1; t < n_threads; ++t) others.emplace_back([&team, t] { team.work(t); });
+    try {
+      for (int t = 1; t < n_threads; ++t) others.emplace_back([&team, t] { team.work(t); });
+    } catch (const std::system_error&) {
+      // The system has no more threads: those there are do all tasks.
+    }
     team.work(0);
     for (auto& t : others) t.join();
 #endif

@@ -82,6 +82,7 @@ void test_token() {
   CHECK(resolve_threads(3) == 3);
   CHECK(resolve_threads(0) >= 1);
   CHECK(resolve_threads(-1) >= 1);
+  CHECK(resolve_threads(1000000) <= 1024);
 }
 
 // An interrupt is asked for at once: what takes this long to stop would ignore Ctrl-C.

@@ -403,7 +403,7 @@ SYMKERNEL_INLINE Vec<T, W> split_integer(Vec<T, W> y, Vec<T, W>& n) {
 }
 template <class T, int W>
 SYMKERNEL_INLINE Vec<T, W> scale_exponent(Vec<T, W> p, Vec<T, W> n) {
-  return lanes::zip(p, n, [](T x, T k) { return std::ldexp(x, static_cast<int>(k)); });
+  return lanes::zip(p, n, [](T x, T k) { return std::ldexp(x, k == k ? static_cast<int>(k) : 0); });
 }
 template <class T, int W>
 SYMKERNEL_INLINE Vec<T, W> split_exponent(Vec<T, W> a, Vec<T, W>& e) {
@@ -447,10 +447,10 @@ SYMKERNEL_INLINE float split_integer(float y, float& n) {
   n = ::rintf(y);
   return y - n;
 }
-SYMKERNEL_INLINE double scale_exponent(double p, double n) {
-  return ::ldexp(p, static_cast<int>(n));
-}
-SYMKERNEL_INLINE float scale_exponent(float p, float n) { return ::ldexpf(p, static_cast<int>(n)); }
+// The exponent as an integer; a NaN has none, and p is then NaN itself.
+SYMKERNEL_INLINE int exponent_of(double n) { return n == n ? static_cast<int>(n) : 0; }
+SYMKERNEL_INLINE double scale_exponent(double p, double n) { return ::ldexp(p, exponent_of(n)); }
+SYMKERNEL_INLINE float scale_exponent(float p, float n) { return ::ldexpf(p, exponent_of(n)); }
 
 SYMKERNEL_INLINE double split_exponent(double a, double& e) {
   int k = 0;
