@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import xml.etree.ElementTree as ElementTree
 
-DATA_TESTS = ("test_rmd17",)
+DATA_TESTS = ("test_rmd17", "test_lj7")
 
 
 def main(arguments: list[str]) -> int:
