@@ -1,0 +1,1 @@
+"""Orbit distances and the group elements that align samples."""
