@@ -12,7 +12,7 @@ sum
 
 from importlib.metadata import version
 
-from symkernel import cuda, groups, kernels
+from symkernel import cuda, diagnostics, groups, kernels
 from symkernel.estimators import (
     InvariantKernelClassifier,
     InvariantKernelRidge,
@@ -29,6 +29,7 @@ __all__ = [
     "InvariantKernelRidgeCV",
     "__version__",
     "cuda",
+    "diagnostics",
     "groups",
     "kernels",
 ]
