@@ -190,7 +190,7 @@ def test_constant_samples_are_no_evidence():
     assert outcome.zscore == 0.0
 
 
-# ---- the scan over subgroups ----------------------------------------------------------------------
+# ---- the scan over subgroups -------------------------------------------------------------------
 
 
 def test_scan_descends_only_below_rejected_groups_and_shares_the_level():
@@ -242,7 +242,9 @@ def test_scan_finds_c4_on_rotated_digits():
     images = np.load(Path(DATA) / "mnist" / "mnist_train_20000.npz")["x"][:400] / 255.0
     images = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
     rng = np.random.default_rng(0)
-    turned = np.stack([np.rot90(image, k) for image, k in zip(images, rng.integers(4, size=400))])
+    turned = np.stack(
+        [np.rot90(image, k) for image, k in zip(images, rng.integers(4, size=400), strict=True)]
+    )
     grid = np.arange(196).reshape(14, 14)
     candidates = {
         "1": groups.Trivial(196),
