@@ -13,7 +13,7 @@ from symkernel.groups.elements import Element, SignedPermutation
 if TYPE_CHECKING:
     from symkernel.groups.base import Group
 
-__all__ = ["move_randomly"]
+__all__ = ["RandomAction", "move_randomly"]
 
 # Entries of random elements that are held at a time.
 _BLOCK_ENTRIES = 2**22
@@ -66,47 +66,92 @@ def move_randomly(
             f"X must have shape (n_samples, {group.degree}) for {group!r}, got {X.shape}"
         )
     rng, spread = as_generator(random_state), as_scale(scale)
-    moved = np.array(X, order="C")
-    # Linear maps come before shifts: factors() lists the shifts of a group of motions first.
-    for factor in reversed(group.factors()):
-        samples = moved.reshape(len(X), *factor.shape)
-        axes = tuple(a + 1 for a in factor.axes)
-        front = tuple(range(1, 1 + len(axes)))
-        degree = factor.group.degree
-        rows = np.moveaxis(samples, axes, front).reshape(len(X), degree, group.degree // degree)
-        rows = _moved_rows(factor.group, rows, rng, spread)
-        lengths = [factor.shape[a] for a in factor.axes]
-        others = [n for a, n in enumerate(factor.shape) if a not in factor.axes]
-        placed = np.moveaxis(rows.reshape(len(X), *lengths, *others), front, axes)
-        moved = np.ascontiguousarray(placed).reshape(X.shape)
+    moved = np.empty_like(X, order="C")
+    step = max(1, _BLOCK_ENTRIES // sum(_entries(f.group) for f in group.factors()))
+    for start in range(0, len(X), step):
+        part = X[start : start + step]
+        moved[start : start + step] = RandomAction(group, len(part), rng, spread).act(part)
     return moved
 
 
-def _moved_rows(
-    group: Group, rows: NDArray[Any], rng: np.random.Generator, scale: float
-) -> NDArray[Any]:
+class RandomAction:
+    """Independent random elements of a group, one for each of n samples.
+
+    Parameters
+    ----------
+    group : Group
+        Any group.
+    size : int
+        Number n of samples.
+    rng : numpy Generator
+        Source of the elements.
+    scale : float, default=1.0
+        Standard deviation of shifts of R^n.
+    """
+
+    def __init__(
+        self, group: Group, size: int, rng: np.random.Generator, scale: float = 1.0
+    ) -> None:
+        # Linear maps come before shifts: factors() lists the shifts of a group of motions first.
+        self._group = group
+        self._parts = [(f, f.group._draw(size, rng, scale)) for f in reversed(group.factors())]
+
+    def act(self, X: NDArray[Any], linear: bool = False) -> NDArray[Any]:
+        """Images of the rows of X, (n, degree); without shifts if ``linear``."""
+        moved = X
+        for factor, elements in self._parts:
+            samples = moved.reshape(len(X), *factor.shape)
+            axes = tuple(a + 1 for a in factor.axes)
+            front = tuple(range(1, 1 + len(axes)))
+            degree = factor.group.degree
+            columns = self._group.degree // degree
+            rows = np.moveaxis(samples, axes, front).reshape(len(X), degree, columns)
+            rows = _applied(elements, rows, linear)
+            lengths = [factor.shape[a] for a in factor.axes]
+            others = [n for a, n in enumerate(factor.shape) if a not in factor.axes]
+            placed = np.moveaxis(rows.reshape(len(X), *lengths, *others), front, axes)
+            moved = np.ascontiguousarray(placed).reshape(X.shape)
+        return moved
+
+    def turn(self, vectors: NDArray[Any]) -> NDArray[Any]:
+        """Images of vectors (n, ..., r) under the factors that turn vectors of length r.
+
+        Raises
+        ------
+        ValueError
+            If no factor does.
+        """
+        length = vectors.shape[-1]
+        turned = vectors.reshape(len(vectors), -1, length)
+        found = False
+        for factor, elements in self._parts:
+            if factor.group.degree == length and not factor.group.is_permutation:
+                matrices = np.stack([g._parts()[0].as_matrix() for g in elements])
+                turned = turned @ np.swapaxes(matrices.astype(vectors.dtype), 1, 2)
+                found = True
+        if not found:
+            raise ValueError(f"no factor of {self._group!r} turns vectors of length {length}")
+        return turned.reshape(vectors.shape)
+
+
+def _entries(group: Group) -> int:
+    """Numbers that one element of an atomic group takes."""
+    n = group.degree
+    return n if group.is_signed_permutation and group.is_linear else n * n
+
+
+def _applied(elements: list[Element], rows: NDArray[Any], linear: bool) -> NDArray[Any]:
     """Each (degree, c) of rows moved along its first axis by an element of its own."""
-    n, degree, _ = rows.shape
-    entries = degree if group.is_signed_permutation and group.is_linear else degree * degree
-    step = max(1, _BLOCK_ENTRIES // max(1, entries))
-    moved = np.empty_like(rows)
-    for start in range(0, n, step):
-        part = rows[start : start + step]
-        moved[start : start + step] = _applied(group._draw(len(part), rng, scale), part)
-    return moved
-
-
-def _applied(elements: list[Element], rows: NDArray[Any]) -> NDArray[Any]:
     if not elements:
         return rows
     parts = [g._parts() for g in elements]
-    linear = [g for g, _ in parts]
-    if all(isinstance(g, SignedPermutation) for g in linear):
-        rows = _permuted(linear, rows)  # type: ignore[arg-type]
+    maps = [g for g, _ in parts]
+    if all(isinstance(g, SignedPermutation) for g in maps):
+        rows = _permuted(maps, rows)  # type: ignore[arg-type]
     else:
-        matrices = np.stack([g.as_matrix() for g in linear]).astype(rows.dtype)
+        matrices = np.stack([g.as_matrix() for g in maps]).astype(rows.dtype)
         rows = matrices @ rows
-    if any(shift is not None for _, shift in parts):
+    if not linear and any(shift is not None for _, shift in parts):
         zero = np.zeros(rows.shape[1])
         shifts = np.stack([zero if shift is None else shift for _, shift in parts])
         rows = rows + shifts.astype(rows.dtype)[:, :, None]
