@@ -281,7 +281,7 @@ class _Given(Dictionary):
 
     def __init__(self, functions: Any, n_features: int) -> None:
         self._functions, self._n = functions, n_features
-        self._m = self.values(np.zeros((1, n_features))).shape[1]
+        self._m = int(self.values(np.zeros((1, n_features))).shape[1])
 
     @property
     def n_features(self) -> int:
