@@ -11,8 +11,12 @@ from symkernel.lie.algebra import (
     symplectic,
     translations,
 )
+from symkernel.lie.closure import Closure, closure_of
 from symkernel.lie.dictionary import Dictionary, Fourier, Monomials, fourier, monomials
+from symkernel.lie.discover import discover
+from symkernel.lie.discovery import Discovery
 from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
+from symkernel.lie.models import DictionaryFunction, Differentiable, GradientError
 from symkernel.lie.operator import (
     LieOperator,
     coefficient_operator,
@@ -22,15 +26,22 @@ from symkernel.lie.operator import (
 
 __all__ = [
     "Algebra",
+    "Closure",
     "Dictionary",
     "DictionaryFields",
+    "DictionaryFunction",
+    "Differentiable",
+    "Discovery",
     "Fields",
     "Fourier",
+    "GradientError",
     "LieOperator",
     "Monomials",
     "affine",
+    "closure_of",
     "coefficient_operator",
     "dictionary_operator",
+    "discover",
     "finite_rows",
     "fourier",
     "linear",

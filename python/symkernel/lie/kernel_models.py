@@ -62,6 +62,7 @@ class KernelFunction(Differentiable):
     """
 
     how = "analytic, from the kernel"
+    fitted = True
 
     def __init__(
         self,

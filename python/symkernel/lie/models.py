@@ -40,9 +40,12 @@ class Differentiable(ABC):
         Relative error of the derivatives that rounding or differences cause.
     how : str
         Where the derivatives come from.
+    fitted : bool
+        Whether the function was fitted to data, so that a true symmetry holds only about.
     """
 
     error: float = _EXACT
+    fitted: bool = False
     how: str = "analytic"
 
     @abstractmethod
@@ -230,7 +233,9 @@ def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]
     predict = getattr(model, "predict", None)
     jacobian = getattr(model, "jacobian", None)
     if callable(predict) and callable(jacobian):
-        return Pair(predict, jacobian, unflatten)
+        fitted = Pair(predict, jacobian, unflatten)
+        fitted.fitted = True
+        return fitted
     function = predict if callable(predict) else model
     if not callable(function):
         raise TypeError(
@@ -241,6 +246,7 @@ def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]
     spread = X.std(axis=0)
     scale = np.where(spread > 0, spread, np.maximum(1.0, np.abs(X).max(axis=0)))
     differences = Differences(function, unflatten, scale)
+    differences.fitted = callable(predict)
     differences.jacobians(X[:: max(1, len(X) // _CHECKED)][:_CHECKED])
     name = type(model).__name__ if callable(predict) else "the function"
     if differences.error > _ROUGH:

@@ -1,0 +1,90 @@
+"""Which residuals count as zero: by rounding, by noise, or by the gap in the spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Threshold", "as_threshold", "by_gap", "by_noise", "by_rounding"]
+
+Array = NDArray[Any]
+
+# A residual counts as zero below this multiple of what errors alone make.
+_MARGIN = 2.0
+# Residuals above this are no symmetry, whatever the noise.
+_LARGEST = 0.35
+# Smallest gap, and largest residual below it, that tell symmetries of a fitted model.
+_GAP, _BELOW = 4.0, 0.15
+# Rounding: analytic derivatives of sums of thousands of terms.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Residual up to which a direction is a symmetry, and why."""
+
+    value: float
+    reason: str
+    warning: str = ""
+
+
+def as_threshold(value: Any) -> Threshold | None:
+    """Return a user's threshold; None for "auto".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither "auto" nor a number in [0, sqrt 2].
+    """
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f"threshold must be 'auto' or a number, got {value!r}")
+        return None
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"threshold must be 'auto' or a number, got {value!r}")
+    if not 0 <= float(value) <= np.sqrt(2):
+        raise ValueError(f"threshold must be in [0, sqrt 2], got {value}")
+    return Threshold(float(value), "given")
+
+
+def by_rounding(error: float, how: str) -> Threshold:
+    """Threshold of exact derivatives: a hundred times their relative error."""
+    value = max(_ROUNDING, 100 * error)
+    return _capped(value, f"derivatives are {how}, with a relative error of {error:.1g}")
+
+
+def by_noise(floor: float, how: str) -> Threshold:
+    """Threshold from the residual that noise alone makes."""
+    return _capped(max(_ROUNDING, _MARGIN * floor), f"{_MARGIN:g} times {floor:.2g}, which {how}")
+
+
+def by_gap(values: NDArray[np.float64]) -> Threshold:
+    """Threshold in the widest gap of a spectrum whose errors are not known."""
+    s = np.maximum(values, _ROUNDING)
+    ratios = s[1:] / s[:-1]
+    ratios = np.where(s[:-1] <= _BELOW, ratios, 0.0)
+    if len(ratios) and ratios.max() >= _GAP:
+        at = int(np.argmax(ratios))
+        return Threshold(
+            float(np.sqrt(s[at] * s[at + 1])),
+            f"in the widest gap of the spectrum, a factor of {ratios[at]:.2g}; the noise is not "
+            "known",
+        )
+    return Threshold(
+        _ROUNDING, f"the noise is not known, and no gap in the spectrum exceeds {_GAP:g}"
+    )
+
+
+def _capped(value: float, reason: str) -> Threshold:
+    if value <= _LARGEST:
+        return Threshold(value, reason)
+    return Threshold(
+        _LARGEST,
+        f"the largest that is allowed; {reason}",
+        "the derivatives are too noisy to tell symmetries from chance: errors alone make residuals "
+        f"of {value / _MARGIN:.2g}; use more samples, or a smoother model",
+    )
