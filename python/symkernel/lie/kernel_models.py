@@ -19,6 +19,7 @@ from symkernel.estimators import InvariantKernelRidge, InvariantKernelRidgeCV
 from symkernel.groups import Trivial
 from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
 from symkernel.lie.models import Differentiable
+from symkernel.lie.rows import Sampled
 
 __all__ = ["KernelFunction", "as_kernel_model"]
 
@@ -81,8 +82,12 @@ class KernelFunction(Differentiable):
 
     def values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F(x_i), shape (n_samples, p)."""
+        return self._sums(X, self._weights)
+
+    def _sums(self, X: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         points = X if self._scaler is None else self._scaler(X)
-        return np.asarray(self._kernel(points, self._centres) @ self._weights + self._offset)
+        offset = np.tile(self._offset, weights.shape[1] // self._weights.shape[1])
+        return np.asarray(self._kernel(points, self._centres) @ weights + offset)
 
     def jacobians(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return DF(x_i), shape (n_samples, p, n)."""
@@ -116,8 +121,8 @@ class KernelFunction(Differentiable):
 
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
-    ) -> NDArray[np.float64] | None:
-        """Derivatives of fits to the predictions plus fresh noise; see ``Differentiable``."""
+    ) -> list[Sampled] | None:
+        """Fits to the predictions plus fresh noise; see ``Differentiable``."""
         factored = self._factored()
         sigma = self.noise if noise is None else noise
         if factored is None or sigma is None:
@@ -127,8 +132,10 @@ class KernelFunction(Differentiable):
         m, p = clean.shape
         targets = clean[:, None, :] + sigma * rng.standard_normal((m, size, p))
         weights = cho_solve(factor, targets.reshape(m, size * p), check_finite=False)
-        slopes = self._slopes(X, np.ascontiguousarray(weights))
-        return np.asarray(slopes.reshape(len(X), size, p, X.shape[1]).transpose(1, 0, 2, 3))
+        weights = np.ascontiguousarray(weights)
+        slopes = self._slopes(X, weights).reshape(len(X), size, p, X.shape[1])
+        values = self._sums(X, weights).reshape(len(X), size, p)
+        return [Sampled(values[:, b], slopes[:, b]) for b in range(size)]
 
 
 def kernel_gradient(

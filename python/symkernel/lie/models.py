@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.lie.dictionary import as_dictionary
+from symkernel.lie.rows import Sampled
 
 __all__ = ["DictionaryFunction", "Differentiable", "GradientError", "as_differentiable"]
 
@@ -58,11 +59,11 @@ class Differentiable(ABC):
 
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
-    ) -> NDArray[np.float64] | None:
-        """Derivatives of the model fitted to fresh noise, shape (size, n_samples, p, n).
+    ) -> list[Sampled] | None:
+        """Values and derivatives at X of fits to the model's own predictions plus fresh noise.
 
-        The targets are the model's own predictions plus noise, so that the distance from its
-        derivatives is what noise and smoothing do together. None where the model does not tell.
+        Their distance from the model's is what noise and smoothing do together. None where the
+        model does not tell.
         """
         return None
 

@@ -9,64 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.lie.fields import Fields
 from symkernel.lie.operator import triangle
-from symkernel.lie.tangent import Frame
+from symkernel.lie.rows import Rows
 
-__all__ = ["Rows", "Spectrum", "lie_rows", "null_representatives", "spectrum_of"]
+__all__ = ["Spectrum", "null_representatives", "spectrum_of"]
 
 Array = NDArray[Any]
 
 # Combinations of fields smaller than this share of the largest, on the data, count as vanishing.
 _VANISHES = 1e-9
-# Numbers of a block of rows.
-_BLOCK = 2**22
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows whose sums of squares are the Lie derivative, and the size to measure it by.
-
-    Attributes
-    ----------
-    derivative : ndarray of shape (n, p, q)
-        L_q F at each sample.
-    size : ndarray of shape (n, r, q)
-        |DF| xi_q, in the metric of the data, and B_q F.
-    normal : ndarray of shape (n, s, q)
-        Part of xi_q across the set that the samples lie on.
-    """
-
-    derivative: NDArray[np.float64]
-    size: NDArray[np.float64]
-    normal: NDArray[np.float64]
-
-    def take(self, rows: NDArray[np.int64]) -> Rows:
-        """Return the rows of some samples."""
-        return Rows(self.derivative[rows], self.size[rows], self.normal[rows])
-
-
-def lie_rows(
-    jacobians: NDArray[np.float64],
-    values: NDArray[np.float64],
-    fields: NDArray[np.float64],
-    output: NDArray[np.float64] | None,
-    frame: Frame,
-) -> Rows:
-    """Return the rows of samples, given DF (n, p, d), F (n, p), xi (n, q, d) and B (q, p, p)."""
-    moved = frame.components(fields)
-    along = frame.slopes(jacobians)
-    if frame.is_full:  # without a change of coordinates, to the last digit
-        derivative = np.matmul(jacobians, fields.transpose(0, 2, 1))
-    else:
-        derivative = np.matmul(along, moved.transpose(0, 2, 1))
-    steep = np.sqrt((along**2).sum(axis=(1, 2)))
-    size = steep[:, None, None] * moved.transpose(0, 2, 1)
-    if output is not None:
-        turned = np.einsum("qab,nb->naq", output, values)
-        derivative = derivative - turned
-        size = np.concatenate([size, turned], axis=1)
-    return Rows(derivative, size, frame.normal(fields).transpose(0, 2, 1))
 
 
 @dataclass(frozen=True)
@@ -173,8 +124,3 @@ def _shorter(kept: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np
     dim = kept.shape[1]
     stacked = np.concatenate([kept, rows.reshape(-1, dim)])
     return triangle(stacked) if len(stacked) > dim else stacked
-
-
-def block_size(fields: Fields, width: int) -> int:
-    """Number of samples whose rows are held at once."""
-    return max(1, _BLOCK // max(1, fields.dim * width))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.lie.dictionary import monomials
 
-__all__ = ["Frame", "frame_of"]
+__all__ = ["Frame", "frame_of", "usual_frame"]
 
 Array = NDArray[Any]
 
@@ -112,6 +112,13 @@ def frame_of(X: NDArray[np.float64], *, curved: bool = True) -> Frame:
     tangents, dimension, degree = found
     text = f"a level set of polynomials of degree {degree}, of dimension {dimension}"
     return Frame(to, back, dimension, tangents, text + (f", in {reason}" if reason else ""))
+
+
+def usual_frame(points: NDArray[np.float64]) -> Frame:
+    """Return the usual coordinates in one unit, for samples that may not span the space."""
+    d = points.shape[1]
+    spread = float(np.sqrt(points.var(axis=0).mean())) or 1.0
+    return Frame(np.eye(d) / spread, np.eye(d) * spread, d)
 
 
 def _level_set(

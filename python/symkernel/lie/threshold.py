@@ -13,8 +13,8 @@ __all__ = ["Threshold", "as_threshold", "by_gap", "by_noise", "by_rounding"]
 
 Array = NDArray[Any]
 
-# A residual counts as zero below this multiple of what errors alone make.
-_MARGIN = 2.0
+# Multiples of what errors alone make, between which the threshold is put into the widest gap.
+_MARGIN = (1.5, 4.0)
 # Residuals above this are no symmetry, whatever the noise.
 _LARGEST = 0.35
 # Smallest gap, and largest residual below it, that tell symmetries of a fitted model.
@@ -54,12 +54,34 @@ def as_threshold(value: Any) -> Threshold | None:
 def by_rounding(error: float, how: str) -> Threshold:
     """Threshold of exact derivatives: a hundred times their relative error."""
     value = max(_ROUNDING, 100 * error)
-    return _capped(value, f"derivatives are {how}, with a relative error of {error:.1g}")
+    return Threshold(
+        min(value, _LARGEST), f"derivatives are {how}, with a relative error of {error:.1g}"
+    )
 
 
-def by_noise(floor: float, how: str) -> Threshold:
-    """Threshold from the residual that noise alone makes."""
-    return _capped(max(_ROUNDING, _MARGIN * floor), f"{_MARGIN:g} times {floor:.2g}, which {how}")
+def by_noise(floor: float, cause: str, values: NDArray[np.float64]) -> Threshold:
+    """Threshold from the residual that errors alone make, a few times that.
+
+    Errors have a spread, and fits have a bias of their own: within the margin the widest gap of
+    the spectrum decides.
+    """
+    low, high = (max(_ROUNDING, min(_LARGEST, m * floor)) for m in _MARGIN)
+    inside = values[(values > low) & (values < high)]
+    edges = np.concatenate([[low], inside, [high]])
+    least = max(_ROUNDING, floor)  # residuals below what errors make are all alike
+    s = np.concatenate([[least], values[values > least], [np.sqrt(2)]])
+    places = np.clip(np.searchsorted(s, edges[:-1], side="right"), 1, len(s) - 1)
+    at = int(np.argmax(s[places] / s[places - 1]))
+    value = float(np.sqrt(edges[at] * edges[at + 1]))
+    reason = f"{value / floor:.2g} times the {floor:.2g}, which {cause}" if floor else cause
+    if _MARGIN[0] * floor <= _LARGEST:
+        return Threshold(value, reason)
+    return Threshold(
+        value,
+        f"the largest that is allowed; {reason}",
+        "the derivatives are too noisy to tell symmetries from chance: errors alone make residuals "
+        f"of {floor:.2g}; use more samples, or a smoother model",
+    )
 
 
 def by_gap(values: NDArray[np.float64]) -> Threshold:
@@ -76,15 +98,4 @@ def by_gap(values: NDArray[np.float64]) -> Threshold:
         )
     return Threshold(
         _ROUNDING, f"the noise is not known, and no gap in the spectrum exceeds {_GAP:g}"
-    )
-
-
-def _capped(value: float, reason: str) -> Threshold:
-    if value <= _LARGEST:
-        return Threshold(value, reason)
-    return Threshold(
-        _LARGEST,
-        f"the largest that is allowed; {reason}",
-        "the derivatives are too noisy to tell symmetries from chance: errors alone make residuals "
-        f"of {value / _MARGIN:.2g}; use more samples, or a smoother model",
     )
