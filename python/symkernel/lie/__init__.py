@@ -15,6 +15,7 @@ from symkernel.lie.closure import Closure, closure_of
 from symkernel.lie.dictionary import Dictionary, Fourier, Monomials, fourier, monomials
 from symkernel.lie.discover import discover
 from symkernel.lie.discovery import Discovery
+from symkernel.lie.dynamics import discover_dynamics
 from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
 from symkernel.lie.models import DictionaryFunction, Differentiable, GradientError
 from symkernel.lie.operator import (
@@ -23,6 +24,7 @@ from symkernel.lie.operator import (
     dictionary_operator,
     finite_rows,
 )
+from symkernel.lie.tangent_fields import discover_tangent
 
 __all__ = [
     "Algebra",
@@ -42,6 +44,8 @@ __all__ = [
     "coefficient_operator",
     "dictionary_operator",
     "discover",
+    "discover_dynamics",
+    "discover_tangent",
     "finite_rows",
     "fourier",
     "linear",

@@ -16,7 +16,7 @@ from symkernel.lie.rows import RowMaker, Sampled
 from symkernel.lie.spectrum import Spectrum, null_representatives, spectrum_of
 from symkernel.lie.threshold import Threshold, by_gap, by_noise, by_rounding
 
-__all__ = ["Options", "everything", "judge", "report", "resampled", "sampled"]
+__all__ = ["Options", "check_samples", "everything", "judge", "report", "resampled", "sampled"]
 
 Array = NDArray[Any]
 
@@ -75,7 +75,7 @@ def judge(
             counts[int((values <= np.sqrt(2) * limit.value).sum())] += 1
     else:
         counts = resampled(maker, data, limit, options)
-    return report(maker, spectrum, limit, counts, notes)
+    return report(maker, spectrum, limit, counts, notes, above=4)
 
 
 def report(
@@ -84,14 +84,14 @@ def report(
     limit: Threshold,
     counts: Counter[int],
     notes: list[str],
+    above: int = 3,
 ) -> Discovery:
-    """Return the outcome, and issue its warnings."""
+    """Return the outcome, and issue its warnings for the caller so many calls above."""
     notes = notes + [limit.warning] * bool(limit.warning)
     dimension = int((spectrum.values <= limit.value).sum())
     subspace = null_representatives(spectrum, dimension)
     for text in notes:
-        # The caller of discover, above judge and report.
-        warnings.warn(text, UserWarning, stacklevel=4)
+        warnings.warn(text, UserWarning, stacklevel=above)
     return Discovery(
         searched=maker.algebra,
         singular_values=spectrum.values,
