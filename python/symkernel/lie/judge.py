@@ -22,6 +22,8 @@ Array = NDArray[Any]
 
 # Samples of a bootstrap repetition: at least so many, and so many per field.
 _RESAMPLED, _PER_FIELD = 500, 3
+# Agreement of repetitions below which the outcome is called uncertain.
+_SURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,13 @@ def report(
     """Return the outcome, and issue its warnings for the caller so many calls above."""
     notes = notes + [limit.warning] * bool(limit.warning)
     dimension = int((spectrum.values <= limit.value).sum())
+    confidence = counts[dimension] / sum(counts.values()) if counts else float("nan")
+    if confidence < _SURE:
+        others = ", ".join(f"{k} ({c} times)" for k, c in counts.most_common(3))
+        notes.append(
+            f"the number of symmetries is uncertain: {dimension} were found here, and {others} in "
+            "repetitions; look at singular_values"
+        )
     subspace = null_representatives(spectrum, dimension)
     for text in notes:
         warnings.warn(text, UserWarning, stacklevel=above)
@@ -99,7 +108,7 @@ def report(
         algebra=maker.algebra.combine(subspace.T),
         threshold=limit.value,
         reason=limit.reason,
-        confidence=counts[dimension] / sum(counts.values()) if counts else float("nan"),
+        confidence=confidence,
         dimensions=dict(sorted(counts.items())),
         n_samples=len(maker.points),
         vanishing=spectrum.vanishing.shape[1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,8 @@ class KernelFunction(Differentiable):
 
     def _sums(self, X: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         points = X if self._scaler is None else self._scaler(X)
-        offset = np.tile(self._offset, weights.shape[1] // self._weights.shape[1])
+        p = self._weights.shape[1]
+        offset = np.tile(np.broadcast_to(self._offset, (p,)), weights.shape[1] // p)
         return np.asarray(self._kernel(points, self._centres) @ weights + offset)
 
     def jacobians(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,17 +109,23 @@ class KernelFunction(Differentiable):
         ridged = self._gram + np.diag(self._ridge)
         return self._gram, cho_factor(ridged, overwrite_a=True, check_finite=False)
 
-    @property
-    def noise(self) -> float | None:
-        """Standard deviation of the noise in the targets: residuals over n - tr H."""
+    @cached_property
+    def _spread(self) -> float | None:
         factored = self._factored()
         if factored is None or self._ridge is None:
             return None
-        n = len(self._centres)
-        inverse = cho_solve(factored[1], np.eye(n), check_finite=False)
+        inverse = cho_solve(factored[1], np.eye(len(self._centres)), check_finite=False)
         left = float(self._ridge @ np.diag(inverse))  # n - tr H
         residuals = self._ridge[:, None] * self._weights
         return float(np.sqrt((residuals**2).sum() / (self._weights.shape[1] * left)))
+
+    @property
+    def noise(self) -> float | None:
+        """Standard deviation of the noise in the targets: residuals over n - tr H.
+
+        Source: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.6.
+        """
+        return self._spread
 
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator

@@ -178,7 +178,7 @@ def _principal(
     # Cosines of the angles between the two normal spaces.
     cosines = np.linalg.svd(np.matmul(normal, other.transpose(0, 2, 1)), compute_uv=False)
     sines = np.sqrt(np.maximum(0.0, 1 - cosines[:, -1] ** 2))
-    return np.ascontiguousarray(normal), float(np.sqrt(np.mean(sines**2)))
+    return np.ascontiguousarray(normal), float(np.mean(sines))
 
 
 def _axes(clouds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -65,6 +65,14 @@ def by_noise(floor: float, cause: str, values: NDArray[np.float64]) -> Threshold
     Errors have a spread, and fits have a bias of their own: within the margin the widest gap of
     the spectrum decides.
     """
+    if _MARGIN[0] * floor > _LARGEST:
+        return Threshold(
+            0.0,
+            f"no symmetry is claimed: {floor:.2g}, which {cause}",
+            "the derivatives are too noisy to tell symmetries from chance: errors alone make "
+            f"residuals of {floor:.2g}, so that none is claimed; use more samples, a smoother "
+            "model, or give threshold",
+        )
     low, high = (max(_ROUNDING, min(_LARGEST, m * floor)) for m in _MARGIN)
     inside = values[(values > low) & (values < high)]
     edges = np.concatenate([[low], inside, [high]])
@@ -74,14 +82,7 @@ def by_noise(floor: float, cause: str, values: NDArray[np.float64]) -> Threshold
     at = int(np.argmax(s[places] / s[places - 1]))
     value = float(np.sqrt(edges[at] * edges[at + 1]))
     reason = f"{value / floor:.2g} times the {floor:.2g}, which {cause}" if floor else cause
-    if _MARGIN[0] * floor <= _LARGEST:
-        return Threshold(value, reason)
-    return Threshold(
-        value,
-        f"the largest that is allowed; {reason}",
-        "the derivatives are too noisy to tell symmetries from chance: errors alone make residuals "
-        f"of {floor:.2g}; use more samples, or a smoother model",
-    )
+    return Threshold(value, reason)
 
 
 def by_gap(values: NDArray[np.float64]) -> Threshold:
