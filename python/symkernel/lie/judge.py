@@ -70,6 +70,7 @@ def judge(
         redrawn = function.redraws(maker.points, options.n_bootstrap, options.noise, options.rng)
     limit = options.threshold or _limit(maker, data, function, spectrum, redrawn, options.noise)
     if redrawn is not None:
+        notes += [function.caveat] * bool(function.caveat and options.noise is None)
         counts: Counter[int] = Counter()
         for other in redrawn:
             values = spectrum_of(maker.blocks(other), maker.algebra.dim).values

@@ -28,6 +28,8 @@ Array = NDArray[Any]
 
 # Largest number of training samples for which a fit is repeated with fresh noise: n^3 / 3.
 _MAX_REFITTED = 6000
+# Leave-one-out error over in-sample noise above which a fit is said to interpolate.
+_INTERPOLATES = 20.0
 
 
 class _NoGradientError(Exception):
@@ -109,15 +111,30 @@ class KernelFunction(Differentiable):
         ridged = self._gram + np.diag(self._ridge)
         return self._gram, cho_factor(ridged, overwrite_a=True, check_finite=False)
 
+    # Noise, and root mean square of leave-one-out residuals.
     @cached_property
-    def _spread(self) -> float | None:
+    def _spread(self) -> tuple[float, float] | None:
         factored = self._factored()
         if factored is None or self._ridge is None:
             return None
-        inverse = cho_solve(factored[1], np.eye(len(self._centres)), check_finite=False)
-        left = float(self._ridge @ np.diag(inverse))  # n - tr H
+        inverse = np.diag(cho_solve(factored[1], np.eye(len(self._centres)), check_finite=False))
+        left = float(self._ridge @ inverse)  # n - tr H
         residuals = self._ridge[:, None] * self._weights
-        return float(np.sqrt((residuals**2).sum() / (self._weights.shape[1] * left)))
+        noise = float(np.sqrt((residuals**2).sum() / (self._weights.shape[1] * left)))
+        return noise, float(np.sqrt(((self._weights / inverse[:, None]) ** 2).mean()))
+
+    @property
+    def caveat(self) -> str:
+        """What a fit that interpolates does not show of its error; else an empty string."""
+        if self._spread is None or self._spread[1] <= _INTERPOLATES * self._spread[0]:
+            return ""
+        noise, out = self._spread
+        return (
+            f"the model interpolates: its error at samples left out, {out:.2g}, is "
+            f"{out / noise:.2g} times the noise of {noise:.2g} that its fit shows, so that "
+            "residuals above the threshold may still be errors of the model; use more samples or "
+            "a larger alpha"
+        )
 
     @property
     def noise(self) -> float | None:
@@ -125,7 +142,7 @@ class KernelFunction(Differentiable):
 
         Source: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.6.
         """
-        return self._spread
+        return None if self._spread is None else self._spread[0]
 
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator

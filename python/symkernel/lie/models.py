@@ -72,6 +72,11 @@ class Differentiable(ABC):
         """Standard deviation of the noise in the targets, where the model tells; else None."""
         return None
 
+    @property
+    def caveat(self) -> str:
+        """What makes the derivatives doubtful beyond the noise; an empty string if nothing."""
+        return ""
+
 
 class DictionaryFunction(Differentiable):
     """The function F(x) = W phi(x) of a dictionary.
