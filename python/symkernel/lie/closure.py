@@ -130,6 +130,8 @@ def closure_of(algebra: Algebra, tolerance: float = _TOLERANCE) -> Closure:
 def facts(structure: NDArray[np.float64], defect: float, tolerance: float) -> Closure:
     """Return the facts that structure constants (k, k, k) tell."""
     k = len(structure)
+    if not k:
+        return Closure(0, True, 0.0, structure, np.zeros((0, 0)), (0, 0, 0), (0,), 0, 0, 0)
     killing = np.einsum("iab,jba->ij", structure, structure)
     values = np.linalg.eigvalsh(killing)
     zero = tolerance * max(1.0, float(np.abs(values).max(initial=0.0)))
@@ -162,12 +164,14 @@ def _structure(algebra: Algebra, tolerance: float) -> tuple[NDArray[np.float64],
     while algebra.frame is not None:  # the same algebra, in smaller matrices
         algebra = algebra.frame[0]
     k = algebra.dim
+    if not k:
+        return np.zeros((0, 0, 0)), 0.0
     full = algebra.affine_matrices()
-    flat = algebra.generators.reshape(k, -1)
+    flat = algebra.generators.reshape(k, algebra.n_features * (algebra.n_features + 1))
     products = np.einsum("iab,jbc->ijac", full, full)
     # The bracket of vector fields is minus that of their matrices, which no fact depends on.
     brackets = (products - products.transpose(1, 0, 2, 3))[:, :, : algebra.n_features]
-    return _expand(brackets.reshape(k, k, -1), flat, tolerance)
+    return _expand(brackets.reshape(k, k, flat.shape[1]), flat, tolerance)
 
 
 def sampled_closure(fields: Fields, X: NDArray[np.float64], tolerance: float) -> Closure:

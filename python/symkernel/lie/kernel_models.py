@@ -111,7 +111,7 @@ class KernelFunction(Differentiable):
         ridged = self._gram + np.diag(self._ridge)
         return self._gram, cho_factor(ridged, overwrite_a=True, check_finite=False)
 
-    # Noise, and root mean square of leave-one-out residuals.
+    # Noise, and typical size of leave-one-out residuals.
     @cached_property
     def _spread(self) -> tuple[float, float] | None:
         factored = self._factored()
@@ -121,7 +121,8 @@ class KernelFunction(Differentiable):
         left = float(self._ridge @ inverse)  # n - tr H
         residuals = self._ridge[:, None] * self._weights
         noise = float(np.sqrt((residuals**2).sum() / (self._weights.shape[1] * left)))
-        return noise, float(np.sqrt(((self._weights / inverse[:, None]) ** 2).mean()))
+        # The median, as a few samples at the rim tell nothing about those inside.
+        return noise, float(np.median(np.abs(self._weights / inverse[:, None])) / 0.6745)
 
     @property
     def caveat(self) -> str:

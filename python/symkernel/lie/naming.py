@@ -168,8 +168,8 @@ def _usual(m: int) -> list[tuple[str, str, Algebra]]:
     one = np.eye(m)[None]
     found = [
         (f"so({m})", "so", algebras.special_orthogonal(m)),
-        (f"se({m})", "se", algebras.special_euclidean(m)),
         (f"translations({m})", "translations", algebras.translations(m)),
+        (f"se({m})", "se", algebras.special_euclidean(m)),
         ("one common scaling", "scaling", Algebra(one)),
         (f"similarities({m})", "similarities", algebras.special_euclidean(m) + Algebra(one)),
         (f"so({m}) + scaling", "other", algebras.special_orthogonal(m) + Algebra(one)),
