@@ -31,6 +31,8 @@ def draw_spectrum(found: Discovery) -> Figure:
 
 def draw_spectrum_on(axes: Axes, found: Discovery) -> None:
     """Draw the spectrum on given axes."""
+    from matplotlib.ticker import MaxNLocator
+
     s, k = np.maximum(found.singular_values, _FLOOR), found.dimension
     at = np.arange(1, len(s) + 1)
     axes.semilogy(at[:k], s[:k], "o", color=_BLUE, label=f"symmetries, {k}")
@@ -38,7 +40,7 @@ def draw_spectrum_on(axes: Axes, found: Discovery) -> None:
     axes.axhline(found.threshold, color=_ORANGE, linestyle="--", label="threshold")
     least = min(s.min(initial=1.0), found.threshold or 1.0)
     axes.set_ylim(max(least, _FLOOR) / 3, 3)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("direction")
     axes.set_ylabel("residual")
     axes.legend(frameon=False)
