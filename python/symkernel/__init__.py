@@ -13,6 +13,7 @@ sum
 from importlib.metadata import version
 
 from symkernel import cuda, groups, kernels
+from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
     InvariantKernelClassifier,
     InvariantKernelRidge,
@@ -28,7 +29,9 @@ __all__ = [
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
     "__version__",
+    "align",
     "cuda",
     "groups",
     "kernels",
+    "orbit_distance",
 ]
