@@ -1,8 +1,8 @@
 // The rotation that takes one cloud nearest to another: min over R of sum_i |x_i - R y_i|^2.
 //
 // Kabsch (1976) and Umeyama (1991): for M = sum_i x_i y_i^T = U S V^T with rotations U, V and
-// signed singular values, R = U V^T, or U diag(1, 1, -1) V^T where reflections are allowed and s3 is
-// negative. Points are handed over one by one, first to make M, then to make the residual as a sum
+// signed singular values, R = U V^T, or U diag(1, 1, -1) V^T where reflections are allowed and that
+// is nearer. Points are handed over one by one, first to make M, then to make the residual as a sum
 // of squared differences: |x|^2 + |y|^2 - 2 tr S would leave eps |x|^2 of what should be 0.
 #pragma once
 
@@ -22,27 +22,20 @@ SYMKERNEL_INLINE void direction(R c, R s, R length, R& cosine, R& sine) {
   sine = s * inverse;
 }
 
-// The turn t (2 x 2, row by row) of a plane, or reflection, with the largest tr(t^T m). Where both
-// are as good it is a rotation.
-template <class R>
-SYMKERNEL_INLINE R best_turn(const R (&m)[4], bool reflections, R (&t)[4]) {
-  const R trace = m[0] + m[3], skew = m[2] - m[1];
-  const R sum = sqrt(fma(trace, trace, skew * skew));
+// The turn t of a plane (2 x 2, row by row), or the reflection, with the largest tr(t^T m), which is
+// returned.
+template <bool Mirrored, class R>
+SYMKERNEL_INLINE R best_turn(const R (&m)[4], R (&t)[4]) {
+  const R along = Mirrored ? m[0] - m[3] : m[0] + m[3];
+  const R across = Mirrored ? m[1] + m[2] : m[2] - m[1];
+  const R length = sqrt(fma(along, along, across * across));
   R c, s;
-  direction(trace, skew, sum, c, s);
-  t[0] = t[3] = c;
-  t[1] = -s;
+  direction(along, across, length, c, s);
+  t[0] = c;
+  t[1] = Mirrored ? s : -s;
   t[2] = s;
-  if (!reflections) return sum;
-  const R difference = m[0] - m[3], shear = m[1] + m[2];
-  const R gap = sqrt(fma(difference, difference, shear * shear));
-  const auto mirrored = sum < gap;
-  direction(difference, shear, gap, c, s);
-  t[0] = select(mirrored, c, t[0]);
-  t[1] = select(mirrored, s, t[1]);
-  t[2] = select(mirrored, s, t[2]);
-  t[3] = select(mirrored, -c, t[3]);
-  return select(mirrored, gap, sum);
+  t[3] = Mirrored ? -c : c;
+  return length;
 }
 
 // Clouds in R^D, D = 2 or 3. visit(f) calls f(x, y) for every pair of points, arrays of D numbers.
@@ -65,7 +58,8 @@ struct Procrustes {
   SYMKERNEL_INLINE static R largest_trace(const R (&m)[D * D], bool reflections) {
     if constexpr (D == 2) {
       R turn[4];
-      return best_turn(m, reflections, turn);
+      const R proper = best_turn<false>(m, turn);
+      return reflections ? at_least(best_turn<true>(m, turn), proper) : proper;
     } else {
       R s1, s2, s3;
       signed_singular_values(m, s1, s2, s3);
@@ -73,49 +67,85 @@ struct Procrustes {
     }
   }
 
+  // Rotation and reflection are told apart by what they leave: in clouds that are almost flat the
+  // sign of s3 is rounding.
   template <class Visit>
   SYMKERNEL_INLINE Procrustes(const Visit& visit, const R (&m)[D * D], bool reflections) {
+    R frames[2 * D * D], plane[4];
     if constexpr (D == 2) {
-      best_turn(m, reflections, rotation);
+      for (int k = 0; k < 4; ++k) plane[k] = m[k];
     } else {
-      in_space(visit, m, reflections);
+      in_space(visit, m, frames, plane);
     }
-    residual = R(Scalar<R>(0));
+    R turn[4];
+    best_turn<false>(plane, turn);
+    place(frames, turn, rotation);
+    residual = left_by(visit, rotation);
+    if (!reflections) return;
+    R mirrored[D * D];
+    best_turn<true>(plane, turn);
+    place(frames, turn, mirrored);
+    const R left = left_by(visit, mirrored);
+    const auto nearer = left < residual;
+    residual = select(nearer, left, residual);
+    SYMKERNEL_UNROLL
+    for (int k = 0; k < D * D; ++k) rotation[k] = select(nearer, mirrored[k], rotation[k]);
+  }
+
+ private:
+  template <class Visit>
+  SYMKERNEL_INLINE static R left_by(const Visit& visit, const R (&turn)[D * D]) {
+    R sum = R(Scalar<R>(0));
     visit([&](const R(&x)[D], const R(&y)[D]) SYMKERNEL_LAMBDA {
       SYMKERNEL_UNROLL
       for (int a = 0; a < D; ++a) {
         R difference = x[a];
         SYMKERNEL_UNROLL
-        for (int b = 0; b < D; ++b) difference = fma(-rotation[a * D + b], y[b], difference);
-        residual = fma(difference, difference, residual);
+        for (int b = 0; b < D; ++b) difference = fma(-turn[a * D + b], y[b], difference);
+        sum = fma(difference, difference, sum);
       }
     });
+    return sum;
   }
 
- private:
   // In clouds so thin that s2 and s3 are rounding beside s1, the frames stand at any angle about
-  // the first axis; inner products within the frames have not lost those digits, and say how to
-  // turn them.
+  // the first axis; inner products within the plane of the other two have not lost those digits,
+  // and say how to turn it.
   template <class Visit>
-  SYMKERNEL_INLINE void in_space(const Visit& visit, const R (&m)[9], bool reflections) {
-    R u[3][3], v[3][3], across[4], turn[4];
+  SYMKERNEL_INLINE static void in_space(const Visit& visit, const R (&m)[9], R (&frames)[18],
+                                        R (&plane)[4]) {
+    R u[3][3], v[3][3];
     singular_frames(m, u, v);
     SYMKERNEL_UNROLL
-    for (int k = 0; k < 4; ++k) across[k] = R(Scalar<R>(0));
+    for (int k = 0; k < 9; ++k) {
+      frames[k] = u[k / 3][k % 3];
+      frames[9 + k] = v[k / 3][k % 3];
+    }
+    SYMKERNEL_UNROLL
+    for (int k = 0; k < 4; ++k) plane[k] = R(Scalar<R>(0));
     visit([&](const R(&x)[3], const R(&y)[3]) SYMKERNEL_LAMBDA {
       const R a[2] = {jacobi3::dot(u[1], x), jacobi3::dot(u[2], x)};
       const R b[2] = {jacobi3::dot(v[1], y), jacobi3::dot(v[2], y)};
       SYMKERNEL_UNROLL
-      for (int k = 0; k < 4; ++k) across[k] = fma(a[k / 2], b[k % 2], across[k]);
+      for (int k = 0; k < 4; ++k) plane[k] = fma(a[k / 2], b[k % 2], plane[k]);
     });
-    best_turn(across, reflections, turn);
-    SYMKERNEL_UNROLL
-    for (int b = 0; b < 3; ++b) {
-      const R second = fma(turn[0], v[1][b], turn[1] * v[2][b]);
-      const R third = fma(turn[2], v[1][b], turn[3] * v[2][b]);
+  }
+
+  // u0 v0^T + (u1 u2) turn (v1 v2)^T; in the plane the turn itself.
+  SYMKERNEL_INLINE static void place(const R (&frames)[2 * D * D], const R (&turn)[4],
+                                     R (&out)[D * D]) {
+    if constexpr (D == 2) {
+      for (int k = 0; k < 4; ++k) out[k] = turn[k];
+    } else {
       SYMKERNEL_UNROLL
-      for (int a = 0; a < 3; ++a)
-        rotation[3 * a + b] = fma(u[0][a], v[0][b], fma(u[1][a], second, u[2][a] * third));
+      for (int b = 0; b < 3; ++b) {
+        const R v0 = frames[9 + b], v1 = frames[12 + b], v2 = frames[15 + b];
+        const R second = fma(turn[0], v1, turn[1] * v2);
+        const R third = fma(turn[2], v1, turn[3] * v2);
+        SYMKERNEL_UNROLL
+        for (int a = 0; a < 3; ++a)
+          out[3 * a + b] = fma(frames[a], v0, fma(frames[3 + a], second, frames[6 + a] * third));
+      }
     }
   }
 };

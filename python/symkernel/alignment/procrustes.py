@@ -8,8 +8,8 @@ from symkernel.alignment.base import Array
 
 __all__ = ["procrustes"]
 
-# Below this share of the largest singular value, those of M = X^T Y have lost half their digits.
-_THIN = 1e-7
+# Below this share of the largest, singular values of M = X^T Y, squares of extents, are refined.
+_THIN = 1e-4
 
 
 def procrustes(X: Array, Y: Array, reflections: bool) -> tuple[Array, Array]:
