@@ -72,10 +72,9 @@ void rotate_points(const RotationJob& request, int n_threads, StopToken& token) 
   }
   job.token = &token;
   const PairEngine& engine = pair_engine();
-  share_out(ceil_div(job.m, engine.width), engine.rotation_scratch(job), n_threads, token,
-            [&](std::int64_t q, double* scratch, int thread) {
-              engine.rotate(job, q, scratch, thread);
-            });
+  share_out(
+      ceil_div(job.m, engine.width), engine.rotation_scratch(job), n_threads, token,
+      [&](std::int64_t q, double* scratch, int thread) { engine.rotate(job, q, scratch, thread); });
 }
 
 }  // namespace symkernel

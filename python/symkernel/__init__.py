@@ -18,6 +18,7 @@ from symkernel.estimators import (
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    MaxFilter,
 )
 from symkernel.kernels import InvariantKernel
 
@@ -28,6 +29,7 @@ __all__ = [
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "MaxFilter",
     "__version__",
     "align",
     "cuda",

@@ -2,8 +2,8 @@
 //
 // Shortest augmenting paths after a reduction of columns and rows (Jonker & Volgenant, Computing
 // 38, 1987), O(n^3). Prices v of columns are kept such that every assigned row has its least
-// reduced cost, cost[i][j] - v[j], at its own column; that is the certificate of optimality. Rows of
-// the matrix are scanned a vector at a time, so they are padded to whole vectors.
+// reduced cost, cost[i][j] - v[j], at its own column; that is the certificate of optimality. Rows
+// of the matrix are scanned a vector at a time, so they are padded to whole vectors.
 #pragma once
 
 #include <math.h>

@@ -22,8 +22,8 @@ SYMKERNEL_INLINE void direction(R c, R s, R length, R& cosine, R& sine) {
   sine = s * inverse;
 }
 
-// The turn t of a plane (2 x 2, row by row), or the reflection, with the largest tr(t^T m), which is
-// returned.
+// The turn t of a plane (2 x 2, row by row), or the reflection, with the largest tr(t^T m), which
+// is returned.
 template <bool Mirrored, class R>
 SYMKERNEL_INLINE R best_turn(const R (&m)[4], R (&t)[4]) {
   const R along = Mirrored ? m[0] - m[3] : m[0] + m[3];

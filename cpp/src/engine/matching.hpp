@@ -23,11 +23,14 @@ class Matching {
   }
 
   Matching(const MatchJob& job, double* scratch)
-      : job_(job), size_(Assignment<V>::padded(job.largest_block)), columns_(scratch),
-        moved_(columns_ + job.dimension * size_), cost_(moved_ + job.dimension * job.points),
+      : job_(job),
+        size_(Assignment<V>::padded(job.largest_block)),
+        columns_(scratch),
+        moved_(columns_ + job.dimension * size_),
+        cost_(moved_ + job.dimension * job.points),
         assignment_(job.largest_block, cost_ + job.largest_block * size_) {
-    double* ints = cost_ + job.largest_block * size_ +
-                   Assignment<V>::scratch_size(job.largest_block);
+    double* ints =
+        cost_ + job.largest_block * size_ + Assignment<V>::scratch_size(job.largest_block);
     found_ = reinterpret_cast<std::int32_t*>(ints);
     best_ = found_ + job.points;
   }

@@ -96,8 +96,7 @@ void write_nearest(const Job<T>& job, std::int64_t p, std::int64_t q, T* best) {
       if (job.paired && i != j) continue;
       const std::int64_t at = (i - i0) * S::nr + (j - j0), to = job.paired ? i : i * m + j;
       job.k[to] = best[at];
-      if (job.elements != nullptr)
-        job.elements[to] = element_number(job.g, best[S::size + at]);
+      if (job.elements != nullptr) job.elements[to] = element_number(job.g, best[S::size + at]);
     }
   }
 }

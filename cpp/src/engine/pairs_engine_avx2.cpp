@@ -14,6 +14,6 @@ template void avx2::run_nearest<float>(const Job<float>&, const Block&, float*, 
 
 extern const PairEngine avx2_pairs;
 constexpr PairEngine avx2_pairs = {TileShape<double>::V::width, avx2::match_scratch, avx2::match,
-                                     avx2::rotation_scratch, avx2::rotate};
+                                   avx2::rotation_scratch, avx2::rotate};
 
 }  // namespace symkernel

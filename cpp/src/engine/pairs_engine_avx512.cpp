@@ -13,7 +13,7 @@ template void avx512::run_nearest<double>(const Job<double>&, const Block&, doub
 template void avx512::run_nearest<float>(const Job<float>&, const Block&, float*, int);
 
 extern const PairEngine avx512_pairs;
-constexpr PairEngine avx512_pairs = {TileShape<double>::V::width, avx512::match_scratch, avx512::match,
-                                     avx512::rotation_scratch, avx512::rotate};
+constexpr PairEngine avx512_pairs = {TileShape<double>::V::width, avx512::match_scratch,
+                                     avx512::match, avx512::rotation_scratch, avx512::rotate};
 
 }  // namespace symkernel

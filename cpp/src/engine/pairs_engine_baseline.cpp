@@ -13,7 +13,8 @@ template void baseline::run_nearest<double>(const Job<double>&, const Block&, do
 template void baseline::run_nearest<float>(const Job<float>&, const Block&, float*, int);
 
 extern const PairEngine baseline_pairs;
-constexpr PairEngine baseline_pairs = {TileShape<double>::V::width, baseline::match_scratch, baseline::match,
-                                     baseline::rotation_scratch, baseline::rotate};
+constexpr PairEngine baseline_pairs = {TileShape<double>::V::width, baseline::match_scratch,
+                                       baseline::match, baseline::rotation_scratch,
+                                       baseline::rotate};
 
 }  // namespace symkernel

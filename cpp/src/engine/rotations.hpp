@@ -88,8 +88,7 @@ class Rotations {
       const auto nearer = found.residual < least;
       least = select(nearer, found.residual, least);
       which = select(nearer, V(static_cast<double>(s)), which);
-      for (int k = 0; k < D * D; ++k)
-        rotation[k] = select(nearer, found.rotation[k], rotation[k]);
+      for (int k = 0; k < D * D; ++k) rotation[k] = select(nearer, found.rotation[k], rotation[k]);
     }
     write(i, q, least, which, rotation);
   }

@@ -89,7 +89,7 @@ def _auto(group: Group, makers: dict[str, Callable[[], Route]], on_angles: bool)
             break
         return route
     if not group.is_finite:
-        raise NoRouteError("; ".join(map(str, reasons)))
+        raise NoRouteError("; ".join(dict.fromkeys(map(str, reasons))))
     try:
         return makers["enumeration"]()
     except GroupTooLargeError as reason:

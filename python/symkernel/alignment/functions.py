@@ -62,7 +62,8 @@ class Alignment:
     @property
     def gap(self) -> NDArray[Any]:
         """How much shorter than ``distance`` the least distance can be."""
-        return self.distance - self.lower_bound
+        gap: NDArray[Any] = self.distance - self.lower_bound
+        return gap
 
     def __len__(self) -> int:
         return len(self.distance)
@@ -80,7 +81,7 @@ def orbit_distance(
     squared: bool = False,
     method: str = "auto",
     weights: ArrayLike | None = None,
-    n_restarts: int = 12,
+    n_restarts: int = 24,
     random_state: RandomState = 0,
     n_jobs: int | None = None,
 ) -> NDArray[Any]:
@@ -106,7 +107,7 @@ def orbit_distance(
     weights : array-like of shape (p,), optional
         Masses of the p points, for rotations and translations alone:
         sum_i w_i |x_i - g y_i|^2 is least.
-    n_restarts : int, default=12
+    n_restarts : int, default=24
         Random starts of the alternation, beside those from principal axes.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
         Source of random starts.
@@ -164,8 +165,8 @@ def orbit_distance(
         if gap > _MET * np.sqrt(np.square(one).sum(axis=1).max(initial=0.0)):
             warnings.warn(
                 f"no route to the least distance over {group!r} is within reach: alternation gives "
-                f"upper bounds, which lie up to {np.ldexp(gap, exponent):.3g} above lower bounds. Ask "
-                "for method='alternation' to silence this; align() reports the gap of every pair",
+                f"upper bounds, up to {np.ldexp(gap, exponent):.3g} above lower bounds. Ask for "
+                "method='alternation' to silence this; align() reports the gap of every pair",
                 UpperBoundWarning,
                 stacklevel=2,
             )
@@ -183,7 +184,7 @@ def align(
     pairwise: bool = False,
     method: str = "auto",
     weights: ArrayLike | None = None,
-    n_restarts: int = 12,
+    n_restarts: int = 24,
     random_state: RandomState = 0,
     n_jobs: int | None = None,
 ) -> Alignment:
@@ -204,7 +205,7 @@ def align(
     Returns
     -------
     Alignment
-        With ``distance``, ``element``, ``exact``, ``lower_bound``, ``gap``, ``method`` and ``steps``.
+        With ``distance``, ``element``, ``exact``, ``lower_bound``, ``gap``, ``method``, ``steps``.
 
     Raises
     ------
@@ -213,9 +214,9 @@ def align(
 
     Notes
     -----
-    Of several nearest elements one is returned: for enumeration the first, for matching and rotation
-    whichever the algorithm meets. In collinear and planar clouds rotations that agree on them are
-    equally near.
+    Of several nearest elements one is returned: for enumeration the first, for matching and
+    rotation whichever the algorithm meets. In collinear and planar clouds rotations that agree on
+    them are equally near.
 
     Examples
     --------
@@ -281,9 +282,7 @@ def _prepare(
 def _feature_weights(weights: ArrayLike, group: Group) -> Array:
     """Weights of points as one weight per feature."""
     axes = {
-        f.axes
-        for f in group.factors()
-        if isinstance(f.group, Translations) or f.group.order != 1
+        f.axes for f in group.factors() if isinstance(f.group, Translations) or f.group.order != 1
     }
     shape = group.factors()[0].shape
     if len(axes) != 1:

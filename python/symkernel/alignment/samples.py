@@ -35,7 +35,9 @@ def check_rows(X: Any, name: str, group: Group) -> Array:
         For another shape, complex numbers, NaN or infinity.
     """
     if is_on_device(X):
-        raise TypeError(f"{name} lives on a GPU; alignments are computed on the host: copy it there")
+        raise TypeError(
+            f"{name} lives on a GPU; alignments are computed on the host: copy it there"
+        )
     array = np.asarray(X)
     if array.dtype.kind == "c":
         raise ValueError(f"{name} must be real, got complex numbers")

@@ -33,9 +33,10 @@ def nearest_elements(
     Elements of a PointTable count row permutations first: number s * H + h. Those of a ShiftTable
     count automorphisms first, then shifts in C order of the grid.
     """
-    return _cpu.nearest(
+    found: tuple[Array, Array] = _cpu.nearest(
         native_action(table), X, Y, elements=True, paired=True, n_threads=resolve_jobs(n_jobs)
     )
+    return found
 
 
 def match(
@@ -66,14 +67,13 @@ def match_rows(
     n_jobs: int | None = None,
 ) -> tuple[Array, Array, Array]:
     """The same for rows i of X and Y: squares (n,), points of y for those of x (n, p), h (n,)."""
-    return _cpu.match_points(
+    found: tuple[Array, Array, Array] = _cpu.match_points(
         X, Y, list(blocks), matrices, either_sign, paired=True, n_threads=resolve_jobs(n_jobs)
     )
+    return found
 
 
-def rotate(
-    X: Array, Y: Array, rows: Array, reflections: bool, n_jobs: int | None = None
-) -> Array:
+def rotate(X: Array, Y: Array, rows: Array, reflections: bool, n_jobs: int | None = None) -> Array:
     """Least |x - R s y|^2 over rotations R and the rows s of permutations of points, (n, m).
 
     X and Y are float64, (n, p, r) and (m, p, r) with r = 2 or 3; rows int32, (S, p).
@@ -88,6 +88,7 @@ def rotate_rows(
     X: Array, Y: Array, rows: Array, reflections: bool, n_jobs: int | None = None
 ) -> tuple[Array, Array, Array]:
     """The same for rows i of X and Y: squares (n,), R (n, r, r) and the number of s (n,)."""
-    return _cpu.rotate_points(
+    found: tuple[Array, Array, Array] = _cpu.rotate_points(
         X, Y, np.ascontiguousarray(rows), reflections, paired=True, n_threads=resolve_jobs(n_jobs)
     )
+    return found

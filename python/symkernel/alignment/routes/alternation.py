@@ -64,8 +64,8 @@ class Alternation(Route):
         lone = len(factors) == 1 and factors[0].group.degree == self._points
         if blocks is None or not lone or self._dimension not in (2, 3):
             raise NoRouteError(
-                f"{group!r} is not Symmetric or Young on points beside rotations of the plane or of "
-                "space"
+                f"{group!r} is not Symmetric or Young on points beside rotations of the plane or "
+                "of space"
             )
         self._blocks = tuple(map(len, blocks))
         order = np.array([point for block in blocks for point in block])
@@ -118,7 +118,9 @@ class Alternation(Route):
             squares[part], matrices[part], match[part] = self._align(x[part], y[part], n_jobs)
         lower = np.minimum(self._lower(x, y), squares)
         element = PointTransporters(matrices, self._cloud.places, match)
-        return Pairs(squares.astype(X.dtype, copy=False), element, lower.astype(X.dtype, copy=False))
+        return Pairs(
+            squares.astype(X.dtype, copy=False), element, lower.astype(X.dtype, copy=False)
+        )
 
     def largest_gap(self) -> float:
         """Largest distance between upper and lower bounds in the last call of ``squares``."""

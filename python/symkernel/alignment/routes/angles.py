@@ -38,8 +38,8 @@ class Angles(Route):
         factors = structure_of(group).factors
         if len(factors) != 1 or not isinstance(factors[0].group, Torus):
             raise NoRouteError(
-                f"{group!r} is not one Torus: beside other groups the nearest shift of angles has no "
-                "closed form"
+                f"{group!r} is not one Torus: beside other groups the nearest shift of angles has "
+                "no closed form"
             )
         self._places = places_of(factors[0].axes, factors[0].shape)
         self.steps = ("chordal distance of angles", "the argument of a sum of phases")

@@ -97,9 +97,7 @@ class Weighting(Route):
 
     def squares(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Array:
         """Squared distances of all pairs, (n, m); ``Y=None`` means X."""
-        return self._inner.squares(
-            self._scaled(X), None if Y is None else self._scaled(Y), n_jobs
-        )
+        return self._inner.squares(self._scaled(X), None if Y is None else self._scaled(Y), n_jobs)
 
     def pairs(self, X: Array, Y: Array, n_jobs: int | None = None) -> Pairs:
         """Row i of X aligned with row i of Y."""

@@ -64,7 +64,7 @@ def enumeration_cost(group: Group) -> float:
 
 def _cheapest(group: Group) -> tuple[Table, str]:
     # Transforms take over where they are worth their tables.
-    if group.is_finite and 64 < group.order * group.degree and group.order <= MAX_ELEMENTS:
+    if group.is_finite and group.order * group.degree > 64 and group.order <= MAX_ELEMENTS:
         shifts = shift_table(group)
         if shifts is not None:
             try:

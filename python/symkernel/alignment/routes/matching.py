@@ -67,7 +67,9 @@ class Matching(Route):
         others = tuple(f for f in factors if f is not head)
         rest = [a for a in range(len(shape)) if a not in head.axes]
         if any(set(f.axes) & set(head.axes) for f in others):
-            raise NoRouteError(f"{group!r} permutes points along an axis on which more than that acts")
+            raise NoRouteError(
+                f"{group!r} permutes points along an axis on which more than that acts"
+            )
         blocks = point_blocks(head.group)
         assert blocks is not None
         self._signed = isinstance(head.group, Hyperoctahedral)
@@ -79,8 +81,8 @@ class Matching(Route):
         on_coordinates = along_axes(others, rest, shape) if rest else None
         if on_coordinates is not None and on_coordinates.order > _MOST_MATRICES:
             raise NoRouteError(
-                f"{group!r} has {on_coordinates.order:,} elements on coordinates, each of which takes "
-                f"an assignment; at most {_MOST_MATRICES:,} are tried"
+                f"{group!r} has {on_coordinates.order:,} elements on coordinates, each of which "
+                f"takes an assignment; at most {_MOST_MATRICES:,} are tried"
             )
         self._matrices: Array = (
             np.eye(r)[None]

@@ -68,9 +68,7 @@ def cloud_of(group: Group) -> Cloud:
     others = tuple(f for f in factors if f is not head)
     rest = [a for a in range(len(shape)) if a not in head.axes]
     if any(set(f.axes) & set(head.axes) or not f.group.is_permutation for f in others):
-        raise NoRouteError(
-            f"{group!r} acts on points by more than rotations and permutations"
-        )
+        raise NoRouteError(f"{group!r} acts on points by more than rotations and permutations")
     places = places_of(head.axes, shape)
     permutations = along_axes(others, rest, shape)
     moved = tuple(
@@ -99,7 +97,7 @@ class Rotation(Route):
     Kabsch, Acta Cryst. A32 (1976); Umeyama, IEEE PAMI 13 (1991). With x_i the points of x and
     M = sum_i x_i y_i^T = U S V^T, R = U V^T, up to a sign where SO(d) asks for it; that is exact.
     The distance is that of the points themselves, so that congruent clouds are at distance 0 to
-    rounding, collinear and planar ones included. For d = 2 and 3 native, a pair a lane; else LAPACK.
+    rounding, collinear and planar ones included. Native for d = 2 and 3, a pair a lane; else LAPACK.
     """
 
     name = "rotation"
@@ -111,8 +109,8 @@ class Rotation(Route):
         most = MAX_ROWS if self._dimension <= 3 else MAX_ROWS_BEYOND
         if count > most:
             raise NoRouteError(
-                f"{group!r} has {count:,} permutations of points, each of which takes a rotation; at "
-                f"most {most:,} are tried one by one"
+                f"{group!r} has {count:,} permutations of points, each of which takes a rotation; "
+                f"at most {most:,} are tried one by one"
             )
         table = cloud.permutations.table(most)
         assert isinstance(table, SignedPermutationTable)
@@ -158,5 +156,3 @@ class Rotation(Route):
             squares[nearer], matrices[nearer] = found[nearer], turned[nearer]
             which[nearer] = number
         return squares, matrices, which
-
-
