@@ -48,7 +48,10 @@ std::tuple<Array<T>, Array<std::int32_t>> nearest(const OrbitAction& action, con
 }
 
 // Fills in the samples and returns the squares, (n, m) or (n).
-Array<double> begin(PairJob& job, const Array<double>& x, const Array<double>& y, bool paired) {
+Array<double> begin(PairJob& job, const Array<double>& x, const std::optional<Array<double>>& other,
+                    bool paired) {
+  const Array<double>& y = other ? *other : x;
+  require(other || !paired, "pairs of rows need a y");
   require(x.ndim() == 3 && y.ndim() == 3 && x.shape(1) == y.shape(1) && x.shape(2) == y.shape(2),
           "x and y must have shapes (n, points, dimension) and (m, points, dimension)");
   job.x = x.data();
@@ -58,14 +61,16 @@ Array<double> begin(PairJob& job, const Array<double>& x, const Array<double>& y
   job.points = x.shape(1);
   job.dimension = x.shape(2);
   job.paired = paired;
+  job.symmetric = !other;
   Array<double> squares = paired ? Array<double>(job.n) : Array<double>({job.n, job.m});
   job.squares = squares.mutable_data();
   return squares;
 }
 
 std::tuple<Array<double>, Array<std::int32_t>, Array<std::int32_t>> match(
-    const Array<double>& x, const Array<double>& y, const std::vector<std::int64_t>& blocks,
-    const Array<double>& matrices, bool either_sign, bool paired, int n_threads) {
+    const Array<double>& x, const std::optional<Array<double>>& y,
+    const std::vector<std::int64_t>& blocks, const Array<double>& matrices, bool either_sign,
+    bool paired, int n_threads) {
   MatchJob job;
   Array<double> squares = begin(job, x, y, paired);
   require(matrices.ndim() == 3 && matrices.shape(1) == job.dimension &&
@@ -86,7 +91,7 @@ std::tuple<Array<double>, Array<std::int32_t>, Array<std::int32_t>> match(
 }
 
 std::tuple<Array<double>, Array<double>, Array<std::int32_t>> rotate(
-    const Array<double>& x, const Array<double>& y, const Array<std::int32_t>& rows,
+    const Array<double>& x, const std::optional<Array<double>>& y, const Array<std::int32_t>& rows,
     bool reflections, bool paired, int n_threads) {
   RotationJob job;
   Array<double> squares = begin(job, x, y, paired);
@@ -123,12 +128,14 @@ void bind_alignment(py::module_& m) {
         py::arg("blocks"), py::arg("matrices").noconvert(), py::arg("either_sign") = false,
         py::arg("paired") = false, py::arg("n_threads") = 0,
         "Least |x - h s y|^2 over permutations s within blocks of consecutive points and over "
-        "matrices h; for pairs of rows also the point of y for every point of x, and the matrix.");
+        "matrices h; for pairs of rows also the point of y for every point of x, and the matrix. y "
+        "= None "
+        "means x, at half the cost.");
   m.def("rotate_points", &rotate, py::arg("x").noconvert(), py::arg("y").noconvert(),
         py::arg("rows").noconvert(), py::arg("reflections") = false, py::arg("paired") = false,
         py::arg("n_threads") = 0,
         "Least |x - R s y|^2 over rotations R and the row permutations s; for pairs of rows also "
-        "R and the number of s.");
+        "R and the number of s. y = None means x, at half the cost.");
 }
 
 }  // namespace symkernel

@@ -421,7 +421,7 @@ def isa() -> str:
 
 def match_points(
     x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
     blocks: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     matrices: numpy.typing.NDArray[numpy.float64],
     either_sign: bool = False,
@@ -433,7 +433,7 @@ def match_points(
     numpy.typing.NDArray[numpy.int32],
 ]:
     """
-    Least |x - h s y|^2 over permutations s within blocks of consecutive points and over matrices h; for pairs of rows also the point of y for every point of x, and the matrix.
+    Least |x - h s y|^2 over permutations s within blocks of consecutive points and over matrices h; for pairs of rows also the point of y for every point of x, and the matrix. y = None means x, at half the cost.
     """
 
 @typing.overload
@@ -538,7 +538,7 @@ def permutation_chain(
 
 def rotate_points(
     x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
     rows: numpy.typing.NDArray[numpy.int32],
     reflections: bool = False,
     paired: bool = False,
@@ -549,7 +549,7 @@ def rotate_points(
     numpy.typing.NDArray[numpy.int32],
 ]:
     """
-    Least |x - R s y|^2 over rotations R and the row permutations s; for pairs of rows also R and the number of s.
+    Least |x - R s y|^2 over rotations R and the row permutations s; for pairs of rows also R and the number of s. y = None means x, at half the cost.
     """
 
 def set_isa(name: str) -> None:

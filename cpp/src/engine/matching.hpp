@@ -39,10 +39,11 @@ class Matching {
     const std::int64_t length = job_.points * job_.dimension;
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t end = job_.paired ? i + 1 : job_.m;
-      for (std::int64_t j = job_.paired ? i : 0; j < end; ++j) {
+      for (std::int64_t j = job_.paired || job_.symmetric ? i : 0; j < end; ++j) {
         std::int64_t matrix = 0;
         const double square = nearest(job_.x + i * length, job_.y + j * length, matrix);
         job_.squares[job_.paired ? i : i * job_.m + j] = square;
+        if (job_.symmetric) job_.squares[j * job_.m + i] = square;
         if (stop_requested(job_.token, thread)) return false;
         if (job_.points_of_y == nullptr) continue;
         for (std::int64_t p = 0; p < job_.points; ++p)

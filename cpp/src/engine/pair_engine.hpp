@@ -8,12 +8,13 @@ namespace symkernel {
 
 class StopToken;
 
-// Point sets (n, points, dimension) against (m, points, dimension): all pairs, or row with row.
+// Point sets (n, points, dimension) against (m, points, dimension): all pairs, or row with row; all
+// pairs of one set with itself once, and mirrored.
 struct PairJob {
   const double* x = nullptr;
   const double* y = nullptr;
   std::int64_t n = 0, m = 0, points = 0, dimension = 0;
-  bool paired = false;
+  bool paired = false, symmetric = false;
   double* squares = nullptr;  // (n, m), or (n) for pairs of rows
   StopToken* token = nullptr;
 };

@@ -32,6 +32,7 @@ class Rotations {
       one(q * width, q, x_);
     } else {
       for (std::int64_t i = 0; i < job_.n; ++i) {
+        if (job_.symmetric && i >= (q + 1) * width) break;  // below the diagonal
         one(i, q, job_.x + i * length);
         if (stop_requested(job_.token, thread)) return;
       }
@@ -96,7 +97,9 @@ class Rotations {
   void write(std::int64_t i, std::int64_t q, V least, V which, const V (&rotation)[D * D]) {
     for (int l = 0; l < width && q * width + l < job_.m; ++l) {
       const std::int64_t j = q * width + l;
+      if (job_.symmetric && j < i) continue;
       job_.squares[Paired ? j : i * job_.m + j] = least.lane(l);
+      if (job_.symmetric) job_.squares[j * job_.m + i] = least.lane(l);
       if (!Paired || job_.rotations == nullptr) continue;
       job_.which[j] = static_cast<std::int32_t>(which.lane(l));
       for (int k = 0; k < D * D; ++k) job_.rotations[j * D * D + k] = rotation[k].lane(l);

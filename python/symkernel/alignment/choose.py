@@ -15,7 +15,7 @@ from symkernel.alignment.routes.enumeration import Enumeration, enumeration_cost
 from symkernel.alignment.routes.matching import Matching, matching_cost
 from symkernel.alignment.routes.rotation import Rotation
 from symkernel.alignment.structure import structure_of
-from symkernel.groups import SO, Group, GroupTooLargeError, O
+from symkernel.groups import Group, GroupTooLargeError
 
 __all__ = ["METHODS", "choose_route"]
 
@@ -54,11 +54,6 @@ def choose_route(
     structure = structure_of(group)
     if structure.on_angles and structure.centres:
         raise NoRouteError(f"{group!r} shifts angles and coordinates; no route takes both")
-    if weights is not None and not all(isinstance(f.group, SO | O) for f in structure.factors):
-        raise NoRouteError(
-            f"weights are for rotations and translations, which leave every point where it is; "
-            f"{group!r} does more"
-        )
     rest = structure.rest
     makers: dict[str, Callable[[], Route]] = {
         "chamber": lambda: Chamber(rest),

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.alignment.base import Array, Route
+from symkernel.alignment.base import Array, NoRouteError, Route
 from symkernel.alignment.choose import choose_route
 from symkernel.alignment.samples import check_group, check_two, scale_of
 from symkernel.alignment.structure import places_of, structure_of
 from symkernel.alignment.transporters import rescaled
 from symkernel.canonical import Transporters
-from symkernel.groups import Group, Translations
+from symkernel.groups import SO, Group, O, Translations
 from symkernel.groups._checks import RandomState, as_count, as_generator
 
 __all__ = ["Alignment", "UpperBoundWarning", "align", "orbit_distance"]
@@ -281,12 +281,14 @@ def _prepare(
 
 def _feature_weights(weights: ArrayLike, group: Group) -> Array:
     """Weights of points as one weight per feature."""
-    axes = {
-        f.axes for f in group.factors() if isinstance(f.group, Translations) or f.group.order != 1
-    }
-    shape = group.factors()[0].shape
-    if len(axes) != 1:
-        raise ValueError(f"weights need a group along one axis of coordinates; got {group!r}")
+    factors = [f for f in group.factors() if f.group.order != 1]
+    axes = {f.axes for f in factors}
+    if len(axes) != 1 or not all(isinstance(f.group, SO | O | Translations) for f in factors):
+        raise NoRouteError(
+            "weights are for rotations and translations, which leave every point where it is; "
+            f"{group!r} does not"
+        )
+    shape = factors[0].shape
     places = places_of(axes.pop(), shape)
     values = np.asarray(weights, dtype=np.float64)
     if values.shape != (len(places),):

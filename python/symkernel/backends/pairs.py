@@ -41,7 +41,7 @@ def nearest_elements(
 
 def match(
     X: Array,
-    Y: Array,
+    Y: Array | None,
     blocks: Sequence[int],
     matrices: Array,
     either_sign: bool,
@@ -51,6 +51,7 @@ def match(
 
     X and Y are float64, (n, p, r) and (m, p, r); blocks are numbers of consecutive points; matrices
     (H, r, r). With ``either_sign`` y and -y are the same point.
+    ``Y=None`` means X, at half the cost.
     """
     squares: Array = _cpu.match_points(
         X, Y, list(blocks), matrices, either_sign, n_threads=resolve_jobs(n_jobs)
@@ -73,10 +74,13 @@ def match_rows(
     return found
 
 
-def rotate(X: Array, Y: Array, rows: Array, reflections: bool, n_jobs: int | None = None) -> Array:
+def rotate(
+    X: Array, Y: Array | None, rows: Array, reflections: bool, n_jobs: int | None = None
+) -> Array:
     """Least |x - R s y|^2 over rotations R and the rows s of permutations of points, (n, m).
 
-    X and Y are float64, (n, p, r) and (m, p, r) with r = 2 or 3; rows int32, (S, p).
+    X and Y are float64, (n, p, r) and (m, p, r) with r = 2 or 3; rows int32, (S, p). ``Y=None``
+    means X, at half the cost.
     """
     squares: Array = _cpu.rotate_points(
         X, Y, np.ascontiguousarray(rows), reflections, n_threads=resolve_jobs(n_jobs)

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin as PrefixedNames
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -20,9 +21,7 @@ __all__ = ["MaxFilter"]
 Array = NDArray[Any]
 
 
-class MaxFilter(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Invariant features max over g of <x, g t_k>, one for every template t_k.
 
     The features are the same for all samples of an orbit, and change by at most |t_k| times the

@@ -51,8 +51,8 @@ class OrbitDistance(Plan):
             )
         if base.name not in _OF_DISTANCE and not (base.manhattan and isinstance(chamber, Sorting)):
             raise NotApplicableError(
-                f"the kernel {base.name!r} is not a function of the distance |x - y|, so that there "
-                "is no kernel of the orbit distance to go with it"
+                f"the kernel {base.name!r} is not a function of the distance |x - y|, so that "
+                "there is no kernel of the orbit distance to go with it"
             )
         self._chamber = chamber
         self._inner = OrbitSum(base, Trivial(group.degree))

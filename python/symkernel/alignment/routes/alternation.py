@@ -92,10 +92,8 @@ class Alternation(Route):
         x = self._cloud.points(X)
         y = x if Y is None else self._cloud.points(Y)
         found, lower = np.empty((2, len(x), len(y)))
-        i, j = np.indices(found.shape).reshape(2, -1)
-        if Y is None:  # the inverse of an element serves the mirrored pair
-            upper = i <= j
-            i, j = i[upper], j[upper]
+        # the inverse of an element serves the mirrored pair
+        i, j = np.triu_indices(len(x)) if Y is None else np.indices(found.shape).reshape(2, -1)
         step = max(1, _BATCH // (len(self._frame_signs()) + len(self._turns)))
         for start in range(0, len(i), step):
             a, b = i[start : start + step], j[start : start + step]

@@ -94,7 +94,7 @@ class Matching(Route):
     def squares(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Array:
         """Squared distances of all pairs, (n, m); ``Y=None`` means X."""
         points = self._points(X)
-        others = points if Y is None else self._points(Y)
+        others = None if Y is None else self._points(Y)
         found = pairs.match(points, others, self._blocks, self._matrices, self._signed, n_jobs)
         return found.astype(X.dtype, copy=False)
 

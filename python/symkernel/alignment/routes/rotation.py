@@ -97,7 +97,7 @@ class Rotation(Route):
     Kabsch, Acta Cryst. A32 (1976); Umeyama, IEEE PAMI 13 (1991). With x_i the points of x and
     M = sum_i x_i y_i^T = U S V^T, R = U V^T, up to a sign where SO(d) asks for it; that is exact.
     The distance is that of the points themselves, so that congruent clouds are at distance 0 to
-    rounding, collinear and planar ones included. Native for d = 2 and 3, a pair a lane; else LAPACK.
+    rounding, collinear and planar ones included. Native for d = 2 and 3; LAPACK beyond.
     """
 
     name = "rotation"
@@ -122,14 +122,18 @@ class Rotation(Route):
     def squares(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Array:
         """Squared distances of all pairs, (n, m); ``Y=None`` means X."""
         x = self._cloud.points(X)
-        y = x if Y is None else self._cloud.points(Y)
+        y = None if Y is None else self._cloud.points(Y)
         if self._dimension in (2, 3):
             found = pairs.rotate(x, y, self._rows, self._cloud.reflections, n_jobs)
             return found.astype(X.dtype, copy=False)
-        found = np.empty((len(x), len(y)))
-        for start in range(0, found.size, _BLOCK):
-            i, j = np.divmod(np.arange(start, min(found.size, start + _BLOCK)), max(1, len(y)))
-            found[i, j] = self._rows_beyond(x[i], y[j])[0]
+        other = x if y is None else y
+        found = np.empty((len(x), len(other)))
+        i, j = np.triu_indices(len(x)) if y is None else np.indices(found.shape).reshape(2, -1)
+        for start in range(0, len(i), _BLOCK):
+            a, b = i[start : start + _BLOCK], j[start : start + _BLOCK]
+            found[a, b] = self._rows_beyond(x[a], other[b])[0]
+            if y is None:
+                found[b, a] = found[a, b]
         return found.astype(X.dtype, copy=False)
 
     def pairs(self, X: Array, Y: Array, n_jobs: int | None = None) -> Pairs:
