@@ -381,6 +381,9 @@ def test_errors_name_the_argument():
     for weights in ([1.0, 2.0], [1.0, 1.0, 1.0, -1.0], [0.0] * 4, [1.0, np.nan, 1.0, 1.0]):
         with pytest.raises(ValueError, match="weights must"):
             orbit_distance(np.zeros((1, 12)), group=cloud, weights=weights)
+    few = np.zeros((2_000_000, 3), dtype=np.float32)
+    with pytest.raises(MemoryError, match="the matrix of distances of shape 2000000 x 2000000"):
+        orbit_distance(few, group=group)
     both = SO(2).along(1, (2, 2, 3)) * SO(3).along(2, (2, 2, 3))
     with pytest.raises(NoRouteError, match="is not SO"):
         orbit_distance(np.zeros((1, 12)), group=both)

@@ -15,6 +15,7 @@ from symkernel.alignment.choose import choose_route
 from symkernel.alignment.samples import check_group, check_two, scale_of
 from symkernel.alignment.structure import places_of, structure_of
 from symkernel.alignment.transporters import rescaled
+from symkernel.backends.memory import require_memory
 from symkernel.canonical import Transporters
 from symkernel.groups import SO, Group, O, Translations
 from symkernel.groups._checks import RandomState, as_count, as_generator
@@ -124,6 +125,10 @@ def orbit_distance(
     ValueError
         For samples of another shape, NaN or infinity, an unknown method, or one that does not apply
         to the group; the message gives the reason.
+    TypeError
+        For what is no group, and arrays on a GPU.
+    MemoryError
+        If the result would not fit; raised before it is allocated.
 
     Warns
     -----
@@ -159,6 +164,10 @@ def orbit_distance(
     exponent = 0 if structure_of(group).on_angles else scale_of(first, second)
     one = np.ldexp(first, -exponent) if exponent else first
     two = np.ldexp(second, -exponent) if exponent and second is not None else second
+    shape = (len(first), len(first if second is None else second))
+    require_memory(
+        shape, first.itemsize, "the matrix of distances", "Take fewer samples, or fewer at a time."
+    )
     squares = route.squares(one, two, n_jobs)
     if not route.exact and method == "auto":
         gap = route.largest_gap()
