@@ -96,7 +96,7 @@ Array<double> sums_at(const Array<double>& X, const Array<Letter>& words,
   const auto samples = view(X, "X must have shape (n, d)");
   ModeSums sums;
   sums.words = view(words, "words must have shape (modes, width)");
-  require(largest > 0 && columns >= 0 && n_threads > 0, "columns, largest, n_threads: too small");
+  require(largest > 0 && columns >= 0, "columns, largest: too small");
   require_letters(sums.words, samples.columns * largest * (imaginary ? 2 : 1),
                   "words: a letter is out of range");
   const auto fits = [&](const py::array& a) {
@@ -116,7 +116,7 @@ Array<double> sums_at(const Array<double>& X, const Array<Letter>& words,
   Array<double> out({samples.rows, static_cast<std::int64_t>(columns)});
   const MatrixView<double> target{out.mutable_data(), samples.rows, columns};
   run_interruptible(
-      [&](StopToken& token) { mode_sums(sums, samples, target, n_threads, token); });
+      [&](StopToken& token) { mode_sums(sums, samples, target, resolve_threads(n_threads), token); });
   return out;
 }
 

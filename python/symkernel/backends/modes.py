@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from symkernel import _cpu
 from symkernel.backends.cpu import resolve_jobs
 
-__all__ = ["enumerate_modes", "find_modes", "mode_orbits", "mode_sums"]
+__all__ = ["enumerate_modes", "find_modes", "mode_orbits", "mode_sums", "thread_count"]
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Number of threads, at least 1, that ``n_jobs`` stands for: what native calls would use."""
+    return resolve_jobs(n_jobs) or int(_cpu.max_threads())
 
 
 def enumerate_modes(
@@ -70,6 +75,14 @@ def mode_sums(
     Time O(n modes), memory O(n columns).
     """
     values: NDArray[np.float64] = _cpu.mode_sums(
-        X, words, weights, real, imaginary, columns, largest, frequency, resolve_jobs(n_jobs)
+        np.ascontiguousarray(X),
+        words,
+        weights,
+        real,
+        imaginary,
+        columns,
+        largest,
+        frequency,
+        resolve_jobs(n_jobs),
     )
     return values

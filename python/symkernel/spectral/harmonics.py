@@ -86,8 +86,9 @@ def _falls(d: int, top: int) -> Array:
 def _offdiagonal(k: NDArray[np.int64], weight: Array) -> Array:
     """b_k of t p_{k-1} = b_k p_k + b_{k-1} p_{k-2}: b_k^2 = k (k + 2w - 1)/(4 (k + w)(k + w - 1)).
 
-    For k = 1 the factor k + 2w - 1 = 2w cancels against k + w - 1 = w.
+    For k = 1 the factor k + 2w - 1 = 2w cancels against k + w - 1 = w; b_0 = 0 multiplies nothing.
     """
     k = np.asarray(k, np.float64)
-    ratio = np.where(k == 1, 2.0, (k + 2 * weight - 1) / np.where(k == 1, 1.0, k + weight - 1))
-    return np.asarray(np.sqrt(np.maximum(k * ratio / (4.0 * (k + weight)), 0.0)))
+    first = k <= 1
+    ratio = np.where(first, 2.0, (k + 2 * weight - 1) / np.where(first, 1.0, k + weight - 1))
+    return np.asarray(np.sqrt(k * ratio / (4.0 * (k + weight))))

@@ -94,7 +94,7 @@ class Polynomials(Manifold):
         maps, map_signs = monomials.letter_maps(signed, self._d, largest)
         labels, signs, count = mode_orbits(words, maps, map_signs)
         alive = labels >= 0
-        sizes = np.bincount(labels[alive], minlength=count)
+        sizes = np.append(np.bincount(labels[alive], minlength=count), 1)  # label -1 at the end
         entries = signs / np.sqrt(sizes[labels]) * alive
         equations = monomials.equations(group, self._d, degree)
         mixing, gap, residual = None, math.inf, 0.0

@@ -134,16 +134,14 @@ class Product(DenseManifold):
                 parts.append(values)
             yield np.concatenate(parts)
 
+    # The largest frequency of each factor below the eigenvalue, added up.
     def _weight(self, level: int | float) -> float:
-        # Of factors whose frequencies grow at most like their level: a bound by the largest one.
         total = 0.0
-        for k, factor in enumerate(self._factors):
-            top = 0.0
-            for known in factor.all_levels():
-                if known.eigenvalue > level * (1.0 + _SAME):
-                    break
-                top = _rate(factor, known)
-            total += top if k >= 0 else 0.0
+        for factor in self._factors:
+            below = itertools.takewhile(
+                lambda known: known.eigenvalue <= level * (1.0 + _SAME), factor.all_levels()
+            )
+            total += max(_rate(factor, known) for known in below)
         return total
 
     def _defect(self, X: Array) -> tuple[Array, str]:

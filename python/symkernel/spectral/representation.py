@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm, qr, solve_triangular
 
-from symkernel.backends.cpu import resolve_jobs
+from symkernel.backends.modes import thread_count
 from symkernel.groups import Element, Group, OrthogonalMatrix
 from symkernel.groups.lie import LieGenerator
 from symkernel.groups.motion import Motion
@@ -86,7 +86,7 @@ class DenseManifold(Manifold):
     def _step(self, xi: LieGenerator, known: Level) -> Element:
         size = float(np.linalg.norm(xi.matrix, 2)) if xi.matrix.any() else 0.0
         rate = self._weight(known.level) * max(size, float(np.abs(xi.shift).max(initial=0.0)))
-        time = 0.5 * math.pi / max(rate, 1e-300)
+        time = 0.5 * math.pi / rate
         if not xi.matrix.any():
             return Motion(None, time * xi.shift)
         return OrthogonalMatrix(expm(time * xi.matrix))
@@ -103,9 +103,10 @@ class DenseManifold(Manifold):
         return self._dense_invariants(group, self._level(level), tolerance)
 
     def _dense_invariants(self, group: Group, known: Level, tolerance: float) -> DenseSubspace:
-        maps = [g for _, g in self._named_maps(group, known)]
+        # Constants are fixed by everything.
+        maps = [g for _, g in self._named_maps(group, known)] if known.level > 0 else []
         combinations, gap, residual = np.eye(known.multiplicity), math.inf, 0.0
-        if maps and known.level > 0:
+        if maps:
             sampler = _Sampler(self, known)
             found = fixed_space([sampler.equation(g)[0] for g in maps], tolerance)
             combinations, gap, residual = found.basis, found.gap, found.residual
@@ -142,7 +143,7 @@ class DenseManifold(Manifold):
                     columns = slice(first, first + part.dimension)
                     out[rows, columns] = values.T @ part.coefficients
 
-        with ThreadPoolExecutor(resolve_jobs(n_jobs)) as pool:
+        with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
             for _ in pool.map(fill, range(0, len(X), _ROWS)):
                 pass
         return out

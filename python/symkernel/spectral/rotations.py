@@ -75,8 +75,8 @@ class SO3(DenseManifold):
         """
         self.check(group)
         known = self._level(level)
-        sides = self._sides(group, known)
-        if sides is None or known.level == 0:
+        sides = self._sides(group, known) if known.level > 0 else None
+        if sides is None:
             return self._dense_invariants(group, known, tolerance)
         degree = int(known.level)
         gap, residual, vectors = np.inf, 0.0, []

@@ -156,9 +156,9 @@ class JoinedModes:
         self._fourier = any(part.imaginary is not None for part in self._parts)
         starts = np.cumsum([0, *(part.sums for part in self._parts)]).tolist()
         self._starts, self._sums = starts[:-1], starts[-1]
-        self._words = _stacked([self._renumbered(part) for part in self._parts], np.int32)
-        self._words = self._words.reshape(-1, self._width)
+        self._words = _stacked([self._renumbered(p).reshape(-1) for p in self._parts], np.int32)
         self._weights = _stacked([part.weights for part in self._parts], np.float64)
+        self._words = self._words.reshape(len(self._weights), self._width)
         shifted = zip(self._parts, self._starts, strict=True)
         pairs = [(_shifted(p.real, s), _shifted(p.imaginary, s)) for p, s in shifted]
         self._real = _stacked([real for real, _ in pairs], np.int32)
