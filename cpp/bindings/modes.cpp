@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "bindings.hpp"
@@ -53,8 +54,8 @@ Array<Letter> enumerate(std::int32_t coordinates, std::int32_t level, std::int32
   return Array<Letter>({rows, static_cast<py::ssize_t>(width)}, start, owner);
 }
 
-py::tuple orbits(const Array<Letter>& words, const Array<Letter>& maps,
-                 const Array<std::int8_t>& signs) {
+std::tuple<Array<std::int32_t>, Array<std::int8_t>, std::int32_t> orbits(
+    const Array<Letter>& words, const Array<Letter>& maps, const Array<std::int8_t>& signs) {
   const auto rows = view(words, "words must have shape (modes, width)");
   const auto letters = view(maps, "maps must have shape (generators, alphabet)");
   require(signs.ndim() == 2 && signs.shape(0) == letters.rows && signs.shape(1) == letters.columns,
@@ -74,7 +75,7 @@ py::tuple orbits(const Array<Letter>& words, const Array<Letter>& maps,
     };
     count = mode_orbits(rows, letters, given, poll, label, sign);
   });
-  return py::make_tuple(labels, mode_signs, count);
+  return {labels, mode_signs, count};
 }
 
 Array<std::int32_t> find(const Array<Letter>& words, const Array<Letter>& queries) {
@@ -115,8 +116,9 @@ Array<double> sums_at(const Array<double>& X, const Array<Letter>& words,
   sums.frequency = frequency;
   Array<double> out({samples.rows, static_cast<std::int64_t>(columns)});
   const MatrixView<double> target{out.mutable_data(), samples.rows, columns};
-  run_interruptible(
-      [&](StopToken& token) { mode_sums(sums, samples, target, resolve_threads(n_threads), token); });
+  run_interruptible([&](StopToken& token) {
+    mode_sums(sums, samples, target, resolve_threads(n_threads), token);
+  });
   return out;
 }
 

@@ -19,6 +19,7 @@ from symkernel.spectral.product import Product
 from symkernel.spectral.rotations import SO3
 from symkernel.spectral.sphere import Sphere
 from symkernel.spectral.subspace import InvariantSubspace
+from symkernel.spectral.to_manifold import Stereographic, ToSphere, ToTorus
 from symkernel.spectral.torus import Torus
 
 __all__ = [
@@ -30,5 +31,8 @@ __all__ = [
     "Polynomials",
     "Product",
     "Sphere",
+    "Stereographic",
+    "ToSphere",
+    "ToTorus",
     "Torus",
 ]

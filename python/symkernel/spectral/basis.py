@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 _FAR = 10_000_000
 
 
-class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Eigenfunctions of a manifold that a group leaves as they are, as features.
 
     Found from the generators of the group and its Lie algebra alone: the group is never
@@ -45,7 +45,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     tolerance : float, default=1e-9
         Singular values of the generators' equations (D(g) - I) c = 0 up to this count as zero. It
         has to lie between rounding errors and the spectral gap of the generators,
-        \\|exp(2 pi i/n) - 1\\| for a rotation by 2 pi/n: an error says so when a singular value
+        abs(exp(2 pi i/n) - 1) for a rotation by 2 pi/n: an error says so when a singular value
         comes within a factor 100 of it. Not used for groups of signed permutations on tori,
         polynomials and spheres of R^d, d > 3, which need no linear algebra.
     n_jobs : int, default=None
@@ -122,9 +122,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _subspaces(self) -> list[InvariantSubspace]:
         if not isinstance(self.manifold, Manifold):
-            raise TypeError(
-                f"manifold must be a Manifold, got {type(self.manifold).__name__}"
-            )
+            raise TypeError(f"manifold must be a Manifold, got {type(self.manifold).__name__}")
         if (self.max_level is None) == (self.n_components is None):
             both = "both" if self.max_level is not None else "neither"
             raise ValueError(f"give max_level or n_components, one of them: got {both}")
@@ -172,9 +170,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         array = validate_data(self, X, dtype=np.float64)
         self.manifold.check_points(array)
         self.subspaces_ = subspaces
-        self.levels_ = [
-            Level(part.level, part.eigenvalue, part.multiplicity) for part in subspaces
-        ]
+        self.levels_ = [Level(part.level, part.eigenvalue, part.multiplicity) for part in subspaces]
         self.gap_ = min((part.gap for part in subspaces), default=math.inf)
         self._n_features_out = sum(part.dimension for part in subspaces)
         return self

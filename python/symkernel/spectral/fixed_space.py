@@ -175,4 +175,4 @@ def _filtered(normal: Any, vectors: Array, cut: float, top: float, degree: int =
         after = (normal @ now - centre * now) * (2.0 * after_scale / half)
         after -= scale * after_scale * before
         before, now, scale = now, after, after_scale
-    return now
+    return np.asarray(now)

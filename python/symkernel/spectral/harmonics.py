@@ -39,32 +39,42 @@ def solid_harmonics(x: Array, top: int) -> Iterator[Array]:
     if len(x) == 2:
         yield from _circle(x, top)
         return
-    lower = list(solid_harmonics(x[:-1], top))
+    parts = list(solid_harmonics(x[:-1], top))
+    lower = np.concatenate(parts)
+    # Row of the polynomial that each function of the lower sphere is multiplied by: l'.
+    rows = np.repeat(np.arange(top + 1), [len(part) for part in parts])
+    ends = np.searchsorted(rows, np.arange(top + 1), side="right")
     d = len(x)
     t = x[-1]
     square = np.einsum("in,in->n", x, x)
-    # Column l' holds r^k p_k for k = l - l': all of them take one step when l does.
-    half = (d - 2) / 2.0
-    weight = np.arange(top + 1) + half  # lambda = l' + (d - 2)/2
+    weight: Array = np.arange(top + 1, dtype=np.float64) + (d - 2) / 2.0  # lambda = l' + (d - 2)/2
     starts = 1.0 / np.sqrt(_falls(d, top))
+    # Row l' holds r^k p_k for k = l - l': all of them take one step when l does.
     now = np.zeros((top + 1, len(t)))
     before = np.zeros((top + 1, len(t)))
     for degree in range(top + 1):
         if degree:
             k = degree - np.arange(degree)  # the k that is reached
-            step = _offdiagonal(k, weight[:degree])[:, None]
+            step = 1.0 / _offdiagonal(k, weight[:degree])[:, None]
             last = _offdiagonal(k - 1, weight[:degree])[:, None]
-            after = (t * now[:degree] - last * square * before[:degree]) / step
-            before[:degree] = now[:degree]
-            now[:degree] = after
+            # (t p_k - b_k r^2 p_{k-1}) / b_{k+1}, written over p_{k-1}
+            after = before[:degree]
+            after *= -last * step
+            after *= square
+            after += (now[:degree] * t) * step
+            before, now = now, before
         now[degree] = starts[degree]
-        sizes = [len(part) for part in lower[: degree + 1]]
-        out = np.empty((sum(sizes), len(t)))
-        row = 0
-        for below, size in enumerate(sizes):
-            np.multiply(now[below], lower[below], out=out[row : row + size])
-            row += size
-        yield out
+        yield _products(now, lower[: ends[degree]], rows, degree)
+
+
+def _products(now: Array, lower: Array, rows: NDArray[np.int64], degree: int) -> Array:
+    out = np.empty_like(lower)
+    if len(lower) == 2 * degree + 1:  # on S^2: a constant, then pairs
+        np.multiply(now[0], lower[0], out=out[0])
+        np.multiply(now[1 : degree + 1], lower[1::2], out=out[1::2])
+        np.multiply(now[1 : degree + 1], lower[2::2], out=out[2::2])
+        return out
+    return np.multiply(now[rows[: len(lower)]], lower, out=out)
 
 
 def _circle(x: Array, top: int) -> Iterator[Array]:

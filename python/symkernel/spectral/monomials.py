@@ -108,7 +108,7 @@ def equations(group: Group, d: int, degree: int) -> list[Any]:
     fields = [xi.matrix for xi in group.lie_algebra]
     if not matrices and not fields:
         return []
-    steps = [lowering(d, l, max(1, degree)) for l in range(1, degree + 1)]
+    steps = [lowering(d, k, max(1, degree)) for k in range(1, degree + 1)]
     found = []
     for matrix in matrices:
         image = sparse.identity(1, format="csr")
@@ -134,7 +134,7 @@ def _contracted(matrix: Array, step: list[Any], inner: Any) -> Any:
 
 
 def raising(d: int, degree: int, words: Words, largest: int) -> Any:
-    """Multiplication by \\|x\\|^2 from given monomials of degree - 2 to all of degree, sparse.
+    """Multiplication by |x|^2 from given monomials of degree - 2 to all of degree, sparse.
 
     Both with respect to x^a / sqrt(a!): x_i^2 takes a to a + 2 e_i with the factor
     sqrt((a_i + 1)(a_i + 2)). The letters of ``words`` number powers up to ``largest``, those of
@@ -158,6 +158,4 @@ def raising(d: int, degree: int, words: Words, largest: int) -> Any:
         values[i] = np.sqrt((power + 1.0) * (power + 2.0))
     rows = find_modes(upper, queries.reshape(-1, upper.shape[1]))
     columns = np.tile(np.arange(len(words)), d)
-    return sparse.csr_matrix(
-        (values.reshape(-1), (rows, columns)), shape=(len(upper), len(words))
-    )
+    return sparse.csr_matrix((values.reshape(-1), (rows, columns)), shape=(len(upper), len(words)))

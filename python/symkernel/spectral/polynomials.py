@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 class Polynomials(Manifold):
     """Homogeneous polynomials on R^d; a level is a degree.
 
-    The basis of degree l is sqrt(l! / a!) x^a over multi-indices a with \\|a\\| = l, in
+    The basis of degree l is sqrt(l! / a!) x^a over multi-indices a with |a| = l, in
     lexicographic order of their words. It is orthonormal for Bombieri's inner product, which
     orthogonal maps preserve: the sum of phi(x) phi(y) over the basis is (x . y)^l, and over the
     invariant functions it is the average of (x . g y)^l over the group. Not orthonormal for a
@@ -137,9 +137,7 @@ class Polynomials(Manifold):
         weights = monomials.bombieri(words, degree)
         return mode_sums(X, words, weights, columns, None, len(words), max(1, degree))
 
-    def _evaluate(
-        self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None
-    ) -> Array:
+    def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
         return JoinedModes([p for p in parts if isinstance(p, ModeSubspace)])(X, n_jobs)
 
     def _defect(self, X: Array) -> tuple[Array, str]:

@@ -53,9 +53,7 @@ class Product(DenseManifold):
             raise ValueError(f"factors must be at least two manifolds, got {len(factors)}")
         for k, factor in enumerate(factors):
             if not isinstance(factor, Manifold) or isinstance(factor, Polynomials):
-                raise TypeError(
-                    f"factors[{k}] must be a manifold with a Laplacian, got {factor!r}"
-                )
+                raise TypeError(f"factors[{k}] must be a manifold with a Laplacian, got {factor!r}")
         self._factors = factors
         ends = np.cumsum([0, *(factor.ambient for factor in factors)]).tolist()
         self._columns = [slice(a, b) for a, b in itertools.pairwise(ends)]
@@ -73,7 +71,7 @@ class Product(DenseManifold):
     @property
     def ambient(self) -> int:
         """Number of features, of all factors together."""
-        return self._columns[-1].stop
+        return int(self._columns[-1].stop)
 
     def all_levels(self) -> Iterator[Level]:
         """All eigenvalues in ascending order, without end."""
@@ -92,9 +90,7 @@ class Product(DenseManifold):
             together = []
             while heap and heap[0][0] <= value * (1.0 + _SAME):
                 _, places = heapq.heappop(heap)
-                together.append(
-                    tuple(levels[i] for levels, i in zip(seen, places, strict=True))
-                )
+                together.append(tuple(levels[i] for levels, i in zip(seen, places, strict=True)))
                 for k, levels in enumerate(seen):
                     after = (*places[:k], places[k] + 1, *places[k + 1 :])
                     if after in queued:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -120,9 +120,7 @@ class DenseManifold(Manifold):
             basis=partial(self._eigenfunctions, level=known.level),
         )
 
-    def _evaluate(
-        self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None
-    ) -> Array:
+    def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
         """Return the functions of several levels, block by block of rows."""
         sizes = [part.dimension for part in parts]
         out = np.empty((len(X), sum(sizes)))

@@ -55,10 +55,10 @@ class SO3(DenseManifold):
 
     def all_levels(self) -> Iterator[Level]:
         """All degrees, without end."""
-        l = 0
+        degree = 0
         while True:
-            yield Level(l, float(l * (l + 1)), (2 * l + 1) ** 2)
-            l += 1
+            yield Level(degree, float(degree * (degree + 1)), (2 * degree + 1) ** 2)
+            degree += 1
 
     def random_points(self, n: int, random_state: RandomState = None) -> Array:
         """Return independent uniform rotations, (n, 9)."""
@@ -97,7 +97,7 @@ class SO3(DenseManifold):
             multiplicity=known.multiplicity,
             gap=gap,
             residual=residual,
-            combinations=np.kron(vectors[0], vectors[1]),
+            combinations=np.asarray(np.kron(vectors[0], vectors[1]), np.float64),
             basis=partial(self._eigenfunctions, level=known.level),
         )
 

@@ -42,7 +42,7 @@ class Sphere(DenseManifold):
     -----
     On the circle and on S^2 invariant functions come from representation matrices of the
     generators. In more dimensions they are the invariant polynomials of degree l orthogonal to
-    \\|x\\|^2 times those of degree l - 2: Bombieri's inner product makes harmonic polynomials of
+    |x|^2 times those of degree l - 2: Bombieri's inner product makes harmonic polynomials of
     a degree orthogonal to these multiples and agrees with the inner product of the sphere on
     them up to the factor d (d + 2) ... (d + 2l - 2) / l!, so that nothing needs to be
     integrated. Values are sums of monomials with rounding errors of up to
@@ -72,10 +72,12 @@ class Sphere(DenseManifold):
 
     def all_levels(self) -> Iterator[Level]:
         """All degrees, without end."""
-        l = 0
+        degree = 0
         while True:
-            yield Level(l, float(l * (l + self._d - 2)), harmonic_count(self._d, l))
-            l += 1
+            yield Level(
+                degree, float(degree * (degree + self._d - 2)), harmonic_count(self._d, degree)
+            )
+            degree += 1
 
     def random_points(self, n: int, random_state: RandomState = None) -> Array:
         """Return independent uniform unit vectors, (n, d)."""
@@ -144,9 +146,7 @@ class Sphere(DenseManifold):
     def _weight(self, level: int | float) -> float:
         return float(level)
 
-    def _evaluate(
-        self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None
-    ) -> Array:
+    def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
         modes = [part for part in parts if isinstance(part, ModeSubspace)]
         if len(modes) == len(parts):
             return JoinedModes(modes)(X, n_jobs)

@@ -75,7 +75,7 @@ class DenseSubspace(InvariantSubspace):
     @property
     def dimension(self) -> int:
         """Number of invariant functions."""
-        return self.combinations.shape[1]
+        return int(self.combinations.shape[1])
 
     @cached_property
     def coefficients(self) -> Array:
@@ -129,7 +129,7 @@ class ModeSubspace(InvariantSubspace):
     @property
     def dimension(self) -> int:
         """Number of invariant functions."""
-        return self.sums if self.mixing is None else self.mixing.shape[1]
+        return self.sums if self.mixing is None else int(self.mixing.shape[1])
 
     @cached_property
     def coefficients(self) -> Array:

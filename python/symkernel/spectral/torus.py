@@ -186,9 +186,7 @@ class Torus(Manifold):
             self._frequency,
         )
 
-    def _evaluate(
-        self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None
-    ) -> Array:
+    def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
         return JoinedModes([p for p in parts if isinstance(p, ModeSubspace)])(X, n_jobs)
 
     def _defect(self, X: Array) -> tuple[Array, str]:
@@ -219,7 +217,7 @@ def _exponents(words: NDArray[np.int32], largest: int) -> tuple[NDArray[Any], ND
 
 
 def _phases(words: NDArray[np.int32], largest: int, shift: Array) -> Array:
-    """k . b for each mode."""
+    """K . b for each mode."""
     coordinate, exponent = _exponents(words, largest)
     return np.asarray((exponent * shift[np.maximum(coordinate, 0)]).sum(axis=1))
 
