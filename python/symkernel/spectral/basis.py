@@ -20,8 +20,9 @@ __all__ = ["InvariantBasis"]
 
 Array = NDArray[np.float64]
 
-# Eigenfunctions that n_components may look through without finding enough invariant ones.
-_FAR = 10_000_000
+# Levels in a row, with this many functions, of which none is invariant: there may be no more.
+_EMPTY_LEVELS = 8
+_EMPTY_FUNCTIONS = 5_000
 
 
 class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -134,16 +135,18 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             return [self._subspace(known, tolerance) for known in levels]
         budget = as_count(self.n_components, "n_components")
         found: list[InvariantSubspace] = []
-        seen = total = 0
+        total = empty = passed = 0
         for known in self.manifold.all_levels():
-            seen += known.multiplicity
-            if seen > _FAR and len(found) > 1:
-                raise ValueError(
-                    f"n_components={budget} was not reached: the first {seen} eigenfunctions hold "
-                    f"only {total} invariant ones; use max_level"
-                )
             part = self._subspace(known, tolerance)
             total += part.dimension
+            empty = 0 if part.dimension else empty + 1
+            passed = 0 if part.dimension else passed + known.multiplicity
+            if empty >= _EMPTY_LEVELS and passed >= _EMPTY_FUNCTIONS:
+                raise ValueError(
+                    f"n_components={budget} was not reached: up to level {known.level} there are "
+                    f"only {total} invariant functions, none in the last {empty} levels; use "
+                    "max_level"
+                )
             if total > budget:
                 break
             found.append(part)

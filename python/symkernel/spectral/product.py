@@ -126,9 +126,16 @@ class Product(DenseManifold):
                 values = np.ones((1, len(X)))
                 for k, one in enumerate(each):
                     own = of_factor(k, one.level)
-                    values = (values[:, None] * own[None]).reshape(-1, len(X))
+                    values = (values[:, None] * own[None]).reshape(len(values) * len(own), len(X))
                 parts.append(values)
             yield np.concatenate(parts)
+
+    def _telling_levels(self) -> list[Level]:
+        firsts = [
+            next(known.eigenvalue for known in factor.all_levels() if known.level > 0)
+            for factor in self._factors
+        ]
+        return [self._level(value) for value in sorted(set(firsts))]
 
     # The largest frequency of each factor below the eigenvalue, added up.
     def _weight(self, level: int | float) -> float:

@@ -56,24 +56,25 @@ class DenseManifold(Manifold):
         """Raise unless the group maps the manifold to itself by isometries."""
         self._check_group(group)
         points = self.random_points(16, 0)
-        for name, g in self._named_maps(group, self._first_level()):
+        for name, g in self._named_maps(group, self._telling_levels()[0]):
             moved = g.apply(points)
             defect, words = self._defect(moved)
             if defect.max() > _ORTHOGONAL:
                 raise ValueError(
                     f"group must act on {self!r}: {name} takes samples off it ({words})"
                 )
-        first = self._first_level()
-        sampler = _Sampler(self, first)
-        for name, g in self._named_maps(group, first):
-            if sampler.equation(g)[1] > _ORTHOGONAL:
-                raise ValueError(
-                    f"group must act on {self!r} by isometries: {name} does not map eigenfunctions "
-                    "to eigenfunctions"
-                )
+        for known in self._telling_levels():
+            sampler = _Sampler(self, known)
+            for name, g in self._named_maps(group, known):
+                if sampler.equation(g)[1] > _ORTHOGONAL:
+                    raise ValueError(
+                        f"group must act on {self!r} by isometries: {name} does not map "
+                        "eigenfunctions to eigenfunctions"
+                    )
 
-    def _first_level(self) -> Level:
-        return next(known for known in self.all_levels() if known.level > 0)
+    def _telling_levels(self) -> list[Level]:
+        """Levels whose functions tell points apart: what maps them to themselves is an isometry."""
+        return [next(known for known in self.all_levels() if known.level > 0)]
 
     def _named_maps(self, group: Group, known: Level) -> Iterator[tuple[str, Element]]:
         for k, g in enumerate(group.generators):

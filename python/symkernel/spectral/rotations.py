@@ -120,11 +120,11 @@ class SO3(DenseManifold):
         rotations = X.reshape(-1, 3, 3)
         for degree in range(int(top) + 1):
             values = wigner(rotations, degree) * np.sqrt(2.0 * degree + 1.0)
-            yield values.reshape(len(X), -1).T
+            yield values.reshape(len(X), (2 * degree + 1) ** 2).T
 
     def _eigenfunctions(self, X: Array, level: int | float) -> Array:
         values = wigner(X.reshape(-1, 3, 3), int(level)) * np.sqrt(2.0 * level + 1.0)
-        return np.ascontiguousarray(values.reshape(len(X), -1))
+        return np.ascontiguousarray(values.reshape(len(X), (2 * int(level) + 1) ** 2))
 
     # R -> A R B^T has the weights of A and of B together.
     def _weight(self, level: int | float) -> float:
