@@ -94,8 +94,6 @@ def test_blocks_and_threads_change_nothing(manifold, n):
 def test_pipeline_learns_an_invariant_target():
     sphere = Sphere(3)
     X = sphere.random_points(400, 0)
-    axes = icosahedral.table(60).as_matrices() if False else None
-    assert axes is None
     vertex = np.array([0.0, 1.0, (1 + 5**0.5) / 2])
     vertex /= np.linalg.norm(vertex)
     corners = np.unique([g.apply(vertex).round(9) for g in icosahedral.elements()], axis=0)

@@ -139,12 +139,11 @@ def test_nothing_is_missing_from_infinite_groups(manifold, group, top):
         points = manifold.random_points(3 * part.multiplicity + 20, 2)
         values = manifold.eigenfunctions(points, part.level)
         elements = group.sample(6, random_state=int(rng.integers(1000)))
+        identity = np.eye(part.multiplicity)
         equations = []
         for g in elements:
             moved = manifold.eigenfunctions(g.apply(points), part.level)
-            equations.append(
-                np.linalg.lstsq(values, moved, rcond=None)[0] - np.eye(values.shape[1])
-            )
+            equations.append(np.linalg.lstsq(values, moved, rcond=None)[0] - identity)
         singular = np.linalg.svd(np.concatenate(equations), compute_uv=False)
         assert int((singular < 1e-8).sum()) == part.dimension
     assert basis.fit(X).gap_ > 1e-3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from symkernel import groups
 from symkernel.spectral import InvariantBasis, Sphere, Stereographic, ToSphere, ToTorus
 
@@ -12,9 +12,9 @@ def data(n=30, d=4, seed=0):
     return np.random.default_rng(seed).standard_normal((n, d)) * 3 + 1
 
 
-@pytest.mark.parametrize("transformer", [ToTorus(), Stereographic()], ids=repr)
-def test_scikit_learn_accepts_them(transformer):
-    check_estimator(transformer)
+@parametrize_with_checks([ToTorus(), Stereographic()])
+def test_scikit_learn_accepts_them(estimator, check):
+    check(estimator)
 
 
 def test_torus_fills_the_part_asked_for():

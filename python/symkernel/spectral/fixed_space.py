@@ -143,12 +143,15 @@ def _iterate(part: Any, tolerance: float) -> tuple[Array, float, float]:
         values = np.linalg.norm(part @ vectors, axis=0)
         errors = np.linalg.norm(image @ turn - vectors * squares, axis=0)
         zero = values <= tolerance
-        settled = errors <= 1e-2 * np.maximum(squares, 1e-14 * top)
         positive = squares > 1e-12 * top
+        # Ritz values ascend: an eigenvalue lies within `errors` of each, so that the first positive
+        # one is no unfinished zero when its error is small beside it.
+        first = int(np.argmax(positive))
         if width == size or (
-            int((positive & settled).sum()) >= 1
-            and int(positive.sum()) >= min(_GUARD, size - int(zero.sum()))
+            int(positive.sum()) >= min(_GUARD, size - int(zero.sum()))
             and bool((zero | positive).all())
+            and bool(errors[first] <= 1e-2 * squares[first])
+            and float(values[zero].max(initial=0.0)) <= 1e-13 * math.sqrt(top)
         ):
             return vectors[:, zero], *_around(values, zero)
         if int(positive.sum()) < _GUARD:
