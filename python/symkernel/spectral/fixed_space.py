@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import eigh, svd
+from scipy.sparse.linalg import eigsh
 
 __all__ = ["FixedSpace", "fixed_space"]
 
@@ -58,13 +59,15 @@ def fixed_space(
     ValueError
         If a singular value lies within a factor 100 of the tolerance.
     """
-    if any(sparse.issparse(e) for e in equations) or within is not None:
-        stacked = sparse.vstack([sparse.csr_matrix(e) for e in equations], format="csr")
-        stacked = stacked if within is None else (stacked @ within).tocsr()
+    products = [e if within is None else e @ within for e in equations]
+    if all(sparse.issparse(e) for e in products):
+        stacked = sparse.vstack(products, format="csr")
         size = stacked.shape[1]
         blocks = _blocks(stacked) if size else []
     else:
-        stacked = np.concatenate([np.asarray(e) for e in equations])
+        stacked = np.concatenate(
+            [e.toarray() if sparse.issparse(e) else np.asarray(e) for e in products]
+        )
         size = stacked.shape[1]
         blocks = [np.arange(size)]
     if size == 0:
@@ -108,8 +111,8 @@ def _blocks(stacked: Any) -> list[NDArray[np.int64]]:
 def _solve(part: Any, tolerance: float, dense: int) -> tuple[Array, float, float]:
     """Null vectors (k, r), smallest positive and largest zero singular value."""
     size = part.shape[1]
-    if size > dense and sparse.issparse(part):
-        return _iterate(part.tocsr(), tolerance)
+    if size > dense:
+        return _iterate(part.tocsr() if sparse.issparse(part) else part, tolerance)
     matrix = part
     if sparse.issparse(part):
         rows = np.unique(part.indices) if sparse.isspmatrix_csc(part) else np.arange(part.shape[0])
@@ -126,11 +129,14 @@ def _around(values: Array, zero: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def _iterate(part: Any, tolerance: float) -> tuple[Array, float, float]:
-    """Smallest singular vectors of a sparse matrix by Chebyshev-filtered subspace iteration."""
-    normal = (part.T @ part).tocsr()
+    """Smallest singular vectors of a large matrix by Chebyshev-filtered subspace iteration."""
+    normal = part.T @ part
     size = normal.shape[0]
-    top = float(abs(normal).sum(axis=1).max())  # Gershgorin's bound of the largest eigenvalue
     rng = np.random.default_rng(0)
+    largest = eigsh(normal, 1, tol=1e-2, v0=rng.standard_normal(size), return_eigenvectors=False)
+    top = 1.1 * float(largest[0])
+    if top <= 0.0:
+        return np.eye(size), math.inf, 0.0
     width = min(size, 4 * _GUARD)
     vectors = np.linalg.qr(rng.standard_normal((size, width)))[0]
     cut = 0.1 * top

@@ -10,6 +10,7 @@ gives, from one degree to the next without cancellation,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Words = NDArray[np.int32]
+
+# Share of entries beyond which a matrix is kept as an array.
+_FULL = 0.1
 
 
 def letter_maps(
@@ -111,15 +115,50 @@ def equations(group: Group, d: int, degree: int) -> list[Any]:
     steps = [lowering(d, k, max(1, degree)) for k in range(1, degree + 1)]
     found = []
     for matrix in matrices:
-        image = sparse.identity(1, format="csr")
-        for step in steps:
-            image = _contracted(matrix, step, image)
-        found.append((image.T - sparse.identity(image.shape[0])).tocsr())
+        image = _representation(matrix, steps)
+        full = isinstance(image, np.ndarray)
+        identity = np.eye(len(image)) if full else sparse.identity(image.shape[0], format="csr")
+        found.append(image.T - identity)
     for field in fields:
         if degree:
             lower = sparse.identity(steps[-1][0].shape[0], format="csr")
             found.append((degree * _contracted(field, steps[-1], lower)).T.tocsr())
     return found or [sparse.csr_matrix((1, 1))]
+
+
+def _representation(matrix: Array, steps: list[list[Any]]) -> Any:
+    """D_l(A): sparse, or an array where it is full.
+
+    A is taken apart into rotations of coordinate planes and signs, whose matrices are sparse:
+    those of A itself cost the square of their size at every degree.
+    """
+    image: Any = sparse.identity(steps[-1][0].shape[1] if steps else 1, format="csr")
+    for factor in _plane_rotations(matrix):
+        one: Any = sparse.identity(1, format="csr")
+        for step in steps:
+            one = _contracted(factor, step, one)
+        image = image @ one if sparse.issparse(image) else (one.T @ image.T).T
+        if sparse.issparse(image) and image.nnz > _FULL * image.shape[0] ** 2 > 16:
+            image = image.toarray()
+    return image
+
+
+def _plane_rotations(matrix: Array) -> list[Array]:
+    """Orthogonal A as a product of plane rotations and, last, signs (Givens)."""
+    rest, factors = matrix.copy(), []
+    d = len(matrix)
+    for column in range(d):
+        for row in range(column + 1, d):
+            if abs(rest[row, column]) <= 1e-15:
+                continue
+            length = math.hypot(rest[column, column], rest[row, column])
+            c, s = rest[column, column] / length, rest[row, column] / length
+            pair = np.array([[c, -s], [s, c]])
+            rest[[column, row]] = pair.T @ rest[[column, row]]
+            factor = np.eye(d)
+            factor[np.ix_([column, row], [column, row])] = pair
+            factors.append(factor)
+    return [*factors, np.diag(np.sign(np.diagonal(rest)))]
 
 
 def _contracted(matrix: Array, step: list[Any], inner: Any) -> Any:
