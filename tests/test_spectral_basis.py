@@ -163,6 +163,19 @@ def test_a_small_gap_is_no_problem():
     assert abs(basis.fit(points()).gap_ - gap) < 1e-9
 
 
+def test_single_precision_stays():
+    X = points().astype(np.float32)
+    basis = InvariantBasis(Sphere(3), icosahedral, max_level=10).fit(X)
+    features = basis.transform(X)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features, basis.transform(X.astype(np.float64)), atol=1e-5)
+
+
+def test_levels_too_large_to_list():
+    with pytest.raises(ValueError, match="level 6 of Polynomials.* functions; at most"):
+        Polynomials(100).invariants(groups.Symmetric(100), 6)
+
+
 def test_dimensions_are_read_only():
     with pytest.raises(AttributeError):
         InvariantBasis(Sphere(3), None, max_level=1).dimensions = [1]

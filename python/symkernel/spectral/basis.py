@@ -170,7 +170,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self
         """
         subspaces = self._solve()
-        array = validate_data(self, X, dtype=np.float64)
+        array = validate_data(self, X, dtype=[np.float64, np.float32])
         self.manifold.check_points(array)
         self.subspaces_ = subspaces
         self.levels_ = [Level(part.level, part.eigenvalue, part.multiplicity) for part in subspaces]
@@ -189,12 +189,13 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         float64, shape (n, sum of dimensions)
-            Level by level.
+            Level by level; float32 for samples in float32.
         """
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, dtype=np.float64)
+        array = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         points = self.manifold.check_points(array)
-        return self.manifold._evaluate(self.subspaces_, points, self.n_jobs)
+        values = self.manifold._evaluate(self.subspaces_, points, self.n_jobs)
+        return values.astype(array.dtype, copy=False)
 
     def projector(self, level: int | float) -> Array:
         """Average over the group on the eigenfunctions of one level, (multiplicity, multiplicity).

@@ -191,6 +191,16 @@ class Manifold(ABC):
             )
         return array
 
+    def _listed_level(self, level: int | float) -> Level:
+        """Return a level whose modes can be listed one by one."""
+        known = self._level(level)
+        if known.multiplicity > _MOST_MODES:
+            raise ValueError(
+                f"level {known.level} of {self!r} has {known.multiplicity} functions; at most "
+                f"{_MOST_MODES} can be listed"
+            )
+        return known
+
     def _check_group(self, group: Any) -> None:
         if not isinstance(group, Group):
             raise TypeError(f"group must be a Group, got {type(group).__name__}")
@@ -212,6 +222,8 @@ class Manifold(ABC):
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"
 
 
+# More functions in one level than this cannot be listed as modes.
+_MOST_MODES = 100_000_000
 # Largest distance at which a sample counts as lying on the manifold.
 _ON_MANIFOLD = 1e-6
 

@@ -60,12 +60,11 @@ def bombieri(words: Words, degree: int) -> Array:
     Factorials are multiplied up exactly to rounding, as products of few factors.
     """
     largest = max(1, degree)
-    factorial = np.cumprod([1.0, *range(1, largest + 1)])
-    if degree > 150:  # beyond the largest double
-        logs = gammaln(np.arange(largest + 1) + 1.0)
-        powers = np.where(words < 0, 0, words % largest + 1)
-        return np.asarray(np.exp(0.5 * (logs[degree] - logs[powers].sum(axis=1))))
     powers = np.where(words < 0, 0, words % largest + 1)
+    if degree > 150:  # factorials leave the range of doubles
+        logs = gammaln(np.arange(largest + 1) + 1.0)
+        return np.asarray(np.exp(0.5 * (logs[degree] - logs[powers].sum(axis=1))))
+    factorial = np.cumprod([1.0, *range(1, largest + 1)])
     return np.asarray(np.sqrt(factorial[degree] / factorial[powers].prod(axis=1)))
 
 

@@ -86,7 +86,7 @@ class Polynomials(Manifold):
         generators leave of them, and the Lie algebra, by a sparse null space.
         """
         self.check(group)
-        known = self._level(level)
+        known = self._listed_level(level)
         degree = int(known.level)
         largest = max(1, degree)
         words = enumerate_modes(self._d, degree, largest, fourier=False)

@@ -117,7 +117,7 @@ class Torus(Manifold):
         ``tolerance`` is not used: there is no linear algebra.
         """
         self.check(group)
-        known = self._level(level)
+        known = self._listed_level(level)
         words, largest = self._words(int(known.level))
         for xi in group.lie_algebra:
             words = words[np.abs(_phases(words, largest, xi.shift)) <= _STILL]
