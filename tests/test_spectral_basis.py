@@ -172,7 +172,7 @@ def test_single_precision_stays():
 
 
 def test_levels_too_large_to_list():
-    with pytest.raises(ValueError, match="level 6 of Polynomials.* functions; at most"):
+    with pytest.raises(ValueError, match=r"level 6 of Polynomials.* functions; at most"):
         Polynomials(100).invariants(groups.Symmetric(100), 6)
 
 

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm, qr, solve_triangular
+from threadpoolctl import threadpool_limits
 
 from symkernel.backends.modes import thread_count
 from symkernel.groups import Element, Group, OrthogonalMatrix
@@ -142,7 +143,12 @@ class DenseManifold(Manifold):
                     columns = slice(first, first + part.dimension)
                     out[rows, columns] = values.T @ part.coefficients
 
-        with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
+        threads = thread_count(n_jobs)
+        # Blocks are the parallel work: products within them must not start threads of their own.
+        with (
+            threadpool_limits(1 if threads > 1 else None, "blas"),
+            ThreadPoolExecutor(threads) as pool,
+        ):
             for _ in pool.map(fill, range(0, len(X), _ROWS)):
                 pass
         return out
