@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import eigh, svd
 from scipy.sparse.linalg import eigsh
+from threadpoolctl import threadpool_limits
 
 __all__ = ["FixedSpace", "fixed_space"]
 
 Array = NDArray[np.float64]
 
+# Blocks up to this size are solved on one thread.
+_SMALL = 400
 # Larger blocks are solved by filtered subspace iteration.
 _DENSE = 1500
 # Singular values on both sides of the tolerance must keep this distance from it.
@@ -74,13 +77,15 @@ def fixed_space(
         return FixedSpace(np.zeros((0, 0)), math.inf, 0.0)
     columns, gap, residual = [], math.inf, 0.0
     by_column = stacked.tocsc() if sparse.issparse(stacked) else stacked
-    for block in blocks:
-        part = by_column[:, block] if len(blocks) > 1 else by_column
-        vectors, above, below = _solve(part, tolerance, dense)
-        gap, residual = min(gap, above), max(residual, below)
-        basis = np.zeros((size, vectors.shape[1]))
-        basis[block] = vectors
-        columns.append(basis)
+    # Threads of LAPACK cost more than they give on small matrices.
+    with threadpool_limits(1 if max(map(len, blocks)) <= _SMALL else None, "blas"):
+        for block in blocks:
+            part = by_column[:, block] if len(blocks) > 1 else by_column
+            vectors, above, below = _solve(part, tolerance, dense)
+            gap, residual = min(gap, above), max(residual, below)
+            basis = np.zeros((size, vectors.shape[1]))
+            basis[block] = vectors
+            columns.append(basis)
     check_gap(gap, residual, tolerance)
     joined = np.concatenate(columns, axis=1) if columns else np.zeros((size, 0))
     return FixedSpace(joined, gap, residual)

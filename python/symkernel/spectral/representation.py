@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 
 # Largest |D^T D - I| of a map that counts as an isometry.
 _ORTHOGONAL = 1e-7
+# Levels up to this size are solved on one thread.
+_SMALL = 400
 # Rows of samples that one thread works on at a time.
 _ROWS = 256
 
@@ -109,8 +111,10 @@ class DenseManifold(Manifold):
         maps = [g for _, g in self._named_maps(group, known)] if known.level > 0 else []
         combinations, gap, residual = np.eye(known.multiplicity), math.inf, 0.0
         if maps:
-            sampler = _Sampler(self, known)
-            found = fixed_space([sampler.equation(g)[0] for g in maps], tolerance)
+            # Threads of LAPACK cost more than they give on small matrices.
+            with threadpool_limits(1 if known.multiplicity <= _SMALL else None, "blas"):
+                sampler = _Sampler(self, known)
+                found = fixed_space([sampler.equation(g)[0] for g in maps], tolerance)
             combinations, gap, residual = found.basis, found.gap, found.residual
         return DenseSubspace(
             level=known.level,
