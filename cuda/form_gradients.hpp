@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cuda/form_gradient_sink.hpp"
 #include "cuda/forms.hpp"
@@ -236,7 +237,8 @@ struct PlanesGradient {
 // Multiples of x and y.
 template <class T, bool Powers>
 struct SphereGradient {
-  using State = SphereState<T>;
+  struct NoState {};
+  using State = std::conditional_t<Powers, NoState, SphereState<T>>;
   static constexpr int dimension = 0, blocks_per_unit = 2;
   static constexpr std::int64_t own_bytes = 0;
 

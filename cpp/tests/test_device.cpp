@@ -90,6 +90,7 @@ void test_sizes() {
         device.set_kernel(base, std::string(kernel->name) + ", " + action.name);
         device.check_gram(Output::gram);
         device.check_matvec(1 + turn % 6);
+        if (turn % 4 == 1) device.check_gradient_x(1 + turn % 3);
         ++turn;
       }
     }
@@ -129,6 +130,7 @@ void test_large_actions() {
       device.check_diagonal(Output::gram);
       if (turn % 4 == 0) device.check_gram(Output::gradient);
       if (turn % 4 == 1) device.check_matvec(5);
+      if (turn % 2 == 1) device.check_gradient_x(2);
       ++turn;
     }
     const BaseKernel matern = BaseKernel::by_name("matern32", {0.7});
@@ -144,6 +146,7 @@ void test_large_actions() {
   device.set_kernel(base, "laplacian, 200 features");
   device.check_gram(Output::gram);
   device.check_gram(Output::gradient);
+  device.check_gradient_x(2);
 }
 
 // Shifts of a grid of several channels, after reflections.
