@@ -51,13 +51,16 @@ class FeatureSink {
   SYMKERNEL_INLINE void write_value(T value) const {
     if constexpr (Scales) {
       const std::int64_t i = i0_ + own_ / form_width, j = j0_ + own_ % form_width;
-      if (is_wanted(i, j)) a_.sink.k[entry(i, j)] = value * a_.sink.mean;
+      if (!is_wanted(i, j)) return;
+      a_.sink.k[entry(i, j)] = value * a_.sink.mean;
+      if (a_.tiles.symmetric) a_.sink.k[entry(j, i)] = value * a_.sink.mean;
     }
   }
 
  private:
   SYMKERNEL_INLINE bool is_wanted(std::int64_t i, std::int64_t j) const {
-    return i < a_.sink.n && j < a_.sink.m && (a_.mode != FormMode::diagonal || i == j);
+    if (i >= a_.sink.n || j >= a_.sink.m) return false;
+    return a_.mode == FormMode::diagonal ? i == j : !a_.tiles.symmetric || i <= j;
   }
   SYMKERNEL_INLINE std::int64_t entry(std::int64_t i, std::int64_t j) const {
     return a_.mode == FormMode::diagonal ? i : i * a_.sink.m + j;
@@ -83,9 +86,10 @@ class FeatureSink {
     const std::int64_t i = i0_ + row;
     for (int column = 0; column < form_width; ++column) {
       const std::int64_t j = j0_ + column;
-      if (is_wanted(i, j))
-        a_.sink.dk[entry(i, j) * a_.d + feature] +=
-            pairs[row * form_width + column] * a_.sink.mean;
+      if (!is_wanted(i, j)) continue;
+      T& to = a_.sink.dk[entry(i, j) * a_.d + feature];
+      to += pairs[row * form_width + column] * a_.sink.mean;
+      if (a_.tiles.symmetric) a_.sink.dk[entry(j, i) * a_.d + feature] = to;
     }
   }
 

@@ -346,6 +346,7 @@ struct FormGradient {
       q = team.block().y * a.columns_per_block;
       end = q + a.columns_per_block < a.tiles.column_tiles ? q + a.columns_per_block
                                                            : a.tiles.column_tiles;
+      if (Scales && a.tiles.symmetric && q < tile.p) q = tile.p;  // from the diagonal on
     }
     const Place<S> place(team.thread());
     const std::int64_t size = a.resident ? panel_numbers(a) : 0, panel = a.d * form_width;

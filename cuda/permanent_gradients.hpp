@@ -55,9 +55,11 @@ struct PermanentGradient {
     for (std::int64_t item = team.block().x; item < all.layout.rows * all.parts;
          item += team.blocks().x) {
       const std::int64_t i = all.layout.first_row + item / all.parts, part = item % all.parts;
-      const std::int64_t j0 = diagonal ? i : part * per_part;
-      const std::int64_t left = a.sink.m - j0;
-      const std::int64_t count = diagonal ? 1 : left < per_part ? left : per_part;
+      std::int64_t j0 = diagonal ? i : part * per_part;
+      std::int64_t end = diagonal ? i + 1 : j0 + per_part;
+      if (all.scales && a.tiles.symmetric && j0 < i) j0 = i;  // from the diagonal on
+      if (end > a.sink.m) end = a.sink.m;
+      const std::int64_t count = end - j0;
       for (std::int64_t at = 0; at < count; at += groups) {
         const bool valid = at + worker.group < count;
         // (a group without a pair takes part in what all threads do)
@@ -117,8 +119,11 @@ struct PermanentGradient {
       if (valid) add_slopes(all, w, i, j, part, value);
       total += value;
     }
-    if (valid && all.scales && w.lane == 0)
-      a.sink.k[entry(a, i, j)] = static_cast<T>(total * static_cast<double>(a.sink.mean));
+    if (valid && all.scales && w.lane == 0) {
+      const T mean = static_cast<T>(total * static_cast<double>(a.sink.mean));
+      a.sink.k[entry(a, i, j)] = mean;
+      if (a.tiles.symmetric) a.sink.k[entry(a, j, i)] = mean;
+    }
   }
 
   static SYMKERNEL_INLINE std::int64_t entry(const FormArguments<T>& a, std::int64_t i,
@@ -138,6 +143,7 @@ struct PermanentGradient {
       if (all.scales) {
         T* to = a.sink.dk + entry(a, i, j) * d + feature;
         *to += static_cast<T>(slope * static_cast<double>(a.sink.mean));
+        if (a.tiles.symmetric) a.sink.dk[entry(a, j, i) * d + feature] = *to;
         continue;
       }
       double* to =
