@@ -20,8 +20,8 @@ struct SinkLayout {
 template <class T, bool Scales>
 class FeatureSink {
  public:
-  static constexpr int width = form_width;                       // features at a time
-  static constexpr int pitch = form_width * form_width + 1;      // pairs of a tile
+  static constexpr int width = form_width;                           // features at a time
+  static constexpr int pitch = form_width * form_width + 1;          // pairs of a tile
   static constexpr std::int64_t size = std::int64_t(width) * pitch;  // numbers of shared memory
 
   SYMKERNEL_INLINE FeatureSink(const SinkLayout<T>& layout, const FormArguments<T>& a,

@@ -128,8 +128,8 @@ struct PlanarRule {
       const T b = pair_bias(a, tile) * rate;
       T value;
       if constexpr (Reflections) {
-        value = mirrored_plane_gradient(state.sphere, state.derivative, m, b, two_t, weight,
-                                        gradient);
+        value =
+            mirrored_plane_gradient(state.sphere, state.derivative, m, b, two_t, weight, gradient);
       } else {
         const PlaneSum<T> s = plane_sum<false>(m);
         T exponent = -b, ratio;

@@ -127,9 +127,9 @@ SYMKERNEL_INLINE PairSlope<F, A> pair_slope(const Job<T>& job, std::int64_t i, s
   } else {
     form = fma(static_cast<A>(job.cross), form, static_cast<A>(job.x.bias[i]));
   }
-  GradientMap<F, A>::with(
-      job.kernel, job.parameters,
-      [&](const auto& kernel) { slope.toward = kernel.derivative(form, slope.radial); });
+  GradientMap<F, A>::with(job.kernel, job.parameters, [&](const auto& kernel) {
+    slope.toward = kernel.derivative(form, slope.radial);
+  });
   if (F != PairFamily::angle) slope.radial = A(0);  // in the differences, or 0
   if (same) slope.toward = A(0);
   if (job.y.weight != nullptr) {

@@ -1,6 +1,5 @@
-#include "cuda/gradient_x.hpp"
-
 #include "cuda/cuda_executor.hpp"
+#include "cuda/gradient_x.hpp"
 
 namespace symkernel {
 namespace gpu {

@@ -76,8 +76,7 @@ struct GradientX {
 
   template <class Team>
   SYMKERNEL_HD void operator()(Team& team, const Arguments& a) const {
-    const double offset =
-        mean_offset<threads>(team, a, reinterpret_cast<double*>(team.shared()));
+    const double offset = mean_offset<threads>(team, a, reinterpret_cast<double*>(team.shared()));
     Tile tile;
     A* memory = reinterpret_cast<A*>(team.shared());
     tile.toward = memory;  // first: read by packs
@@ -90,7 +89,8 @@ struct GradientX {
     tile.sums = a.sums + team.block().y * a.job.x.n * a.columns * (a.job.g.d + 1);
     const bool one_chunk = a.job.g.d <= features;
     const std::int64_t first = team.block().y * a.steps_per_part;
-    const std::int64_t end = first + a.steps_per_part < a.steps ? first + a.steps_per_part : a.steps;
+    const std::int64_t end =
+        first + a.steps_per_part < a.steps ? first + a.steps_per_part : a.steps;
     const std::int64_t batches = ceil_div(a.job.g.order, elements);
     if (one_chunk) load_x(team, a.job, tile, 0);
     for (std::int64_t step = first; step < end; ++step) {
@@ -166,18 +166,26 @@ struct GradientX {
     }
     const std::int64_t i = tile.i0 + row, j = tile.j0 + column;
     const bool valid = i < job.x.n && j < job.y.n;
-    A radial = A(0);
+    const std::int64_t own = column * pair_pitch + row;
     SYMKERNEL_UNROLL
-    for (int e = 0; e < elements; ++e) {
-      if (e >= tile.count) break;
+    for (int e = 0; e < elements; ++e) {  // by way of memory: registers cannot be indexed
+      tile.toward[e * pairs + own] = sums[e].near;
+      if (has_signs) tile.sign[e * pairs + own] = sums[e].far;
+    }
+    A radial = A(0);
+    SYMKERNEL_UNROLL_BY(1)
+    for (int e = 0; e < tile.count; ++e) {
+      const std::int64_t at = e * pairs + own;
+      PairSum<F, A> sum;
+      sum.near = tile.toward[at];
+      if (has_signs) sum.far = tile.sign[at];
       Slope slope;
-      if (valid) slope = pair_slope<F>(job, i, j, sums[e], offset);
-      const std::int64_t at = e * pairs + column * pair_pitch + row;
+      if (valid) slope = pair_slope<F>(job, i, j, sum, offset);
       tile.toward[at] = slope.toward;
       if (has_signs) tile.sign[at] = slope.sign;
       radial = radial + slope.radial;
     }
-    if (has_signs) tile.radial[column * pair_pitch + row] = radial;
+    if (has_signs) tile.radial[own] = radial;
   }
 
   // Threads are features of two samples of x.
@@ -216,8 +224,8 @@ struct GradientX {
       if (has_signs && k0 == 0 && t < side) {
         A sum = A(0);
         for (int j = 0; j < valid; ++j)
-          sum += tile.radial[j * pair_pitch + t] *
-                 static_cast<A>(a.v[(tile.j0 + j) * a.columns + c]);
+          sum +=
+              tile.radial[j * pair_pitch + t] * static_cast<A>(a.v[(tile.j0 + j) * a.columns + c]);
         add(a, tile, t, c, d, sum);
       }
       team.sync();
@@ -304,10 +312,9 @@ template <class T, class Executor>
 void finish_gradient_x(const GradientXArguments<T>& a, const GradientXResult<T>& result,
                        std::int64_t parts, T* out, Executor& executor) {
   using Finish = FinishGradientX<T>;
-  executor.template launch<Finish>(
-      {a.job.x.n * a.columns}, Finish::shared_bytes,
-      {a.job.x, a.job.g.d, a.sums, parts, a.columns, result.factor, a.job.unit_rows, result.power,
-       result.basis, out});
+  executor.template launch<Finish>({a.job.x.n * a.columns}, Finish::shared_bytes,
+                                   {a.job.x, a.job.g.d, a.sums, parts, a.columns, result.factor,
+                                    a.job.unit_rows, result.power, result.basis, out});
 }
 
 template <class T, PairFamily F, class Executor>
@@ -321,8 +328,7 @@ void run_gradient_x_of(GradientXArguments<T> a, const GradientXResult<T>& result
   for (std::int64_t first = 0; first < x.n; first += cut.rows) {
     const std::int64_t count = cut.rows < x.n - first ? cut.rows : x.n - first;
     const std::int64_t tiles = ceil_div(count, Program::side);
-    const std::int64_t parts =
-        cut.parts(count, tiles, a.steps, executor.units(), a.steps_per_part);
+    const std::int64_t parts = cut.parts(count, tiles, a.steps, executor.units(), a.steps_per_part);
     const std::int64_t size = parts * cut.numbers(count);
     const DeviceArray<double, Executor> sums(executor, size);
     executor.clear(sums.data(), size * std::int64_t(sizeof(double)));

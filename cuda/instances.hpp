@@ -28,8 +28,8 @@ extern template void run_point_sum(const PointArguments<float>&, int, Grid, Cuda
 extern template void run_point_sum(const PointArguments<double>&, int, Grid, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<float>&, std::int64_t, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<double>&, std::int64_t, CudaExecutor&);
-extern template void run_gradient_x(const GradientXArguments<float>&,
-                                    const GradientXResult<float>&, PairFamily, bool, CudaExecutor&);
+extern template void run_gradient_x(const GradientXArguments<float>&, const GradientXResult<float>&,
+                                    PairFamily, bool, CudaExecutor&);
 extern template void run_gradient_x(const GradientXArguments<double>&,
                                     const GradientXResult<double>&, PairFamily, bool,
                                     CudaExecutor&);

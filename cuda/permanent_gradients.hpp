@@ -146,8 +146,7 @@ struct PermanentGradient {
         if (a.tiles.symmetric) a.sink.dk[entry(a, j, i) * d + feature] = *to;
         continue;
       }
-      double* to =
-          all.layout.sums + ((sums * all.layout.rows + row) * columns) * (d + 1) + feature;
+      double* to = all.layout.sums + ((sums * all.layout.rows + row) * columns) * (d + 1) + feature;
       const bool diagonal = a.mode == FormMode::diagonal;
       for (std::int64_t c = 0; c < columns; ++c)
         to[c * (d + 1)] +=
@@ -245,8 +244,7 @@ struct PermanentGradient {
   // Scales the matrix, a copy of which is where minors will be.
   static SYMKERNEL_NOINLINE void scale(const Worker& w, int n) {
     equilibrate<double>(w.minors, n, detail::equilibrate_rounds, w.matrix, w.row, w.column);
-    for (int at = 0; at < n * n; ++at)
-      w.reversed[(n - 1 - at / n) * n + at % n] = w.matrix[at];
+    for (int at = 0; at < n * n; ++at) w.reversed[(n - 1 - at / n) * n + at % n] = w.matrix[at];
     *w.exponent = detail::scaling_exponent<double>(w.row, w.column, n);
   }
 

@@ -197,15 +197,15 @@ class FormCase {
   void check_diagonal_gradients() {
     const std::int64_t n = rows(x_), d = action_.degree();
     std::vector<double> none, gradients(size_of(n * d));
-    auto truth = request<symkernel::GramRequest<double>>(
-        wide_x_, wide_x_, true, Output::gradient_x, none.data(), gradients.data());
+    auto truth = request<symkernel::GramRequest<double>>(wide_x_, wide_x_, true, Output::gradient_x,
+                                                         none.data(), gradients.data());
     truth.n_threads = 1;
     symkernel::StopToken token(nullptr);
     symkernel::diagonal(truth, token);
     gpu::HostExecutor executor(order_, units_);
     PoisonedOutput<T> own(n * d);
-    auto r = request<gpu::GramRequest<T>>(x_, x_, true, Output::gradient_x, static_cast<T*>(nullptr),
-                                          own.data());
+    auto r = request<gpu::GramRequest<T>>(x_, x_, true, Output::gradient_x,
+                                          static_cast<T*>(nullptr), own.data());
     gpu::FormDriver<T, gpu::HostExecutor>(r, executor).diagonal();
     describe("diagonal", Output::gradient_x);
     own.check(gradients, {1.0}, slope_tolerance_);

@@ -170,9 +170,8 @@ void test_exponents() {
       const double rate = exponent / 2.7;
       const double tolerance = sizeof(T) == 8 ? std::fmax(4, exponent / 100) : 4;
       // derivatives are differences of numbers as large as the exponent
-      check_form<T>(c, form_of(c.form, {rate}, "rbf", true),
-                    "exponent " + std::to_string(exponent), 9, 18, 2, tolerance, random,
-                    std::fmax(10, exponent / 2));
+      check_form<T>(c, form_of(c.form, {rate}, "rbf", true), "exponent " + std::to_string(exponent),
+                    9, 18, 2, tolerance, random, std::fmax(10, exponent / 2));
     }
     if (sizeof(T) == 8)
       check_form<T>(c, form_of(c.form, {900, 0.2}, "rbf", false), "mixed exponents", 9, 18, 2, 20,
