@@ -179,7 +179,7 @@ struct PermanentGradient {
     find_minors(team, w, sets, n, is_short);
     const ScaledPermanent<double> scaled = {*last, *w.exponent};
     const double mean = permanent_mean(scaled, n);
-    add_features(all, w, points.block, pair, rate, mean > 0 ? 1.0 / *last : 0.0);
+    add_features(all, w, points.block, pair, rate, mean > 0 ? *last : 0.0);
     return mean;
   }
 
@@ -279,10 +279,10 @@ struct PermanentGradient {
     }
   }
 
-  // inverse: of the permanent.
+  // value: of the permanent, or 0 where that leaves the range of the type.
   static SYMKERNEL_INLINE void add_features(const Arguments& all, const Worker& w,
                                             const PointBlock& block, const PairOfPanels<T>& pair,
-                                            double rate, double inverse) {
+                                            double rate, double value) {
     const bool laplacian = all.base == FormBase::laplacian;
     const int n = static_cast<int>(block.points);
     const int r = static_cast<int>(block.dimension);
@@ -302,7 +302,7 @@ struct PermanentGradient {
         slope = fma(w.minors[row * n + column], near + far, slope);
       }
       // a permanent that is 0 leaves no slope, whatever its minors are
-      w.slopes[block.feature + at] = inverse > 0 ? slope * inverse * factor : 0.0;
+      w.slopes[block.feature + at] = value > 0 ? slope / value * factor : 0.0;
     }
   }
 };

@@ -463,7 +463,7 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         >>> bool(np.allclose(forces.sum(axis=1), 0.0))  # translations: no net force
         True
         """
-        shape = np.shape(X)[1:]
+        shape = tuple(X.shape[1:]) if is_on_device(X) else np.shape(X)[1:]
         X, Y, plan = self._prepare(X, Y)
         Y = X if Y is None else Y
         columns, tail = _as_columns(weights, "weights", Y.shape[0], X)
