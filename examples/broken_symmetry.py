@@ -206,10 +206,10 @@ def pictures(energy, forces, torques, runs, cosines, weights, folder):
 def main(quick=False, folder=None):
     """Print the study, draw its pictures, and return the two ratios it is about."""
     rng = np.random.default_rng(0)
-    n, steps = (600, 100) if quick else (3000, 600)
+    n, steps = (600, 100) if quick else (3000, 300)
     train, test = boltzmann(n, 600.0, rng), boltzmann(100 if quick else 300, 300.0, rng)
     energies, exact = energy_and_forces(train)[0], energy_and_forces(test)
-    potential = Potential(length_scale=8.0, alpha=1e-12).fit(train, energies)
+    potential = Potential(length_scale=8.0, alpha=3e-12).fit(train, energies)
     error = np.abs(potential.predict(test) - exact[0]).mean()
     force_error = np.abs(potential.forces(test) - exact[1]).mean()
     print(f"{n} molecules; test error {1e3 * error:.2f} meV, {1e3 * force_error:.1f} meV/A\n")
