@@ -1,6 +1,7 @@
 """Canonical forms: one representative of every orbit, for batches of samples."""
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.choose import canonical_form
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     MotionTransporters,
@@ -15,4 +16,5 @@ __all__ = [
     "MotionTransporters",
     "PermutationTransporters",
     "Transporters",
+    "canonical_form",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical.transporters import Transporters
+from symkernel.canonical.transporters import Transporters, concatenated
 from symkernel.groups import Group
 
 __all__ = ["CanonicalForm", "CanonicalForms"]
@@ -43,6 +44,19 @@ class CanonicalForms:
 
     def __len__(self) -> int:
         return len(self.representative)
+
+    @staticmethod
+    def joined(parts: Sequence[CanonicalForms]) -> CanonicalForms:
+        """Join batches, at least one, that one form has made."""
+        if len(parts) == 1:
+            return parts[0]
+        return CanonicalForms(
+            np.concatenate([part.representative for part in parts]),
+            concatenated([part.transporter for part in parts]),
+            np.concatenate([part.stabilizer_order for part in parts]),
+            np.concatenate([part.gap for part in parts]),
+            np.concatenate([part.degenerate for part in parts]),
+        )
 
 
 class CanonicalForm(ABC):

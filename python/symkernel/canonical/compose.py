@@ -1,0 +1,86 @@
+"""Canonical forms made of others: one after the other, and by blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.transporters import PermutationTransporters, composed
+from symkernel.groups import Group
+
+__all__ = ["SequenceForm", "TrivialForm"]
+
+Array = NDArray[Any]
+
+
+class TrivialForm(CanonicalForm):
+    """Samples as they are, for a group of one element.
+
+    Parameters
+    ----------
+    group : Group
+        A group of order 1.
+    """
+
+    exact = True
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.steps = ("leave every sample as it is",)
+
+    def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
+        """Representatives of the rows of X, (n, d)."""
+        n, d = X.shape
+        identity = np.broadcast_to(np.arange(d, dtype=np.int32), (n, d))
+        return CanonicalForms(
+            X + X.dtype.type(0),  # a copy, in which -0.0 is 0.0
+            PermutationTransporters(identity),
+            np.full(n, 1, dtype=object),
+            np.full(n, np.inf),
+            np.zeros(n, bool),
+        )
+
+
+class SequenceForm(CanonicalForm):
+    """One canonical form after another, for products whose factors do not disturb each other.
+
+    The forms are those of groups G_1, G_2, ... such that every form but the last commutes with the
+    groups after it, c_1(h x) = h c_1(x), and its representatives stay fixed under them as a set:
+    factors that move different features, or translations (centring) before what commutes with
+    centring. The stabiliser is then the product of those that the forms meet.
+
+    Parameters
+    ----------
+    group : Group
+        The product.
+    forms : sequence of CanonicalForm
+        At least one, in the order in which they are applied.
+    """
+
+    def __init__(self, group: Group, forms: Sequence[CanonicalForm]) -> None:
+        self.group = group
+        self._forms = tuple(forms)
+        self.steps = tuple(step for form in forms for step in form.steps)
+        self.exact = all(form.exact for form in forms)
+
+    def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
+        """Representatives of the rows of X, (n, d)."""
+        found: list[CanonicalForms] = []
+        for form in self._forms:
+            X = (found[-1].representative if found else X) + X.dtype.type(0)
+            found.append(form.canonicalize(X, n_jobs))
+        stabilizer = found[0].stabilizer_order
+        for one in found[1:]:
+            infinite = (stabilizer < 0) | (one.stabilizer_order < 0)
+            stabilizer = np.where(infinite, -1, stabilizer * one.stabilizer_order)
+        return CanonicalForms(
+            found[-1].representative,
+            composed(*(one.transporter for one in found)),
+            stabilizer,
+            np.minimum.reduce([one.gap for one in found]),
+            np.logical_or.reduce([one.degenerate for one in found]),
+        )
