@@ -124,7 +124,7 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
 
 def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
     """Form of an atomic group along some axes."""
-    if _fits(group) and group.order <= _FEW or not group.is_signed_permutation:
+    if (_fits(group) and group.order <= _FEW) or not group.is_signed_permutation:
         return _enumerated(group, words)
     return _chain(group)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.compose import TrivialForm
 from symkernel.canonical.transporters import (
     MotionTransporters,
     PermutationTransporters,
@@ -74,8 +75,8 @@ class LeastForm(CanonicalForm):
         self.exact = inner.exact and isinstance(self._table, SignedPermutationTable)
         self._tolerance = tolerance
         self.steps = (
-            f"for each of the {outer.order:,} elements of {outer!r}:",
-            *inner.steps,
+            f"move by each of the {outer.order:,} elements of {outer!r}",
+            *(() if isinstance(inner, TrivialForm) else inner.steps),
             "keep what comes first in lexicographic order",
         )
         self._shared = 1
@@ -120,13 +121,15 @@ class LeastForm(CanonicalForm):
         return CanonicalForms(best, transporter.take(rows), order, gap, degenerate)
 
     def _moved(self, X: Array) -> Array:
-        """h x for every element h, (n, order, d); zeros without a sign."""
+        """Images of samples under every element of H, (n, order, d); zeros without a sign."""
         if isinstance(self._table, SignedPermutationTable):
-            moved = X[:, self._table.indices]
+            moved: Array = X[:, self._table.indices]
             if self._table.signs is not None:
                 moved = moved * self._table.signs.astype(X.dtype)
-            return moved + X.dtype.type(0)
-        return np.einsum("hij,nj->nhi", self._table.matrices.astype(X.dtype), X)
+            moved += X.dtype.type(0)
+            return moved
+        images: Array = np.einsum("hij,nj->nhi", self._table.matrices.astype(X.dtype), X)
+        return images
 
     def _elements(self, ranks: Array) -> Transporters:
         if isinstance(self._table, SignedPermutationTable):

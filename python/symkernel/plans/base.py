@@ -187,7 +187,9 @@ class Plan(ABC):
     @property
     def _how(self) -> str:
         """How exact it is, in words."""
-        return "exact up to rounding" if self.exact else f"approximate, error about {self.error:.1e}"
+        if self.exact:
+            return "exact up to rounding"
+        return f"approximate, error about {self.error:.1e}"
 
     def __str__(self) -> str:
         return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {self._how}, {self.cost}"
