@@ -30,6 +30,17 @@ namespace symkernel {
 /// Called often by long computations; may throw to stop them.
 using Poll = std::function<void()>;
 
+/// A chain needs more memory than it may have.
+class ChainTooLarge : public std::length_error {
+ public:
+  explicit ChainTooLarge(double bytes)
+      : std::length_error("the stabiliser chain does not fit in memory"), bytes_(bytes) {}
+  double bytes() const { return bytes_; }
+
+ private:
+  double bytes_;
+};
+
 class PermutationChain {
  public:
   using Point = std::int32_t;
@@ -67,6 +78,9 @@ class PermutationChain {
   std::size_t depth() const { return levels_.size(); }
   Point base(std::size_t level) const { return levels_[level].base; }
   std::size_t orbit_length(std::size_t level) const { return levels_[level].orbit.size(); }
+  /// Elements that generate the group, among them those given.
+  std::size_t generator_count() const { return generators_.size(); }
+  const std::vector<Point>& generator(std::size_t k) const { return generators_[k].forward; }
 
   /// Whether the permutation `g` (degree images) lies in the group.
   bool contains(const Point* g) const {
