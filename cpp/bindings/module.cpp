@@ -7,4 +7,5 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_machine(m);
   symkernel::bind_orbit_sum(m);
   symkernel::bind_closure(m);
+  symkernel::bind_canonical(m);
 }
