@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical.transporters import Transporters, concatenated
+from symkernel.canonical.transporters import Transporters
 from symkernel.groups import Group
 
-__all__ = ["CanonicalForm", "CanonicalForms"]
+__all__ = ["CanonicalForm", "CanonicalForms", "default_tolerance"]
+
+
+def default_tolerance(dtype: np.dtype[Any]) -> float:
+    """Gap up to which a sample counts as degenerate: what rounding of its coordinates can do."""
+    return 1e-8 if dtype.itemsize == 8 else 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,7 @@ class CanonicalForms:
             return parts[0]
         return CanonicalForms(
             np.concatenate([part.representative for part in parts]),
-            concatenated([part.transporter for part in parts]),
+            parts[0].transporter.joined([part.transporter for part in parts[1:]]),
             np.concatenate([part.stabilizer_order for part in parts]),
             np.concatenate([part.gap for part in parts]),
             np.concatenate([part.degenerate for part in parts]),

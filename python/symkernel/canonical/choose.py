@@ -12,9 +12,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.canonical.base import CanonicalForm
-from symkernel.canonical.compose import SequenceForm, TrivialForm
+from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm
+from symkernel.canonical.clouds import cloud_action
+from symkernel.canonical.frames import FrameForm, PermutedFrameForm
 from symkernel.canonical.least import LeastForm
-from symkernel.groups import Factor, Group, GroupTooLargeError, SignedPermutation, Trivial
+from symkernel.canonical.rotation import RotationForm
+from symkernel.canonical.shifts import ShiftForm
+from symkernel.canonical.sorting import SortForm
+from symkernel.groups import (
+    SO,
+    Alternating,
+    Cyclic,
+    Dihedral,
+    Factor,
+    Group,
+    GroupTooLargeError,
+    Hyperoctahedral,
+    O,
+    SignedPermutation,
+    SignFlips,
+    Symmetric,
+    Translations,
+    Trivial,
+    Young,
+)
 
 __all__ = ["canonical_form"]
 
@@ -27,6 +48,10 @@ _MAX_ENTRIES = 2**26
 # Elements of the smaller factors of a product that are listed rather than searched by a chain.
 _FEW = 1000
 
+# What SortForm serves, and what of that it can order along a curve.
+_SORTED = (Symmetric, Young, Hyperoctahedral, SignFlips, Alternating)
+_ORDERED = (Symmetric, Young)
+
 
 def canonical_form(
     group: Group,
@@ -34,7 +59,7 @@ def canonical_form(
     *,
     order: str = "lexicographic",
     weights: ArrayLike | None = None,
-    tolerance: float = 1e-8,
+    tolerance: float | None = None,
 ) -> CanonicalForm:
     """Canonical form of the orbits of a group.
 
@@ -49,8 +74,9 @@ def canonical_form(
         How rows of vectors are sorted where permutations exchange them.
     weights : array-like of shape (n_points,), optional
         Weights of the points of a cloud, for rotations and motions; equal if None.
-    tolerance : float, default=1e-8
-        Gap up to which a sample counts as degenerate.
+    tolerance : float, optional
+        Gap up to which a sample counts as degenerate. By default 1e-8, and 1e-5 in single
+        precision; a few units of rounding where the form is exact.
 
     Returns
     -------
@@ -78,16 +104,18 @@ def canonical_form(
         raise ValueError(f"method={method!r} is unknown; known methods: {_listed(METHODS)}")
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is unknown; known orders: {_listed(ORDERS)}")
-    if not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
+    if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
         raise ValueError(f"tolerance must be a number in [0, 1), got {tolerance!r}")
-    words = _Words(order, weights, float(tolerance))
-    if method == "enumerate":
+    words = _Words(order, weights, None if tolerance is None else float(tolerance))
+    words.check_order(group)
+    if method == "auto":
+        form = _chosen(group, words)
+    else:
+        if order != "lexicographic":
+            raise ValueError(f"order={order!r} needs method='auto', got method={method!r}")
         words.refuse_weights(group)
-        return _enumerated(group, words)
-    if method == "chain":
-        words.refuse_weights(group)
-        return _chain(group)
-    return _chosen(group, words)
+        form = _enumerated(group, words) if method == "enumerate" else _chain(group)
+    return form if words.tolerance is None else FlaggedForm(form, words.tolerance)
 
 
 @dataclass(frozen=True)
@@ -96,7 +124,20 @@ class _Words:
 
     order: str
     weights: ArrayLike | None
-    tolerance: float
+    tolerance: float | None
+
+    def sorts(self, group: Group) -> bool:
+        """Whether points of the group are to be sorted along a curve."""
+        ordered = any(isinstance(f.group, _ORDERED) for f in group.factors())
+        return self.order == "hilbert" and ordered
+
+    def check_order(self, group: Group) -> None:
+        """Raise where an order along a curve was asked for and nothing is sorted."""
+        if self.order == "hilbert" and not (group.is_finite and self.sorts(group)):
+            raise ValueError(
+                "order='hilbert' is for finite groups with a factor Symmetric or Young, whose "
+                f"points are sorted; got {group!r}"
+            )
 
     def refuse_weights(self, group: Group) -> None:
         if self.weights is not None:
@@ -124,6 +165,11 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
 
 def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
     """Form of an atomic group along some axes."""
+    if isinstance(factor.group, _SORTED):
+        order = words.order if isinstance(factor.group, _ORDERED) else "lexicographic"
+        return SortForm(group, order)
+    if isinstance(factor.group, Cyclic | Dihedral):
+        return RotationForm(group)
     if (_fits(group) and group.order <= _FEW) or not group.is_signed_permutation:
         return _enumerated(group, words)
     return _chain(group)
@@ -135,10 +181,10 @@ def _product(group: Group, factors: Sequence[Factor], words: _Words) -> Canonica
     apart = _apart(parts)
     if len(apart) > 1:
         return SequenceForm(group, [_chosen(reduce(mul, some), words) for some in apart])
-    largest = max(parts, key=lambda part: part.order)
-    rest = reduce(mul, [part for part in parts if part is not largest])
+    inner = max(parts, key=lambda part: (words.sorts(part), part.order))
+    rest = reduce(mul, [part for part in parts if part is not inner])
     if rest.order <= _FEW or not group.is_signed_permutation:
-        return LeastForm(group, _chosen(largest, words), rest, _MAX_ELEMENTS, words.tolerance)
+        return LeastForm(group, _chosen(inner, words), rest, _MAX_ELEMENTS, words.tolerance)
     return _chain(group)
 
 
@@ -196,7 +242,38 @@ def _chain(group: Group) -> CanonicalForm:
 
 
 def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
-    raise ValueError("none yet")
+    """Form of shifts, rotations and motions, beside finite groups or not."""
+    heads = [f for f in factors if not f.group.is_finite]
+    finite = [f.group.along(f.axes, f.shape) for f in factors if f.group.is_finite]
+    turning = any(isinstance(f.group, SO | O) for f in heads)
+    if turning and finite and _exchanges_points(group):
+        return PermutedFrameForm(group, words.weights, words.tolerance)
+    if finite and words.weights is not None:
+        raise ValueError(
+            "weights are for rotations and motions alone, or beside Symmetric or Young along all "
+            f"other axes; got weights and {group!r}"
+        )
+    motions = reduce(mul, [f.group.along(f.axes, f.shape) for f in heads])
+    form = (
+        FrameForm(motions, words.weights, tolerance=words.tolerance)
+        if turning
+        else ShiftForm(motions, words.weights, words.tolerance)
+    )
+    if not finite:
+        return form
+    rest = reduce(mul, finite)
+    # Orthogonal maps that take shifts to shifts commute with centring; angles have a mean direction
+    # that permutations leave where it is.
+    if not turning and (rest.is_permutation or isinstance(heads[0].group, Translations)):
+        return SequenceForm(group, [form, _chosen(rest, words)])
+    return LeastForm(group, form, rest, _MAX_ELEMENTS, words.tolerance)
+
+
+def _exchanges_points(group: Group) -> bool:
+    try:
+        return cloud_action(group).blocks is not None
+    except ValueError:
+        return False
 
 
 def _listed(names: Sequence[str]) -> str:

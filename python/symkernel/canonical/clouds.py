@@ -69,7 +69,7 @@ class CloudAction:
 
     def rows(self, clouds: Array) -> Array:
         """Clouds (n, points, d) as rows (n, features)."""
-        flat = clouds.reshape(len(clouds), -1)
+        flat = clouds.reshape(len(clouds), self.places.size)
         if self.in_order:
             return flat
         out = np.empty_like(flat)
@@ -208,6 +208,22 @@ class CloudTransporters(Transporters):
         matrices = self.matrices[:, None].astype(V.dtype, copy=False)
         out[:, :, self.places] = V[:, :, self.places] @ matrices
         return out
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> CloudTransporters:
+        """Return the elements of some of the samples."""
+        parts = (None if p is None else p[rows] for p in (self.matrices, self.shifts))
+        return CloudTransporters(self.places, *parts)
+
+    def joined(self, others: Sequence[Transporters]) -> CloudTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = (self, *(other for other in others if isinstance(other, CloudTransporters)))
+        matrices = [b.matrices for b in batches if b.matrices is not None]
+        shifts = [b.shifts for b in batches if b.shifts is not None]
+        return CloudTransporters(
+            self.places,
+            np.concatenate(matrices) if matrices else None,
+            np.concatenate(shifts) if shifts else None,
+        )
 
 
 def stabilizer_orders(

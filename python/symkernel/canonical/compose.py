@@ -1,8 +1,9 @@
-"""Canonical forms made of others: one after the other, and by blocks."""
+"""Canonical forms made of others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.transporters import PermutationTransporters, composed
 from symkernel.groups import Group
 
-__all__ = ["SequenceForm", "TrivialForm"]
+__all__ = ["FlaggedForm", "SequenceForm", "TrivialForm"]
 
 Array = NDArray[Any]
 
@@ -84,3 +85,28 @@ class SequenceForm(CanonicalForm):
             np.minimum.reduce([one.gap for one in found]),
             np.logical_or.reduce([one.degenerate for one in found]),
         )
+
+
+class FlaggedForm(CanonicalForm):
+    """Another form, whose samples are degenerate up to a gap of one's own.
+
+    Parameters
+    ----------
+    form : CanonicalForm
+        The form.
+    tolerance : float
+        Samples whose gap is at most this are degenerate.
+    """
+
+    def __init__(self, form: CanonicalForm, tolerance: float) -> None:
+        self.group, self.steps, self.exact = form.group, form.steps, form.exact
+        self._form, self._tolerance = form, tolerance
+
+    def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
+        """Representatives of the rows of X, (n, d)."""
+        found = self._form.canonicalize(X, n_jobs)
+        return replace(found, degenerate=found.gap <= self._tolerance)
+
+    def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
+        """Only the representatives, (n, d)."""
+        return self._form.representatives(X, n_jobs)

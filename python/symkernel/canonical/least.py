@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.base import CanonicalForm, CanonicalForms, default_tolerance
 from symkernel.canonical.compose import TrivialForm
 from symkernel.canonical.transporters import (
     MotionTransporters,
@@ -46,9 +46,10 @@ class LeastForm(CanonicalForm):
         The finite factor H.
     limit : int
         Largest order of H.
-    tolerance : float, default=1e-8
+    tolerance : float, optional
         Entries that agree to this, relative to the size of the sample, count as equal where
-        representatives carry rounding errors, and samples are degenerate up to this gap.
+        representatives carry rounding errors, and samples are degenerate up to this gap; 1e-8 by
+        default, 1e-5 in single precision.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class LeastForm(CanonicalForm):
         inner: CanonicalForm,
         outer: Group,
         limit: int,
-        tolerance: float = 1e-8,
+        tolerance: float | None = None,
     ) -> None:
         self.group, self._inner, self._outer = group, inner, outer
         self._table = outer.table(limit, "a canonical form of a product lists one of its factors")
@@ -94,7 +95,8 @@ class LeastForm(CanonicalForm):
         found = self._inner.canonicalize(self._moved(X).reshape(n * count, d), n_jobs)
         reached = found.representative.reshape(n, count, d)
         size = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1))
-        equal = np.zeros(n) if self.exact else self._tolerance * size
+        tolerance = default_tolerance(X.dtype) if self._tolerance is None else self._tolerance
+        equal = np.zeros(n) if self.exact else tolerance * size
         least = _least(reached, equal)
         winner = least.argmax(axis=1)
         each = np.arange(n)
@@ -117,7 +119,7 @@ class LeastForm(CanonicalForm):
         fixed = found.stabilizer_order[rows]
         for i, times in enumerate(least.sum(axis=1).tolist()):
             order[i] = -1 if fixed[i] < 0 else int(fixed[i]) * times // self._shared
-        degenerate = found.degenerate[rows] | (gap <= self._tolerance)
+        degenerate = found.degenerate[rows] | (gap <= tolerance)
         return CanonicalForms(best, transporter.take(rows), order, gap, degenerate)
 
     def _moved(self, X: Array) -> Array:

@@ -19,7 +19,6 @@ __all__ = [
     "PermutationTransporters",
     "Transporters",
     "composed",
-    "concatenated",
 ]
 
 
@@ -53,6 +52,10 @@ class Transporters(ABC):
     @abstractmethod
     def take(self, rows: NDArray[np.integer[Any]]) -> Transporters:
         """Return the elements of some of the samples."""
+
+    @abstractmethod
+    def joined(self, others: Sequence[Transporters]) -> Transporters:
+        """Return the elements of this batch and of others that the same form has made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,16 @@ class PermutationTransporters(Transporters):
         """Return the elements of some of the samples."""
         signs = None if self.signs is None else self.signs[rows]
         return PermutationTransporters(self.indices[rows], signs)
+
+    def joined(self, others: Sequence[Transporters]) -> PermutationTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = (self, *(other for other in others if isinstance(other, PermutationTransporters)))
+        signs = None
+        if any(batch.signs is not None for batch in batches):
+            ones = (np.ones(batch.indices.shape, np.int8) for batch in batches)
+            pairs = zip(batches, ones, strict=True)
+            signs = np.concatenate([one if b.signs is None else b.signs for b, one in pairs])
+        return PermutationTransporters(np.concatenate([b.indices for b in batches]), signs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +152,16 @@ class MotionTransporters(Transporters):
         parts = (None if p is None else p[rows] for p in (self.matrices, self.shifts))
         return MotionTransporters(*parts)
 
+    def joined(self, others: Sequence[Transporters]) -> MotionTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = (self, *(other for other in others if isinstance(other, MotionTransporters)))
+        matrices = [b.matrices for b in batches if b.matrices is not None]
+        shifts = [b.shifts for b in batches if b.shifts is not None]
+        return MotionTransporters(
+            np.concatenate(matrices) if matrices else None,
+            np.concatenate(shifts) if shifts else None,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ComposedTransporters(Transporters):
@@ -177,6 +200,13 @@ class ComposedTransporters(Transporters):
         """Return the elements of some of the samples."""
         return ComposedTransporters(tuple(part.take(rows) for part in self.parts))
 
+    def joined(self, others: Sequence[Transporters]) -> ComposedTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = [other.parts for other in others if isinstance(other, ComposedTransporters)]
+        columns = zip(*batches, strict=True) if batches else (() for _ in self.parts)
+        pairs = zip(self.parts, columns, strict=True)
+        return ComposedTransporters(tuple(part.joined(same) for part, same in pairs))
+
 
 def composed(first: Transporters, *later: Transporters) -> Transporters:
     """Return the products of elements, those of ``first`` acting first.
@@ -201,30 +231,3 @@ def _after(g: PermutationTransporters, h: PermutationTransporters) -> Permutatio
         moved = np.take_along_axis(h.signs, places, axis=1)
         signs = moved if signs is None else signs * moved
     return PermutationTransporters(np.take_along_axis(h.indices, places, axis=1), signs)
-
-
-def concatenated(parts: Sequence[Transporters]) -> Transporters:
-    """Return the elements of several batches that one form has made, as one batch."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    if isinstance(first, PermutationTransporters):
-        permutations = [part for part in parts if isinstance(part, PermutationTransporters)]
-        signs = None
-        if any(part.signs is not None for part in permutations):
-            signs = np.concatenate([
-                np.ones(part.indices.shape, np.int8) if part.signs is None else part.signs
-                for part in permutations
-            ])
-        return PermutationTransporters(np.concatenate([p.indices for p in permutations]), signs)
-    if isinstance(first, MotionTransporters):
-        motions = [part for part in parts if isinstance(part, MotionTransporters)]
-        matrices = [part.matrices for part in motions if part.matrices is not None]
-        shifts = [part.shifts for part in motions if part.shifts is not None]
-        return MotionTransporters(
-            np.concatenate(matrices) if matrices else None,
-            np.concatenate(shifts) if shifts else None,
-        )
-    assert isinstance(first, ComposedTransporters)
-    batches = [part.parts for part in parts if isinstance(part, ComposedTransporters)]
-    return ComposedTransporters(tuple(concatenated(same) for same in zip(*batches, strict=True)))

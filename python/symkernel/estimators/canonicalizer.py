@@ -47,8 +47,9 @@ class Canonicalizer(
         How rows of vectors are sorted; the order along a Hilbert curve keeps neighbours together.
     weights : array-like of shape (n_points,), default=None
         Weights of the points of a cloud, such as masses, for rotations and motions.
-    tolerance : float, default=1e-8
-        Samples whose gap is at most this count as degenerate.
+    tolerance : float, default=None
+        Samples whose gap is at most this count as degenerate. None means 1e-8, and 1e-5 for
+        float32; a few units of rounding where ``exact_``.
     n_jobs : int or None, default=None
         Threads; None for as many as OpenMP takes, -1 for all.
     progress : bool, default=False
@@ -105,7 +106,7 @@ class Canonicalizer(
         method: Literal["auto", "chain", "enumerate"] = "auto",
         order: Literal["lexicographic", "hilbert"] = "lexicographic",
         weights: ArrayLike | None = None,
-        tolerance: float = 1e-8,
+        tolerance: float | None = None,
         n_jobs: int | None = None,
         progress: bool = False,
     ) -> None:
