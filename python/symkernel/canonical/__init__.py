@@ -1,6 +1,10 @@
 """Canonical forms: one representative of every orbit, for batches of samples."""
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.enumerated import EnumeratedForm, TableTransporters
+from symkernel.canonical.hilbert import HilbertOrder
+from symkernel.canonical.rotation import RotationForm
+from symkernel.canonical.sorting import SortForm
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     MotionTransporters,
@@ -12,7 +16,12 @@ __all__ = [
     "CanonicalForm",
     "CanonicalForms",
     "ComposedTransporters",
+    "EnumeratedForm",
+    "HilbertOrder",
     "MotionTransporters",
     "PermutationTransporters",
+    "RotationForm",
+    "SortForm",
+    "TableTransporters",
     "Transporters",
 ]
