@@ -21,7 +21,7 @@ template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
 // Results larger than this do not stay in the caches whatever is done.
-constexpr std::int64_t streamed_bytes = 1 << 24;
+const std::int64_t streamed_bytes = std::getenv("NOSTREAM") ? 1LL<<40 : 1 << 24;
 constexpr std::size_t line = 64;
 
 // An array (n, d) whose first row starts a line of the caches, so that it can be streamed to.

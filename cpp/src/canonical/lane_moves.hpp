@@ -28,47 +28,57 @@ struct RowLanes {
 
 #if defined(SYMKERNEL_SHUFFLES)
 
-// Exchanges of 2 x 2 blocks of S lanes: lane l of the results, as a lane of (a, b).
-constexpr int upper(int l, int s, int w) { return (l & s) != 0 ? w + l - s : l; }
-constexpr int lower(int l, int s, int w) { return (l & s) != 0 ? w + l : l + s; }
+// A transposition in steps, each of one instruction a result: lanes of a and b for every lane l of
+// the results, as lanes of (a, b). Within 16 bytes (g lanes), steps exchange blocks of s lanes;
+// then blocks of g lanes are dealt out, the even ones to one result and the odd ones to the other,
+// which comes to the same after all steps.
+constexpr int upper(int l, int s, int w, int g) {
+  if (s < g) return (l & s) != 0 ? w + l - s : l;
+  return l / (w / 2) * w + 2 * g * (l % (w / 2) / g) + l % g;
+}
+constexpr int lower(int l, int s, int w, int g) { return upper(l, s, w, g) + (s < g ? s : g); }
 
 template <int S, class T>
 SYMKERNEL_INLINE void exchange_blocks(Vec<T, 2>& a, Vec<T, 2>& b) {
+  constexpr int g = 16 / sizeof(T);
   const auto x = a.v, y = b.v;
-  a.v = __builtin_shufflevector(x, y, upper(0, S, 2), upper(1, S, 2));
-  b.v = __builtin_shufflevector(x, y, lower(0, S, 2), lower(1, S, 2));
+  a.v = __builtin_shufflevector(x, y, upper(0, S, 2, g), upper(1, S, 2, g));
+  b.v = __builtin_shufflevector(x, y, lower(0, S, 2, g), lower(1, S, 2, g));
 }
 template <int S, class T>
 SYMKERNEL_INLINE void exchange_blocks(Vec<T, 4>& a, Vec<T, 4>& b) {
+  constexpr int g = 16 / sizeof(T);
   const auto x = a.v, y = b.v;
-  a.v =
-      __builtin_shufflevector(x, y, upper(0, S, 4), upper(1, S, 4), upper(2, S, 4), upper(3, S, 4));
-  b.v =
-      __builtin_shufflevector(x, y, lower(0, S, 4), lower(1, S, 4), lower(2, S, 4), lower(3, S, 4));
+  a.v = __builtin_shufflevector(x, y, upper(0, S, 4, g), upper(1, S, 4, g), upper(2, S, 4, g),
+                                upper(3, S, 4, g));
+  b.v = __builtin_shufflevector(x, y, lower(0, S, 4, g), lower(1, S, 4, g), lower(2, S, 4, g),
+                                lower(3, S, 4, g));
 }
 template <int S, class T>
 SYMKERNEL_INLINE void exchange_blocks(Vec<T, 8>& a, Vec<T, 8>& b) {
+  constexpr int g = 16 / sizeof(T);
   const auto x = a.v, y = b.v;
-  a.v =
-      __builtin_shufflevector(x, y, upper(0, S, 8), upper(1, S, 8), upper(2, S, 8), upper(3, S, 8),
-                              upper(4, S, 8), upper(5, S, 8), upper(6, S, 8), upper(7, S, 8));
-  b.v =
-      __builtin_shufflevector(x, y, lower(0, S, 8), lower(1, S, 8), lower(2, S, 8), lower(3, S, 8),
-                              lower(4, S, 8), lower(5, S, 8), lower(6, S, 8), lower(7, S, 8));
+  a.v = __builtin_shufflevector(x, y, upper(0, S, 8, g), upper(1, S, 8, g), upper(2, S, 8, g),
+                                upper(3, S, 8, g), upper(4, S, 8, g), upper(5, S, 8, g),
+                                upper(6, S, 8, g), upper(7, S, 8, g));
+  b.v = __builtin_shufflevector(x, y, lower(0, S, 8, g), lower(1, S, 8, g), lower(2, S, 8, g),
+                                lower(3, S, 8, g), lower(4, S, 8, g), lower(5, S, 8, g),
+                                lower(6, S, 8, g), lower(7, S, 8, g));
 }
 template <int S, class T>
 SYMKERNEL_INLINE void exchange_blocks(Vec<T, 16>& a, Vec<T, 16>& b) {
+  constexpr int g = 16 / sizeof(T);
   const auto x = a.v, y = b.v;
-  a.v = __builtin_shufflevector(x, y, upper(0, S, 16), upper(1, S, 16), upper(2, S, 16),
-                                upper(3, S, 16), upper(4, S, 16), upper(5, S, 16), upper(6, S, 16),
-                                upper(7, S, 16), upper(8, S, 16), upper(9, S, 16), upper(10, S, 16),
-                                upper(11, S, 16), upper(12, S, 16), upper(13, S, 16),
-                                upper(14, S, 16), upper(15, S, 16));
-  b.v = __builtin_shufflevector(x, y, lower(0, S, 16), lower(1, S, 16), lower(2, S, 16),
-                                lower(3, S, 16), lower(4, S, 16), lower(5, S, 16), lower(6, S, 16),
-                                lower(7, S, 16), lower(8, S, 16), lower(9, S, 16), lower(10, S, 16),
-                                lower(11, S, 16), lower(12, S, 16), lower(13, S, 16),
-                                lower(14, S, 16), lower(15, S, 16));
+  a.v = __builtin_shufflevector(
+      x, y, upper(0, S, 16, g), upper(1, S, 16, g), upper(2, S, 16, g), upper(3, S, 16, g),
+      upper(4, S, 16, g), upper(5, S, 16, g), upper(6, S, 16, g), upper(7, S, 16, g),
+      upper(8, S, 16, g), upper(9, S, 16, g), upper(10, S, 16, g), upper(11, S, 16, g),
+      upper(12, S, 16, g), upper(13, S, 16, g), upper(14, S, 16, g), upper(15, S, 16, g));
+  b.v = __builtin_shufflevector(
+      x, y, lower(0, S, 16, g), lower(1, S, 16, g), lower(2, S, 16, g), lower(3, S, 16, g),
+      lower(4, S, 16, g), lower(5, S, 16, g), lower(6, S, 16, g), lower(7, S, 16, g),
+      lower(8, S, 16, g), lower(9, S, 16, g), lower(10, S, 16, g), lower(11, S, 16, g),
+      lower(12, S, 16, g), lower(13, S, 16, g), lower(14, S, 16, g), lower(15, S, 16, g));
 }
 
 template <int S, class T, int W>

@@ -2,6 +2,10 @@
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.choose import canonical_form
+from symkernel.canonical.enumerated import EnumeratedForm, TableTransporters
+from symkernel.canonical.hilbert import HilbertOrder
+from symkernel.canonical.rotation import RotationForm
+from symkernel.canonical.sorting import SortForm
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     MotionTransporters,
@@ -13,8 +17,13 @@ __all__ = [
     "CanonicalForm",
     "CanonicalForms",
     "ComposedTransporters",
+    "EnumeratedForm",
+    "HilbertOrder",
     "MotionTransporters",
     "PermutationTransporters",
+    "RotationForm",
+    "SortForm",
+    "TableTransporters",
     "Transporters",
     "canonical_form",
 ]
