@@ -263,7 +263,7 @@ class MinimalImage {
     return 0;
   }
 
-  static constexpr std::size_t kTied = 4;
+  static constexpr std::size_t kTied = 16;
   static constexpr std::size_t kFew = 64;
   static constexpr std::uint64_t kSeed = 1;
   static constexpr std::size_t kMostEntries = std::size_t{1} << 26;  // 256 MiB
