@@ -10,8 +10,12 @@
 // the order of the stabiliser S of x. When more than kFew tie, S is found first
 // (colour_stabilizer.hpp) and one coset of each G_l \ G / S is kept: G_l g k leads to the same
 // vectors as G_l g for k in S. Cosets are split by points c up to the orbits of the elements of S
-// that fix the points g[b_0], ..., g[b_{l-1}]; of these a random set is carried along, and a set
-// that generates too little costs time, not exactness.
+// that fix the points g[b_0], ..., g[b_{l-1}] (symmetries.hpp).
+//
+// Entries decided later tell cosets apart early: the entries of all images in G_l g rearrange those
+// of x o g within the orbits of G_l, so that sorting these orbits gives a bound from below. Where
+// cosets tie, the one of least bound is followed down to some image, and those whose bound is above
+// the least image found are dropped.
 //
 // Entries are compared as integers (ranks): n steps sort them, then without ties the cost is the
 // sum of the lengths of the orbits plus n per level. With ties the number of cosets kept can grow
@@ -23,21 +27,16 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "symkernel/colour_stabilizer.hpp"
 #include "symkernel/ordered_chain.hpp"
+#include "symkernel/symmetries.hpp"
 
 namespace symkernel {
-
-/// Some elements of a group on points, and the logarithm of its order.
-struct Symmetries {
-  std::vector<std::vector<std::int32_t>> elements;
-  double logarithm = 0;
-};
 
 class MinimalImage {
  public:
@@ -58,10 +57,9 @@ class MinimalImage {
     made_ = 0;
     const ColourStabilizer stabilizer(chain_, r, limit_, poll_);
     factors_ = stabilizer.factors();
-    auto root = std::make_shared<Symmetries>();
-    root->elements = stabilizer.generators();
-    for (const auto factor : factors_) root->logarithm += std::log(static_cast<double>(factor));
-    symmetries_.assign(1, std::move(root));
+    double logarithm = 0;
+    for (const auto factor : factors_) logarithm += std::log(static_cast<double>(factor));
+    symmetries_.assign(1, Symmetries::of(stabilizer.generators(), logarithm));
     random_.seed(kSeed);  // the same for every vector, whatever came before
     sweep(limit_, true);
   }
@@ -72,21 +70,22 @@ class MinimalImage {
   const std::vector<std::int32_t>& factors() const { return factors_; }
 
  private:
-  using Shared = std::shared_ptr<const Symmetries>;
-
   bool sweep(std::size_t limit, bool pruned) {
     const std::size_t n = chain_.degree();
     cosets_.resize(n);
     std::iota(cosets_.begin(), cosets_.end(), Point{0});
-    for (const auto& level : chain_.levels()) {
-      if (!split(level, limit, pruned)) return false;
+    best_.clear();
+    for (std::size_t l = 0; l < chain_.levels().size(); ++l) {
+      split(chain_.levels()[l], pruned);
+      if (cosets_.size() > kTied * n) drop_above(l + 1, pruned);
+      if (cosets_.size() > limit * n) return false;
     }
     sort_tail(!pruned);
     return true;
   }
 
   // One level: from the least cosets to the least of their parts.
-  bool split(const OrderedChain::Level& level, std::size_t limit, bool pruned) {
+  void split(const OrderedChain::Level& level, bool pruned) {
     const std::size_t n = chain_.degree(), count = cosets_.size() / n;
     std::int32_t least = rank(0, level.orbit[0]);
     for (std::size_t a = 0; a < count; ++a) {
@@ -96,34 +95,104 @@ class MinimalImage {
     next_symmetries_.clear();
     segment_.clear();
     for (std::size_t a = 0; a < count; ++a) {
-      const Shared* own = pruned && symmetries_[a] ? &symmetries_[a] : nullptr;
-      if (own != nullptr) mark_orbits(**own);
+      const Symmetries::Shared own = pruned ? symmetries_[a] : nullptr;
+      if (own) {
+        own->orbits(root_);
+        taken_.assign(n, 0);
+      }
       const Point* g = cosets_.data() + a * n;
       for (std::size_t k = 0; k < level.orbit.size(); ++k) {
         const Point point = g[level.orbit[k]];
         if (r_[point] != least) continue;
-        if (own != nullptr && !first_of_orbit(point)) continue;
+        if (own && std::exchange(taken_[root_[point]], 1) != 0) continue;
         if (++made_ > limit_) {
           throw SearchTooLong("too many partial cosets tie for the least image");
         }
         const Point* row = level.rows.data() + k * n;
         if (!keep(g, row, level)) continue;
         const std::size_t end = next_.size();
-        if (end / n >= limit || end > kMostEntries) {
-          if (!pruned) return false;
+        if (end > kMostEntries) {
           throw SearchTooLong("too many partial cosets tie for the least image");
         }
         next_.resize(end + n);
         for (std::size_t i = 0; i < n; ++i) next_[end + i] = g[row[i]];
         if (pruned) {
-          next_symmetries_.push_back(own == nullptr ? Shared() : holding(*own, point));
+          next_symmetries_.push_back(Symmetries::holding(own, point, random_));
         }
       }
       poll_();
     }
     cosets_.swap(next_);
     symmetries_.swap(next_symmetries_);
-    return true;
+  }
+
+  // Drops cosets of level l whose bound is above an image.
+  void drop_above(std::size_t l, bool pruned) {
+    const std::size_t n = chain_.degree(), count = cosets_.size() / n;
+    bounds_.resize(count * n);
+    std::size_t least = 0;
+    for (std::size_t a = 0; a < count; ++a) {
+      bound(cosets_.data() + a * n, l, bounds_.data() + a * n);
+      if (compare(bounds_.data() + a * n, bounds_.data() + least * n) < 0) least = a;
+    }
+    if (best_.empty() || compare(bounds_.data() + least * n, best_.data()) < 0) {
+      follow(cosets_.data() + least * n, l);
+    }
+    std::size_t kept = 0;
+    for (std::size_t a = 0; a < count; ++a) {
+      if (compare(bounds_.data() + a * n, best_.data()) > 0) continue;
+      if (kept != a) {
+        std::copy_n(cosets_.data() + a * n, n, cosets_.data() + kept * n);
+        if (pruned) symmetries_[kept] = symmetries_[a];
+      }
+      ++kept;
+    }
+    cosets_.resize(kept * n);
+    if (pruned) symmetries_.resize(kept);
+  }
+
+  // The entries of x o g, sorted within the orbits of the group of level l.
+  void bound(const Point* g, std::size_t l, std::int32_t* out) {
+    for (std::size_t i = 0; i < chain_.degree(); ++i) out[i] = r_[g[i]];
+    for (const auto& points : chain_.blocks(l).points) {
+      block_.clear();
+      for (const Point point : points) block_.push_back(out[point]);
+      std::sort(block_.begin(), block_.end());
+      for (std::size_t k = 0; k < points.size(); ++k) out[points[k]] = block_[k];
+    }
+  }
+
+  // Down from one coset, along the least bounds; the image is kept if it is the least so far.
+  void follow(const Point* start, std::size_t l) {
+    const std::size_t n = chain_.degree();
+    Permutation g(start, start + n), part(n);
+    std::vector<std::int32_t> own(n), least(n);
+    bound(g.data(), l, least.data());
+    for (; l < chain_.levels().size(); ++l) {
+      const auto& level = chain_.levels()[l];
+      Permutation chosen;
+      std::int32_t value = 0;
+      for (std::size_t k = 0; k < level.orbit.size(); ++k) {
+        const std::int32_t entry = r_[g[static_cast<std::size_t>(level.orbit[k])]];
+        if (!chosen.empty() && entry > value) continue;
+        const Point* row = level.rows.data() + k * n;
+        for (std::size_t i = 0; i < n; ++i) part[i] = g[static_cast<std::size_t>(row[i])];
+        bound(part.data(), l + 1, own.data());
+        if (!chosen.empty() && compare(own.data(), least.data()) >= 0) continue;
+        value = entry;
+        chosen = part;
+        least = own;
+      }
+      g = std::move(chosen);
+    }
+    if (best_.empty() || compare(least.data(), best_.data()) < 0) best_ = least;
+  }
+
+  int compare(const std::int32_t* a, const std::int32_t* b) const {
+    for (std::size_t i = 0; i < chain_.degree(); ++i) {
+      if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
+    }
+    return 0;
   }
 
   std::int32_t rank(std::size_t coset, Point c) const {
@@ -168,7 +237,7 @@ class MinimalImage {
           candidate[static_cast<std::size_t>(points[k])] = images[k];
         }
       }
-      const int sign = a == 0 ? -1 : compare(candidate);
+      const int sign = a == 0 ? -1 : compare_images(candidate);
       if (sign < 0) {
         carrier_ = candidate;
         ties = 0;
@@ -186,7 +255,7 @@ class MinimalImage {
     }
   }
 
-  int compare(const Permutation& candidate) const {
+  int compare_images(const Permutation& candidate) const {
     for (std::size_t i = 0; i < candidate.size(); ++i) {
       const std::int32_t mine = r_[candidate[i]], best = r_[carrier_[i]];
       if (mine != best) return mine < best ? -1 : 1;
@@ -194,91 +263,8 @@ class MinimalImage {
     return 0;
   }
 
-  // root_[i]: the least point of the orbit of i under a set of elements.
-  void mark_orbits(const Symmetries& symmetries) {
-    root_.resize(chain_.degree());
-    std::iota(root_.begin(), root_.end(), Point{0});
-    taken_.assign(chain_.degree(), 0);
-    for (const auto& k : symmetries.elements) {
-      for (std::size_t i = 0; i < k.size(); ++i) {
-        const Point a = root_of(static_cast<Point>(i)), b = root_of(k[i]);
-        root_[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
-      }
-    }
-  }
-
-  Point root_of(Point i) {
-    auto* root = root_.data();
-    while (root[i] != i) i = root[i] = root[root[i]];
-    return i;
-  }
-
-  bool first_of_orbit(Point point) {
-    char& taken = taken_[static_cast<std::size_t>(root_of(point))];
-    const bool first = taken == 0;
-    taken = 1;
-    return first;
-  }
-
-  // Elements that fix a point too: products of random elements, each brought back by an element
-  // u_q that takes the point to where it went (Schreier).
-  Shared holding(const Shared& group, Point point) {
-    const auto& elements = group->elements;
-    const std::size_t n = chain_.degree();
-    bool held = true;
-    for (const auto& k : elements) held = held && k[static_cast<std::size_t>(point)] == point;
-    if (held) return group;
-    std::vector<Point> orbit(1, point), place(n, -1);
-    std::vector<Permutation> to(1, identity());
-    place[static_cast<std::size_t>(point)] = 0;
-    for (std::size_t a = 0; a < orbit.size(); ++a) {
-      for (const auto& k : elements) {
-        const Point image = k[static_cast<std::size_t>(orbit[a])];
-        if (place[static_cast<std::size_t>(image)] >= 0) continue;
-        place[static_cast<std::size_t>(image)] = static_cast<Point>(orbit.size());
-        orbit.push_back(image);
-        to.push_back(product(to[a], k));
-      }
-    }
-    const double left = group->logarithm - std::log(static_cast<double>(orbit.size()));
-    if (left < 0.5) return {};
-    auto found = std::make_shared<Symmetries>();
-    found->logarithm = left;
-    const auto wanted =
-        std::min<std::size_t>(kMostElements, 3 + static_cast<std::size_t>(left / std::log(2.0)));
-    for (std::size_t t = 0; t < wanted; ++t) {
-      Permutation s = to[random_() % orbit.size()];
-      s = product(s, elements[t % elements.size()]);
-      for (const auto& k : elements) {
-        if ((random_() & 1U) != 0) s = product(s, k);
-      }
-      const auto q = place[static_cast<std::size_t>(s[static_cast<std::size_t>(point)])];
-      const Permutation& u = to[static_cast<std::size_t>(q)];
-      Permutation inverse(n);
-      for (std::size_t i = 0; i < n; ++i) {
-        inverse[static_cast<std::size_t>(u[i])] = static_cast<Point>(i);
-      }
-      s = product(s, inverse);
-      if (s != identity()) found->elements.push_back(std::move(s));
-    }
-    return found->elements.empty() ? Shared() : found;
-  }
-
-  Permutation identity() const {
-    Permutation g(chain_.degree());
-    std::iota(g.begin(), g.end(), Point{0});
-    return g;
-  }
-
-  // First g, then h: (g h)[i] = h[g[i]].
-  static Permutation product(const Permutation& g, const Permutation& h) {
-    Permutation out(g.size());
-    for (std::size_t i = 0; i < g.size(); ++i) out[i] = h[static_cast<std::size_t>(g[i])];
-    return out;
-  }
-
+  static constexpr std::size_t kTied = 16;
   static constexpr std::size_t kFew = 64;
-  static constexpr std::size_t kMostElements = 24;
   static constexpr std::uint64_t kSeed = 1;
   static constexpr std::size_t kMostEntries = std::size_t{1} << 26;  // 256 MiB
 
@@ -288,8 +274,9 @@ class MinimalImage {
   const std::int32_t* r_ = nullptr;
   std::size_t made_ = 0;
   std::vector<Point> cosets_, next_;  // elements g of the cosets kept, one after the other
-  std::vector<Shared> symmetries_, next_symmetries_;
-  std::vector<std::int32_t> segment_;
+  std::vector<Symmetries::Shared> symmetries_, next_symmetries_;
+  std::vector<std::int32_t> segment_, block_;
+  std::vector<std::int32_t> bounds_, best_;  // bounds of the cosets; the least image found
   std::vector<Point> root_;
   std::vector<char> taken_;
   std::mt19937_64 random_;
