@@ -12,6 +12,7 @@ from symkernel.plans.base import BaseSpec, NotApplicableError, Plan, warn_of_app
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
+from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.polynomial_tail import polynomial_degree
@@ -32,10 +33,11 @@ _EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
     "fourier": on_centred(fourier),
 }
 
-# Approximate methods, each with the options it takes.
+# Other methods, approximate or kernels of their own, each with the options it takes.
 _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
     "quadrature": (Quadrature, ("degree", "resumed")),
     "sample": (Sampled, ("n_samples", "random_state")),
+    "frame": (FramePlan, ()),
 }
 
 METHODS = ("auto", *_EXACT, *_APPROXIMATE)
@@ -56,10 +58,11 @@ def make_plan(
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample"}, default="auto"
+    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "frame"}
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
-        from its irreducible representations; "auto" takes the cheapest exact method.
+        from its irreducible representations; "frame" a kernel of weighted frames, which is not the
+        average; "auto", the default, takes the cheapest exact method.
 
     Returns
     -------
