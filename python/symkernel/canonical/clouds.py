@@ -54,7 +54,7 @@ class CloudAction:
     @property
     def dim(self) -> int:
         """Number of coordinates of a point."""
-        return self.places.shape[1]
+        return int(self.places.shape[1])
 
     @property
     def in_order(self) -> bool:
@@ -140,8 +140,8 @@ def _exchanges(factor: Factor, head: Factor) -> tuple[tuple[int, ...], ...] | No
 
 def _unknown(group: Group) -> ValueError:
     return ValueError(
-        f"{group!r} has no frames here: SO(d), O(d), Translations(d), SE(d) and E(d) along some axes"
-        " have, beside Symmetric or Young along all others, or any of these alone"
+        f"{group!r} has no frames here: SO(d), O(d), Translations(d), SE(d) and E(d) along some "
+        "axes have, beside Symmetric or Young along all others, or any of these alone"
     )
 
 
@@ -160,7 +160,8 @@ def as_weights(weights: ArrayLike | None, points: int) -> NDArray[np.float64]:
         raise ValueError(f"weights must have shape ({points},), one per point; got {array.shape}")
     if not (np.isfinite(array).all() and (array > 0).all()):
         raise ValueError(f"weights must be positive and finite, got {array.tolist()}")
-    return array / array.max()
+    relative: NDArray[np.float64] = array / array.max()
+    return relative
 
 
 @dataclass(frozen=True, eq=False)

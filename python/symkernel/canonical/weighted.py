@@ -11,28 +11,31 @@ invariant; where F is invariant, they are F.
 **Rotations.** An axis points from the origin to point i; the next one to what is left, orthogonal
 to the axes so far, of point j; and so on for d - 1 axes. The last axis completes the frame to a
 right-handed one, and for O(d) both its directions are taken with half the weight. Point j with
-length :math:`r_j` left, of a largest one R, has the share
-:math:`s_j = \max(0, (r_j / R)^2 - c^2) / \sum_k \max(0, (r_k / R)^2 - c^2)`, and a frame the product
-of its shares; c is the cutoff.
+length :math:`r_j` left, of a largest one R, has the share :math:`s_j = t_j / \sum_k t_k` with
+:math:`t_j = \max(0, (r_j / R)^2 - c^2)`, and a frame the product of its shares; c is the cutoff.
 
-*Invariance*: lengths do not change under turns, nor do coordinates in a frame of points. *Continuity
-at* :math:`x_0`: as long as R > 0 in all steps, shares are continuous, and a coordinate jumps only
-where :math:`r_j \to 0`, whose share vanishes before. If R = 0 in some step, all points of
-:math:`x_0` lie in the span of the axes before: there the axes to come are arbitrary, but do not
+*Invariance*: lengths do not change under turns, nor do coordinates in a frame of points.
+*Continuity* at :math:`x_0`: as long as R > 0 in all steps, shares are continuous, and a coordinate
+jumps only where :math:`r_j \to 0`, whose share vanishes before. If R = 0 in some step, all points
+of :math:`x_0` lie in the span of the axes before: there the axes to come are arbitrary, but do not
 change coordinates, and for x near :math:`x_0` all candidates that share the axes before have
 coordinates within O(R(x)) of each other. Their weights sum to that of those axes, which is
 continuous. The argument holds step by step from the first, where R = 0 means :math:`x_0 = 0`.
 
-**Permutations of points** in R^d. Directions :math:`a(\varphi) = (\cos^{d-1} \varphi, \cos^{d-2}
-\varphi \sin \varphi, \dots, \sin^{d-1} \varphi)` in some fixed orthonormal basis, a curve with
-:math:`0 \le \varphi < \pi`, order the points by :math:`a(\varphi) \cdot x_i`. The order changes at the roots of :math:`a(\varphi) \cdot
-(x_i - x_j)`, at most d - 1 for a pair; candidates are the points in each order, weighted with the
-length of the arcs where it holds over pi. There are at most (d - 1) p (p - 1) / 2 + 1.
+**Permutations of points** in R^d. Directions
+
+.. math:: a(\varphi) = (\cos^{d-1} \varphi, \cos^{d-2} \varphi \sin \varphi, \dots,
+          \sin^{d-1} \varphi), \quad 0 \le \varphi < \pi,
+
+in some fixed orthonormal basis order the points by :math:`a(\varphi) \cdot x_i`. The order changes
+at the roots of :math:`a(\varphi) \cdot (x_i - x_j)`, at most d - 1 for a pair; candidates are the
+points in each order, weighted with the length of the arcs where it holds over pi. There are at most
+(d - 1) p (p - 1) / 2 + 1.
 
 *Invariance*: the points in an order by :math:`a(\varphi)` do not depend on the order they came in.
-*Continuity*: fix an angle that is no root for points of :math:`x_0` that differ, as all but finitely
-many are. For x near enough to :math:`x_0` such points stay in order; those that coincide in
-:math:`x_0` may come in any order, which in the limit makes no difference. So the ordered points
+*Continuity*: fix an angle that is no root for points of :math:`x_0` that differ, as all but
+finitely many are. For x near enough to :math:`x_0` such points stay in order; those that coincide
+in :math:`x_0` may come in any order, which in the limit makes no difference. So the ordered points
 converge for almost every angle, and their average over angles by dominated convergence.
 
 **Both** at once: the points of every candidate of the rotations, ordered. Exchanging points
