@@ -29,11 +29,13 @@ __all__: list[str] = [
     "gram_packed",
     "isa",
     "least_images",
+    "labelled_frames",
     "matvec",
     "max_threads",
     "multiply_add_rate",
     "permutation_chain",
     "rotate_points",
+    "permuted_frames",
     "set_isa",
     "shift_cost",
     "sort_points",
@@ -487,6 +489,47 @@ def least_images(
 ) -> tuple:
     """
     Least images: y, elements, and stabiliser orders and gaps or None.
+def labelled_frames(
+    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    centred: bool,
+    proper: bool,
+    method: str,
+    band: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.bool],
+]:
+    """
+    Coordinates (n, points, d), axes (n, d, d), centres (n, d), margins, ranks and whether moments left the frame undecided (n,).
+    """
+
+@typing.overload
+def labelled_frames(
+    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    centred: bool,
+    proper: bool,
+    method: str,
+    band: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.bool],
+]:
+    """
+    Coordinates (n, points, d), axes (n, d, d), centres (n, d), margins, ranks and whether moments left the frame undecided (n,).
     """
 
 @typing.overload
@@ -587,6 +630,39 @@ def rotate_points(
 ) -> tuple:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
+def permuted_frames(
+    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    members: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    kinds: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    centred: bool,
+    proper: bool,
+    band: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+    tie: typing.SupportsFloat | typing.SupportsIndex,
+    rounding: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple:
+    """
+    As labelled_frames, rows sorted; then the order (n, points), which members coincide with the one before (n, points) and symmetries (n,).
+    """
+
+@typing.overload
+def permuted_frames(
+    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    members: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    kinds: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    centred: bool,
+    proper: bool,
+    band: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+    tie: typing.SupportsFloat | typing.SupportsIndex,
+    rounding: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple:
+    """
+    As labelled_frames, rows sorted; then the order (n, points), which members coincide with the one before (n, points) and symmetries (n,).
     """
 
 def set_isa(name: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from symkernel.canonical.base import CanonicalForm
 from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm
 from symkernel.canonical.clouds import cloud_action
+from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
 from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
@@ -42,10 +43,9 @@ __all__ = ["canonical_form"]
 METHODS = ("auto", "chain", "enumerate")
 ORDERS = ("lexicographic", "hilbert")
 
-# Elements that are listed at most, and entries of their table: 256 MB of indices.
+# Most elements of one factor of a product that are listed beside a form of the other.
 _MAX_ELEMENTS = 100_000
-_MAX_ENTRIES = 2**26
-# Elements of the smaller factors of a product that are listed rather than searched by a chain.
+# Elements that are rather listed than searched by a chain.
 _FEW = 1000
 
 # What SortForm serves, and what of that it can order along a curve.
@@ -214,20 +214,17 @@ def _moved(group: Group) -> NDArray[np.bool_]:
 
 
 def _fits(group: Group) -> bool:
-    entries = group.degree if group.is_signed_permutation else group.degree**2
-    return group.order <= min(_MAX_ELEMENTS, _MAX_ENTRIES // entries)
+    """Whether the elements of a finite group can be listed."""
+    return group.order * group.degree <= MAX_NUMBERS
 
 
 def _enumerated(group: Group, words: _Words) -> CanonicalForm:
-    if not group.is_finite or not _fits(group):
-        raise GroupTooLargeError(
-            repr(group),
-            group.order,
-            _MAX_ELEMENTS,
-            "method='auto' does not list them" if group.is_signed_permutation else "",
-        )
-    alone = TrivialForm(Trivial(group.degree))
-    return LeastForm(group, alone, group, _MAX_ELEMENTS, words.tolerance)
+    if not group.is_finite:
+        raise ValueError(f"method='enumerate' serves finite groups, and {group!r} is none")
+    if group.is_signed_permutation and not _fits(group):
+        limit = MAX_NUMBERS // group.degree
+        raise GroupTooLargeError(repr(group), group.order, limit, "method='auto' lists nothing")
+    return EnumeratedForm(group, None if group.is_signed_permutation else words.tolerance)
 
 
 def _chain(group: Group) -> CanonicalForm:

@@ -54,7 +54,7 @@ class CloudAction:
     @property
     def dim(self) -> int:
         """Number of coordinates of a point."""
-        return self.places.shape[1]
+        return int(self.places.shape[1])
 
     @property
     def in_order(self) -> bool:
@@ -87,8 +87,8 @@ def cloud_action(group: Group) -> CloudAction:
     Parameters
     ----------
     group : Group
-        SO(d), O(d), Translations(d), SE(d) or E(d) along some axes of an array, on its own or
-        beside Symmetric or Young along all the other axes.
+        SO(d), O(d), Translations(d), SE(d) or E(d) along some axes of an array, beside Symmetric
+        or Young along all other axes; or any of these alone.
 
     Raises
     ------
@@ -98,6 +98,8 @@ def cloud_action(group: Group) -> CloudAction:
     factors = [f for f in group.factors() if f.group.order != 1]
     heads = [f for f in factors if isinstance(f.group, SO | O | Translations)]
     others = [f for f in factors if f not in heads]
+    if not heads and len(others) == 1:
+        return _exchanges_alone(group, others[0])
     alike = {(f.axes, f.shape) for f in heads}
     turning = [f for f in heads if isinstance(f.group, SO | O)]
     if len(alike) != 1 or len(turning) > 1 or len(heads) > len(turning) + 1 or len(others) > 1:
@@ -118,6 +120,14 @@ def cloud_action(group: Group) -> CloudAction:
     )
 
 
+def _exchanges_alone(group: Group, factor: Factor) -> CloudAction:
+    rest = tuple(a for a in range(len(factor.shape)) if a not in factor.axes)
+    blocks = _exchanges(factor, Factor(factor.group, rest, factor.shape))
+    if blocks is None:
+        raise _unknown(group)
+    return CloudAction(places(rest, factor.shape), False, False, False, blocks)
+
+
 def _exchanges(factor: Factor, head: Factor) -> tuple[tuple[int, ...], ...] | None:
     """Points that a factor exchanges, in blocks; None if it does anything else."""
     rest = tuple(a for a in range(len(head.shape)) if a not in head.axes)
@@ -130,8 +140,8 @@ def _exchanges(factor: Factor, head: Factor) -> tuple[tuple[int, ...], ...] | No
 
 def _unknown(group: Group) -> ValueError:
     return ValueError(
-        f"{group!r} has no canonical form by frames: those known are SO(d), O(d), Translations(d), "
-        "SE(d) and E(d) along some axes, alone or beside Symmetric or Young along all others"
+        f"{group!r} has no frames here: SO(d), O(d), Translations(d), SE(d) and E(d) along some "
+        "axes have, beside Symmetric or Young along all others, or any of these alone"
     )
 
 
@@ -150,7 +160,8 @@ def as_weights(weights: ArrayLike | None, points: int) -> NDArray[np.float64]:
         raise ValueError(f"weights must have shape ({points},), one per point; got {array.shape}")
     if not (np.isfinite(array).all() and (array > 0).all()):
         raise ValueError(f"weights must be positive and finite, got {array.tolist()}")
-    return array / array.max()
+    relative: NDArray[np.float64] = array / array.max()
+    return relative
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,23 @@ class TableTransporters(Transporters):
             chosen = self.rows == row
             moved[chosen] = self._element(int(row)).apply(X[chosen])
         return moved
+
+    def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
+        """Apply the transposed linear part of element i to the rows of V[i], (n, c, d)."""
+        back = np.empty_like(V)
+        for row in np.unique(self.rows):
+            chosen = self.rows == row
+            back[chosen] = self._element(int(row)).inverse().apply(V[chosen])
+        return back
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> TableTransporters:
+        """Return the elements of some of the samples."""
+        return TableTransporters(self.table, self.rows[rows])
+
+    def joined(self, others: Sequence[Transporters]) -> TableTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        more = [other.rows for other in others if isinstance(other, TableTransporters)]
+        return TableTransporters(self.table, np.concatenate([self.rows, *more]))
 
 
 class EnumeratedForm(CanonicalForm):

@@ -103,10 +103,10 @@ class FrameForm(_Frames):
     -----
     There is no continuous canonical form (Dym, Lawrence & Siegel, arXiv 2402.16077). The gap is an
     estimate, right to first order, of the distance to the nearest cloud where another choice is
-    made, relative to :math:`(\sum_i w_i |x_i|^2)^{1/2}`: half an eigenvalue gap in terms of singular
-    values, or an odd moment over its gradient. Choices count as made when they hold by 1e-4 (1e-2
-    for float32), so that a cloud with an exact symmetry is not degenerate: its frame is that of
-    points.
+    made, relative to :math:`(\sum_i w_i |x_i|^2)^{1/2}`: a difference of singular values over
+    :math:`\sqrt 2`, or an odd moment over its gradient. Moments decide when they do so by 1e-4
+    (1e-2 for float32), so that a cloud with an exact symmetry is not degenerate: its frame is that
+    of points.
 
     ``stabilizer_order`` counts the elements that fix every point: 1 where points span d
     dimensions (d - 1 for rotations), 2 for reflections through a hyperplane that holds all points,
@@ -256,5 +256,3 @@ class PermutedFrameForm(_Frames):
             found.margins,
             self._degenerate(found.margins, X),
         )
-
-

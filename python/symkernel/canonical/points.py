@@ -62,7 +62,7 @@ class PointLayout:
         if self.channels > 1:
             steps = np.arange(self.channels, dtype=np.int32)
             indices = (indices[:, :, None] * np.int32(self.channels) + steps).reshape(
-                len(indices), -1
+                len(indices), self.points * self.channels
             )
             signs = None if signs is None else np.repeat(signs, self.channels, axis=1)
         if self.features is not None:

@@ -50,7 +50,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     method : str, default="auto"
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
         "sample", which are not and say so; "auto" takes the cheapest exact method, and a
-        quadrature, with a warning, only where there is none. ``plan()`` says which.
+        quadrature, with a warning, only where there is none. ``plan()`` says which. "frame" is no
+        average, but an invariant kernel of a few points of every orbit, continuous everywhere.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.

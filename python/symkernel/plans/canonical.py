@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from symkernel.backends.arrays import is_on_device, like, namespace, to_host
 from symkernel.canonical import CanonicalForm, canonical_form
 from symkernel.groups import Group, Trivial
@@ -16,9 +18,9 @@ class Canonical(Plan):
     """``k(c(x), c(y))`` for a canonical form c of the group.
 
     Positive semidefinite for every base kernel, because it is that kernel at other points, and
-    invariant, because c is the same all over an orbit. It is not the average over the group: where
-    c jumps, at ties and degenerate frames, the kernel jumps with it. One representative a sample
-    is found, after which the group costs nothing.
+    invariant, because c is the same all over an orbit. It is not the average over the group, so
+    that ``exact`` is False and ``error`` nan; where c jumps, at ties and degenerate frames, the
+    kernel jumps with it. One representative a sample is found, after which the group costs nothing.
 
     Parameters
     ----------
@@ -34,8 +36,8 @@ class Canonical(Plan):
     """
 
     method = "canonical"
-    exact = True
-    error = 1e-15
+    exact = False
+    error = math.nan
     packs = True
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
@@ -49,7 +51,7 @@ class Canonical(Plan):
         )
         self.group = group
         self.cost = self._inner.cost
-        self.steps = (*self._form.steps, "base kernel of the representatives, not an average")
+        self.steps = (*self._form.steps, "base kernel of the representatives")
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
@@ -111,4 +113,4 @@ class Canonical(Plan):
 
     @property
     def _how(self) -> str:
-        return "exact up to rounding, but no average"
+        return "an invariant kernel of its own, not the group average"

@@ -13,6 +13,7 @@ from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
+from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.polynomial_tail import polynomial_degree
@@ -33,13 +34,14 @@ _EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
     "fourier": on_centred(fourier),
 }
 
-# Approximate methods, each with the options it takes.
+# Other methods, approximate or kernels of their own, each with the options it takes.
 _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
     "quadrature": (Quadrature, ("degree", "resumed")),
     "sample": (Sampled, ("n_samples", "random_state")),
+    "frame": (FramePlan, ()),
 }
 
-# Invariant kernels that are no averages: never chosen by "auto".
+# Kernels of representatives, which are not the average and never chosen by "auto".
 _OTHER: dict[str, Callable[[BaseSpec, Group], Plan]] = {"canonical": on_centred(Canonical)}
 
 METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_OTHER)
@@ -60,12 +62,12 @@ def make_plan(
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "canonical"}, \
-default="auto"
+    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "frame", "canonical"}
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
-        from its irreducible representations; "auto" takes the cheapest exact method. "canonical"
-        is no average but the base kernel of canonical forms.
+        from its irreducible representations; "frame" a kernel of weighted frames and "canonical"
+        one of canonical forms, which are not the average; "auto", the default, takes the cheapest
+        exact method.
 
     Returns
     -------
