@@ -42,8 +42,19 @@ def test_learners_behind_it_are_invariant():
     assert search.best_params_ == {"canonicalizer__group": "symmetric"}
 
 
-def test_clone_and_pickle():
-    fitted = Canonicalizer(groups.Dihedral(5), n_jobs=1).fit(X)
+@pytest.mark.parametrize(
+    "group",
+    [
+        groups.Dihedral(5),
+        groups.PermutationGroup([[1, 0, 2, 3, 4]]),
+        groups.MatrixGroup([-np.eye(5)]),
+        groups.PermutationGroup([[1, 2, 3, 4, 0], [1, 0, 2, 3, 4]]) * groups.MatrixGroup([-np.eye(5)]),
+        groups.O(5),
+    ],
+    ids=str,
+)
+def test_clone_and_pickle(group):
+    fitted = Canonicalizer(group, n_jobs=1).fit(X)
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
     copied = clone(fitted)

@@ -45,8 +45,9 @@ ORDERS = ("lexicographic", "hilbert")
 
 # Most elements of one factor of a product that are listed beside a form of the other.
 _MAX_ELEMENTS = 100_000
-# Elements that are rather listed than searched by a chain.
+# Elements, and numbers of all of them, that are rather listed than searched by a chain.
 _FEW = 1000
+_FEW_NUMBERS = 5_000_000
 
 # What SortForm serves, and what of that it can order along a curve.
 _SORTED = (Symmetric, Young, Hyperoctahedral, SignFlips, Alternating)
@@ -170,7 +171,11 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
         return SortForm(group, order)
     if isinstance(factor.group, Cyclic | Dihedral):
         return RotationForm(group)
-    if (_fits(group) and group.order <= _FEW) or not group.is_signed_permutation:
+    return _listed_or_searched(group, words)
+
+
+def _listed_or_searched(group: Group, words: _Words) -> CanonicalForm:
+    if group.order * group.degree <= _FEW_NUMBERS or not group.is_signed_permutation:
         return _enumerated(group, words)
     return _chain(group)
 
@@ -181,9 +186,11 @@ def _product(group: Group, factors: Sequence[Factor], words: _Words) -> Canonica
     apart = _apart(parts)
     if len(apart) > 1:
         return SequenceForm(group, [_chosen(reduce(mul, some), words) for some in apart])
+    if group.order <= _FEW and words.order == "lexicographic":
+        return _enumerated(group, words)
     inner = max(parts, key=lambda part: (words.sorts(part), part.order))
     rest = reduce(mul, [part for part in parts if part is not inner])
-    if rest.order <= _FEW or not group.is_signed_permutation:
+    if rest.order <= _FEW or words.sorts(inner) or not group.is_signed_permutation:
         return LeastForm(group, _chosen(inner, words), rest, _MAX_ELEMENTS, words.tolerance)
     return _chain(group)
 

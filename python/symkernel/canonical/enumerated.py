@@ -166,8 +166,9 @@ class EnumeratedForm(CanonicalForm):
         if self._points is not None and self._points.layout is not None:
             X = X[:, self._points.layout]
         rows = self._rows.astype(X.dtype)
-        values = X.reshape(len(X), -1, rows.shape[1]) @ rows.T
-        return np.ascontiguousarray(values.reshape(len(X), -1))
+        points = X.shape[1] // rows.shape[1]
+        values = X.reshape(len(X), points, rows.shape[1]) @ rows.T
+        return np.ascontiguousarray(values.reshape(len(X), points * len(rows)))
 
     def _least(self, X: NDArray[Any], details: bool, n_jobs: int | None) -> LeastImages:
         X = features_of(X, self.group.degree)

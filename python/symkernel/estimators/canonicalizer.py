@@ -97,7 +97,7 @@ class Canonicalizer(
 
     group_: Group
     n_features_in_: int
-    _form: CanonicalForm
+    _made: CanonicalForm | None = None
 
     def __init__(
         self,
@@ -147,15 +147,25 @@ class Canonicalizer(
         group = from_name(self.group, d) if isinstance(self.group, str) else self.group
         if group.degree != d:
             raise ValueError(f"X has {d} features; {group!r} acts on {group.degree}")
-        self._form = canonical_form(
-            group,
+        self.group_ = group
+        self._made = form = self._make()
+        self.steps_, self.exact_ = form.steps, form.exact
+        return self
+
+    def _make(self) -> CanonicalForm:
+        return canonical_form(
+            self.group_,
             self.method,
             order=self.order,
             weights=self.weights,
             tolerance=self.tolerance,
         )
-        self.group_, self.steps_, self.exact_ = group, self._form.steps, self._form.exact
-        return self
+
+    @property
+    def _form(self) -> CanonicalForm:
+        if self._made is None:  # it comes from a pickle, which carries no tables
+            self._made = self._make()
+        return self._made
 
     def transform(self, X: Any) -> Array:
         """Return the representatives of samples.
@@ -234,6 +244,10 @@ class Canonicalizer(
     @property
     def _n_features_out(self) -> int:
         return self.n_features_in_
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_made"}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
