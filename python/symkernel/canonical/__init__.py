@@ -1,6 +1,7 @@
 """Canonical forms: one representative of every orbit, for batches of samples."""
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.chain import ChainForm
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     MotionTransporters,
@@ -11,6 +12,7 @@ from symkernel.canonical.transporters import (
 __all__ = [
     "CanonicalForm",
     "CanonicalForms",
+    "ChainForm",
     "ComposedTransporters",
     "MotionTransporters",
     "PermutationTransporters",
