@@ -6,6 +6,7 @@ from symkernel.canonical.enumerated import EnumeratedForm, TableTransporters
 from symkernel.canonical.hilbert import HilbertOrder
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.sorting import SortForm
+from symkernel.canonical.chain import ChainForm
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     MotionTransporters,
@@ -16,6 +17,7 @@ from symkernel.canonical.transporters import (
 __all__ = [
     "CanonicalForm",
     "CanonicalForms",
+    "ChainForm",
     "ComposedTransporters",
     "EnumeratedForm",
     "HilbertOrder",
