@@ -162,7 +162,13 @@ def curve_points(
     side: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points in the order of a Hilbert curve; the results of sort_points.
     """
@@ -178,7 +184,13 @@ def curve_points(
     side: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points in the order of a Hilbert curve; the results of sort_points.
     """
@@ -471,7 +483,12 @@ def least_images(
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least images: y, elements, and stabiliser orders and gaps or None.
     """
@@ -484,7 +501,12 @@ def least_images(
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least images: y, elements, and stabiliser orders and gaps or None.
     """
@@ -571,7 +593,13 @@ def rotate_points(
     reflections: bool,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.uint8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
     """
@@ -584,7 +612,13 @@ def rotate_points(
     reflections: bool,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.uint8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
     """
@@ -609,7 +643,13 @@ def sort_points(
     all: bool,
     gaps: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points sorted within blocks: y, and indices, signs, stabiliser orders (0 from 2^64 on) and gaps or None.
     """
@@ -625,7 +665,13 @@ def sort_points(
     all: bool,
     gaps: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points sorted within blocks: y, and indices, signs, stabiliser orders (0 from 2^64 on) and gaps or None.
     """
