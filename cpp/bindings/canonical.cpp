@@ -6,6 +6,8 @@
 
 #include <memory>
 #include <optional>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "bindings.hpp"
@@ -21,14 +23,14 @@ template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
 // Results larger than this do not stay in the caches whatever is done.
-const std::int64_t streamed_bytes = std::getenv("NOSTREAM") ? 1LL<<40 : 1 << 24;
+constexpr std::int64_t streamed_bytes = 1 << 24;
 constexpr std::size_t line = 64;
 
 // An array (n, d) whose first row starts a line of the caches, so that it can be streamed to.
 template <class T>
 Array<T> aligned_array(std::int64_t n, std::int64_t d) {
   constexpr std::int64_t spare = line / sizeof(T);
-  const Array<T> memory(n * d + spare);
+  Array<T> memory(n * d + spare);
   auto address = reinterpret_cast<std::uintptr_t>(memory.data());
   address = (address + line - 1) / line * line;
   return Array<T>({n, d}, reinterpret_cast<const T*>(address), memory);
@@ -41,7 +43,6 @@ bool worth_streaming(std::int64_t n, std::int64_t d) {
 }
 
 // What there is beside the representatives, where it is asked for.
-template <class T>
 struct PointOutputs {
   std::optional<Array<std::int32_t>> indices;
   std::optional<Array<std::int8_t>> signs;
@@ -78,7 +79,7 @@ SortJob<T> sort_job(const Array<T>& x, std::int64_t points, std::int64_t channel
 }
 
 template <class T>
-void want_all(SortJob<T>& job, std::int64_t n, bool signs, bool gaps, PointOutputs<T>& out) {
+void want_all(SortJob<T>& job, std::int64_t n, bool signs, bool gaps, PointOutputs& out) {
   out.indices.emplace(std::vector<py::ssize_t>{n, job.points});
   job.indices = out.indices->mutable_data();
   if (signs) {
@@ -94,38 +95,51 @@ void want_all(SortJob<T>& job, std::int64_t n, bool signs, bool gaps, PointOutpu
 }
 
 template <class T>
-py::tuple as_tuple(const Array<T>& y, const PointOutputs<T>& out) {
-  return py::make_tuple(y, out.indices, out.signs, out.orders, out.gaps);
+using PointResults =
+    std::tuple<Array<T>, std::optional<Array<std::int32_t>>, std::optional<Array<std::int8_t>>,
+               std::optional<Array<std::uint64_t>>, std::optional<Array<double>>>;
+template <class T>
+using RotationResults =
+    std::tuple<Array<T>, std::optional<Array<std::int32_t>>, std::optional<Array<std::uint8_t>>,
+               std::optional<Array<std::uint64_t>>, std::optional<Array<double>>>;
+template <class T>
+using ImageResults = std::tuple<Array<T>, Array<std::int32_t>, std::optional<Array<std::uint64_t>>,
+                                std::optional<Array<double>>>;
+
+template <class T>
+PointResults<T> results(Array<T>&& y, PointOutputs&& out) {
+  return {std::move(y), std::move(out.indices), std::move(out.signs), std::move(out.orders),
+          std::move(out.gaps)};
 }
 
 template <class T>
-py::tuple sort_points(const Array<T>& x, std::int64_t points, std::int64_t channels,
-                      const std::vector<std::int64_t>& offsets, bool flips, bool even, bool all,
-                      bool gaps, int n_threads) {
+PointResults<T> sort_points(const Array<T>& x, std::int64_t points, std::int64_t channels,
+                            const std::vector<std::int64_t>& offsets, bool flips, bool even,
+                            bool all, bool gaps, int n_threads) {
   SortJob<T> job = sort_job(x, points, channels, offsets);
   require(!even || offsets.size() == 2, "even permutations need one block");
   const std::int64_t n = x.shape(0);
-  const Array<T> y = aligned_array<T>(n, x.shape(1));
-  job.y = const_cast<T*>(y.data());
+  Array<T> y = aligned_array<T>(n, x.shape(1));
+  job.y = y.mutable_data();
   job.streamed = worth_streaming<T>(n, x.shape(1));
   job.flips = flips;
   job.even = even;
-  PointOutputs<T> out;
+  PointOutputs out;
   if (all) want_all(job, n, flips, gaps, out);
   run_interruptible([&](StopToken& token) { sort_samples(job, n, n_threads, token); });
-  return as_tuple(y, out);
+  return results(std::move(y), std::move(out));
 }
 
 template <class T>
-py::tuple curve_points(const Array<T>& x, std::int64_t points, std::int64_t channels,
-                       const std::vector<std::int64_t>& offsets, int bits,
-                       const std::optional<std::vector<double>>& corner, double side, bool all,
-                       int n_threads) {
+PointResults<T> curve_points(const Array<T>& x, std::int64_t points, std::int64_t channels,
+                             const std::vector<std::int64_t>& offsets, int bits,
+                             const std::optional<std::vector<double>>& corner, double side,
+                             bool all, int n_threads) {
   HilbertJob<T> job;
   job.sort = sort_job(x, points, channels, offsets);
   const std::int64_t n = x.shape(0);
-  const Array<T> y = aligned_array<T>(n, x.shape(1));
-  job.sort.y = const_cast<T*>(y.data());
+  Array<T> y = aligned_array<T>(n, x.shape(1));
+  job.sort.y = y.mutable_data();
   job.bits = bits;
   if (corner) {
     require(static_cast<std::int64_t>(corner->size()) == channels,
@@ -133,23 +147,23 @@ py::tuple curve_points(const Array<T>& x, std::int64_t points, std::int64_t chan
     job.corner = corner->data();
     job.side = side;
   }
-  PointOutputs<T> out;
+  PointOutputs out;
   if (all) want_all(job.sort, n, false, true, out);
   run_interruptible([&](StopToken& token) { sort_along_curve(job, n, n_threads, token); });
-  return as_tuple(y, out);
+  return results(std::move(y), std::move(out));
 }
 
 template <class T>
-py::tuple rotate_points(const Array<T>& x, std::int64_t points, std::int64_t channels,
-                        bool reflections, bool all, int n_threads) {
+RotationResults<T> rotate_points(const Array<T>& x, std::int64_t points, std::int64_t channels,
+                                 bool reflections, bool all, int n_threads) {
   check_samples(x, points, channels);
   const std::int64_t n = x.shape(0);
-  const Array<T> y = aligned_array<T>(n, x.shape(1));
+  Array<T> y = aligned_array<T>(n, x.shape(1));
   RotationJob<T> job;
   job.points = points;
   job.channels = channels;
   job.x = x.data();
-  job.y = const_cast<T*>(y.data());
+  job.y = y.mutable_data();
   job.streamed = worth_streaming<T>(n, x.shape(1));
   job.reflections = reflections;
   std::optional<Array<std::int32_t>> shifts;
@@ -163,12 +177,12 @@ py::tuple rotate_points(const Array<T>& x, std::int64_t points, std::int64_t cha
     job.gaps = gaps.emplace(n).mutable_data();
   }
   run_interruptible([&](StopToken& token) { rotate_samples(job, n, n_threads, token); });
-  return py::make_tuple(y, shifts, mirrors, orders, gaps);
+  return {std::move(y), std::move(shifts), std::move(mirrors), std::move(orders), std::move(gaps)};
 }
 
 template <class T>
-py::tuple least_images(const ElementTrie& trie, const Array<T>& x, bool with_negatives,
-                       double tolerance, bool all, int n_threads) {
+ImageResults<T> least_images(const ElementTrie& trie, const Array<T>& x, bool with_negatives,
+                             double tolerance, bool all, int n_threads) {
   EnumeratedJob<T> job;
   job.trie = trie.view();
   const std::int64_t width = with_negatives ? job.trie.width / 2 : job.trie.width;
@@ -188,7 +202,7 @@ py::tuple least_images(const ElementTrie& trie, const Array<T>& x, bool with_neg
     job.gaps = gaps.emplace(n).mutable_data();
   }
   run_interruptible([&](StopToken& token) { enumerate_samples(job, n, n_threads, token); });
-  return py::make_tuple(y, elements, orders, gaps);
+  return {std::move(y), std::move(elements), std::move(orders), std::move(gaps)};
 }
 
 std::unique_ptr<ElementTrie> make_trie(const Array<std::int32_t>& table, std::int64_t width) {

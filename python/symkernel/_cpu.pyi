@@ -164,7 +164,13 @@ def curve_points(
     side: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points in the order of a Hilbert curve; the results of sort_points.
     """
@@ -180,7 +186,13 @@ def curve_points(
     side: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points in the order of a Hilbert curve; the results of sort_points.
     """
@@ -473,7 +485,12 @@ def least_images(
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least images: y, elements, and stabiliser orders and gaps or None.
     """
@@ -486,7 +503,12 @@ def least_images(
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least images: y, elements, and stabiliser orders and gaps or None.
 def labelled_frames(
@@ -614,7 +636,13 @@ def rotate_points(
     reflections: bool,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.uint8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
     """
@@ -627,7 +655,13 @@ def rotate_points(
     reflections: bool,
     all: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.uint8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
 def permuted_frames(
@@ -685,7 +719,13 @@ def sort_points(
     all: bool,
     gaps: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points sorted within blocks: y, and indices, signs, stabiliser orders (0 from 2^64 on) and gaps or None.
     """
@@ -701,7 +741,13 @@ def sort_points(
     all: bool,
     gaps: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.int8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
     """
     Points sorted within blocks: y, and indices, signs, stabiliser orders (0 from 2^64 on) and gaps or None.
     """

@@ -88,6 +88,9 @@ class TableTransporters(Transporters):
 class EnumeratedForm(CanonicalForm):
     """The lexicographically least of all images g.x, over a list of the elements.
 
+    Numbers are compared in the order of the features; where matrices act along an axis of an array,
+    point after point.
+
     Parameters
     ----------
     group : Group
@@ -152,7 +155,8 @@ class EnumeratedForm(CanonicalForm):
         if isinstance(self._table, SignedPermutationTable):
             places: NDArray[np.int32] = self._table.indices
             if self._table.signs is not None:
-                places = np.where(self._table.signs < 0, places + group.degree, places)
+                negated = places + np.int32(group.degree)
+                places = np.where(self._table.signs < 0, negated, places).astype(np.int32)
             signed = self._table.signs is not None
             self._images = ImageTable(places, group.degree * (1 + signed), signed)
         else:
@@ -169,6 +173,9 @@ class EnumeratedForm(CanonicalForm):
         points = X.shape[1] // rows.shape[1]
         values = X.reshape(len(X), points, rows.shape[1]) @ rows.T
         return np.ascontiguousarray(values.reshape(len(X), points * len(rows)))
+        points = self.group.degree // rows.shape[1]
+        values = X.reshape(len(X), points, rows.shape[1]) @ rows.T
+        return np.ascontiguousarray(values.reshape(len(X), self._images.width))
 
     def _least(self, X: NDArray[Any], details: bool, n_jobs: int | None) -> LeastImages:
         X = features_of(X, self.group.degree)
@@ -251,11 +258,12 @@ def _matrix_images(table: MatrixTable | PointTable) -> tuple[NDArray[np.float64]
     # The offset keeps 0, 1, 1/2 and short decimals away from the edges of the cells.
     cells = np.floor(rows * _CELLS + 0.38196601125).astype(np.int64)
     _, first, which = np.unique(cells, axis=0, return_index=True, return_inverse=True)
-    distinct, which = rows[first], which.reshape(order, r).astype(np.int32)
+    distinct = rows[first]
+    by_matrix: NDArray[np.int32] = which.reshape(order, r).astype(np.int32)
     if isinstance(table, MatrixTable):
-        return distinct, ImageTable(which, len(distinct))
+        return distinct, ImageTable(by_matrix, len(distinct))
     count = np.int32(len(distinct))
     points = table.rows  # (s, p)
-    places = points[:, None, :, None] * count + which[None, :, None, :]
+    places = points[:, None, :, None] * count + by_matrix[None, :, None, :]
     listed = places.reshape(len(points) * order, -1).astype(np.int32)
     return distinct, ImageTable(listed, int(count) * points.shape[1])

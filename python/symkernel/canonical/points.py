@@ -64,6 +64,8 @@ class PointLayout:
             indices = (indices[:, :, None] * np.int32(self.channels) + steps).reshape(
                 len(indices), self.points * self.channels
             )
+            moved = indices[:, :, None] * np.int32(self.channels) + steps
+            indices = moved.reshape(len(indices), self.points * self.channels)
             signs = None if signs is None else np.repeat(signs, self.channels, axis=1)
         if self.features is not None:
             lifted = np.empty_like(indices)
