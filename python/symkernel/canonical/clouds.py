@@ -69,7 +69,7 @@ class CloudAction:
 
     def rows(self, clouds: Array) -> Array:
         """Clouds (n, points, d) as rows (n, features)."""
-        flat = clouds.reshape(len(clouds), -1)
+        flat = clouds.reshape(len(clouds), self.places.size)
         if self.in_order:
             return flat
         out = np.empty_like(flat)
