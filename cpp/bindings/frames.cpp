@@ -93,10 +93,16 @@ Coordinates<T> labelled(const Array<T>& clouds, const Array<double>& weights, bo
 }
 
 template <class T>
-py::tuple permuted(const Array<T>& clouds, const Array<double>& weights,
-                   const Array<std::int32_t>& members, const Array<std::int32_t>& kinds,
-                   bool centred, bool proper, double band, double null, double tie, double rounding,
-                   int n_threads) {
+using PermutedCoordinates =
+    std::tuple<Array<T>, Array<double>, Array<double>, Array<double>, Array<std::int32_t>,
+               Array<bool>, Array<std::int32_t>, Array<bool>, Array<std::int64_t>>;
+
+template <class T>
+PermutedCoordinates<T> permuted(const Array<T>& clouds, const Array<double>& weights,
+                                const Array<std::int32_t>& members,
+                                const Array<std::int32_t>& kinds, bool centred, bool proper,
+                                double band, double null, double tie, double rounding,
+                                int n_threads) {
   require_clouds(clouds, weights);
   const py::ssize_t n = clouds.shape(0), p = clouds.shape(1);
   require(members.ndim() == 1 && members.shape(0) == p && kinds.ndim() == 1 && kinds.shape(0) == p,
@@ -117,21 +123,20 @@ py::tuple permuted(const Array<T>& clouds, const Array<double>& weights,
                         reinterpret_cast<std::uint8_t*>(coincident.mutable_data()),
                         symmetries.mutable_data()};
   run_interruptible([&](StopToken& token) { permuted_frames(arrays.job, job, n_threads, token); });
-  const auto [coordinates, axes, centres, margins, ranks, undecided] = arrays.result();
-  return py::make_tuple(coordinates, axes, centres, margins, ranks, undecided, order, coincident,
-                        symmetries);
+  return std::tuple_cat(arrays.result(), std::make_tuple(order, coincident, symmetries));
 }
 
 template <class T>
 void bind_for(py::module_& m) {
-  m.def("labelled_frames", &labelled<T>, py::arg("clouds"), py::arg("weights"), py::arg("centred"),
-        py::arg("proper"), py::arg("method"), py::arg("band"), py::arg("null"),
-        py::arg("n_threads") = 0,
+  m.def("labelled_frames", &labelled<T>, py::arg("clouds").noconvert(),
+        py::arg("weights").noconvert(), py::arg("centred"), py::arg("proper"), py::arg("method"),
+        py::arg("band"), py::arg("null"), py::arg("n_threads") = 0,
         "Coordinates (n, points, d), axes (n, d, d), centres (n, d), margins, ranks and whether "
         "moments left the frame undecided (n,).");
-  m.def("permuted_frames", &permuted<T>, py::arg("clouds"), py::arg("weights"), py::arg("members"),
-        py::arg("kinds"), py::arg("centred"), py::arg("proper"), py::arg("band"), py::arg("null"),
-        py::arg("tie"), py::arg("rounding"), py::arg("n_threads") = 0,
+  m.def("permuted_frames", &permuted<T>, py::arg("clouds").noconvert(),
+        py::arg("weights").noconvert(), py::arg("members").noconvert(),
+        py::arg("kinds").noconvert(), py::arg("centred"), py::arg("proper"), py::arg("band"),
+        py::arg("null"), py::arg("tie"), py::arg("rounding"), py::arg("n_threads") = 0,
         "As labelled_frames, rows sorted; then the order (n, points), which members coincide with "
         "the one before (n, points) and symmetries (n,).");
 }

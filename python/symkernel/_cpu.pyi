@@ -512,8 +512,8 @@ def least_images(
     """
     Least images: y, elements, and stabiliser orders and gaps or None.
 def labelled_frames(
-    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    clouds: numpy.typing.NDArray[numpy.float64],
+    weights: numpy.typing.NDArray[numpy.float64],
     centred: bool,
     proper: bool,
     method: str,
@@ -534,8 +534,8 @@ def labelled_frames(
 
 @typing.overload
 def labelled_frames(
-    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
-    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    clouds: numpy.typing.NDArray[numpy.float32],
+    weights: numpy.typing.NDArray[numpy.float64],
     centred: bool,
     proper: bool,
     method: str,
@@ -665,10 +665,10 @@ def rotate_points(
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
 def permuted_frames(
-    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    members: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
-    kinds: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    clouds: numpy.typing.NDArray[numpy.float64],
+    weights: numpy.typing.NDArray[numpy.float64],
+    members: numpy.typing.NDArray[numpy.int32],
+    kinds: numpy.typing.NDArray[numpy.int32],
     centred: bool,
     proper: bool,
     band: typing.SupportsFloat | typing.SupportsIndex,
@@ -676,17 +676,27 @@ def permuted_frames(
     tie: typing.SupportsFloat | typing.SupportsIndex,
     rounding: typing.SupportsFloat | typing.SupportsIndex,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.bool],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.bool],
+    numpy.typing.NDArray[numpy.int64],
+]:
     """
     As labelled_frames, rows sorted; then the order (n, points), which members coincide with the one before (n, points) and symmetries (n,).
     """
 
 @typing.overload
 def permuted_frames(
-    clouds: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
-    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    members: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
-    kinds: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    clouds: numpy.typing.NDArray[numpy.float32],
+    weights: numpy.typing.NDArray[numpy.float64],
+    members: numpy.typing.NDArray[numpy.int32],
+    kinds: numpy.typing.NDArray[numpy.int32],
     centred: bool,
     proper: bool,
     band: typing.SupportsFloat | typing.SupportsIndex,
@@ -694,7 +704,17 @@ def permuted_frames(
     tie: typing.SupportsFloat | typing.SupportsIndex,
     rounding: typing.SupportsFloat | typing.SupportsIndex,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.bool],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.bool],
+    numpy.typing.NDArray[numpy.int64],
+]:
     """
     As labelled_frames, rows sorted; then the order (n, points), which members coincide with the one before (n, points) and symmetries (n,).
     """

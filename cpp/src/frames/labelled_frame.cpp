@@ -8,6 +8,9 @@ namespace symkernel {
 
 namespace {
 
+// Not a ratio of lengths that symmetric clouds have, as 1/2 is.
+constexpr double far_enough = 0.553;
+
 double dot(const double* a, const double* b, int d) {
   double sum = 0;
   for (int j = 0; j < d; ++j) sum += a[j] * b[j];
@@ -169,13 +172,13 @@ std::vector<double> labelled_frame(const Cloud& cloud, const double* weights, bo
   margin = std::numeric_limits<double>::infinity();
   const int steps = cloud.dim - (proper ? 1 : 0);
   while (frame.rank() < steps && frame.largest_rest() > cloud.thin) {
-    const double half = 0.5 * frame.largest_rest();
+    const double bound = far_enough * frame.largest_rest();
     int chosen = 0;
     for (;; ++chosen) {
-      // Both the length and half the largest move: at most 3/2 of what the points move.
-      const double off = std::fabs(frame.rest(chosen) - half) / (1.5 * cloud.size);
+      // The length and the bound move by at most 1 and far_enough times what the points move.
+      const double off = std::fabs(frame.rest(chosen) - bound) / ((1 + far_enough) * cloud.size);
       margin = std::min(margin, std::sqrt(weights[chosen]) * off);
-      if (frame.rest(chosen) >= half) break;
+      if (frame.rest(chosen) >= bound) break;
     }
     frame.add(chosen);
   }

@@ -55,9 +55,9 @@ class SpannedFrame {
 // Coordinates (points, dim) of the cloud along the axes.
 std::vector<double> coordinates(const Cloud& cloud, const std::vector<double>& axes);
 
-// The frame of labelled points: the next axis is what is left of the first point that keeps at
-// least half of the largest length left. Continuous but where a length crosses that half: the
-// margin is how far off this is. Returns the axes.
+// The frame of labelled points: the next axis is what is left of the first point that keeps 0.553
+// of the largest length left. Continuous but where a length crosses that bound: the margin is how
+// far off this is. Returns the axes.
 std::vector<double> labelled_frame(const Cloud& cloud, const double* weights, bool proper,
                                    double& margin, int& rank);
 

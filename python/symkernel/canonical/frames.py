@@ -78,7 +78,7 @@ class FrameForm(_Frames):
     :math:`\sum_i w_i |x_i|^2 x_i`, or :math:`\sum_i w_i x_i`. Rotations have the last axis complete
     a right-handed frame, so that mirror images stay distinct. Where these moments decide nothing
     (equal eigenvalues, clouds with symmetries), the axes are spanned by points: what is left of the
-    first point that keeps at least half of the largest length, again and again (Gram-Schmidt).
+    first point that keeps 0.553 of the largest length, again and again (Gram-Schmidt).
     ``SE`` and ``E`` move the centre of mass to the origin first.
 
     Parameters
@@ -219,12 +219,14 @@ class PermutedFrameForm(_Frames):
         self, group: Group, weights: ArrayLike | None = None, tolerance: float | None = None
     ) -> None:
         super().__init__(group, weights, tolerance)
-        blocks = self._action.blocks
-        if not self._action.turns or blocks is None:
+        if not self._action.turns:
             raise ValueError(
-                f"{group!r} does not both turn clouds and exchange their points: PermutedFrameForm "
-                "is for SO(d), O(d), SE(d) and E(d) beside Symmetric or Young"
+                f"{group!r} does not turn clouds of points: PermutedFrameForm is for SO(d), O(d), "
+                "SE(d) and E(d) beside Symmetric or Young"
             )
+        blocks = self._action.blocks
+        if blocks is None:  # every point is of a kind of its own
+            blocks = tuple((i,) for i in range(self._action.n_points))
         self._blocks = blocks
         for block in blocks:
             masses = self._weights[list(block)]

@@ -216,18 +216,20 @@ def _turned(clouds: Floats, cutoff: float, reflects: bool) -> tuple[Floats, Floa
         largest = lengths.max(axis=2)
         spanned = largest <= _ROUNDING * size  # nothing is left: any axis will do, once
         ratio = lengths / np.where(spanned, 1.0, largest)[:, :, None]
-        shares = np.maximum(0.0, ratio**2 - cutoff**2)
+        shares = np.maximum(0.0, ratio**2 - max(cutoff**2, _ROUNDING))
         shares[spanned] = np.eye(p)[0]
         shares /= shares.sum(axis=2, keepdims=True)
-        free = _free_axis(axes)
-        directions = np.where(spanned[:, :, None, None], free[:, :, None, :], rest)
+        free = spanned[:, :, None] | (shares == 0)  # candidates of no weight need some axis too
+        directions = np.where(free[..., None], _free_axis(axes)[:, :, None], rest)
         q = weights.shape[1]
         weights = (weights[:, :, None] * shares).reshape(n, q * p)
         longer = np.concatenate(
             [np.repeat(axes, p, axis=1), directions.reshape(n, q * p, 1, d)], axis=2
         )
         longer, weights = _compact(longer, weights)
-        longer[:, :, -1] = _unit(longer[:, :, :-1], longer[:, :, -1])
+        last = longer[:, :, -1] / np.linalg.norm(longer[:, :, -1], axis=-1, keepdims=True)
+        last = _reduced(last[:, :, None], longer[:, :, :-1])[:, :, 0]
+        longer[:, :, -1] = last / np.linalg.norm(last, axis=-1, keepdims=True)
         axes = longer
     last = _free_axis(axes)
     axes = np.concatenate([axes, last[:, :, None]], axis=2)
@@ -245,15 +247,6 @@ def _reduced(vectors: Floats, axes: Floats) -> Floats:
         along = np.einsum("...pj,...kj->...pk", vectors, axes)
         vectors = vectors - np.einsum("...pk,...kj->...pj", along, axes)
     return vectors
-
-
-def _unit(axes: Floats, vectors: Floats) -> Floats:
-    """Vectors (..., d) of length one, orthogonal to the axes (..., k, d); zeros become any."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    vectors = np.where(length > 0, vectors / np.where(length > 0, length, 1.0), _free_axis(axes))
-    vectors = _reduced(vectors[..., None, :], axes)[..., 0, :]
-    unit: Floats = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return unit
 
 
 def _free_axis(axes: Floats) -> Floats:

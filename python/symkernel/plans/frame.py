@@ -97,7 +97,8 @@ class FramePlan(Plan):
                 if Y is None and j < i:
                     continue
                 if Y is None and i == j:
-                    K[A.rows, B.rows] = A.averaged(self._inner.gram(A.points, None, n_jobs), A)
+                    half = 0.5 * A.averaged(self._inner.gram(A.points, None, n_jobs), A)
+                    K[A.rows, A.rows] = half + half.T  # symmetric to the last digit
                     continue
                 K[A.rows, B.rows] = A.averaged(self._inner.gram(A.points, B.points, n_jobs), B)
                 if Y is None:
@@ -129,7 +130,8 @@ class FramePlan(Plan):
                 both = A.points if A is B else np.concatenate([A.points, B.points])
                 values, slopes = self._inner.gradient(both, n_jobs)
                 columns = slice(None) if A is B else slice(len(A.points), None)
-                K[A.rows, B.rows] = A.averaged(values[: len(A.points), columns], B)
+                part = A.averaged(values[: len(A.points), columns], B)
+                K[A.rows, B.rows] = part if A is not B else 0.5 * (part + part.T)
                 for k in range(gradient.shape[2]):
                     part = A.averaged(slopes[: len(A.points), columns, k], B)
                     gradient[A.rows, B.rows, k] = part
