@@ -59,13 +59,21 @@ LARGE = {
     ),
     "disjoint blocks": groups.PermutationGroup([[(0, 1, 2, 3, 4, 5)], [(0, 1)]], degree=12)
     * groups.PermutationGroup([[(6, 7, 8, 9, 10, 11)]], degree=12),
+    "rings in any order": groups.Wreath(groups.Cyclic(4), groups.Symmetric(5)),
+    "signed blocks on a ring": groups.Wreath(groups.Hyperoctahedral(3), groups.Cyclic(6)),
+    "blocks under a group": groups.Wreath(
+        groups.PermutationGroup([[1, 0, 3, 2], [2, 3, 0, 1]]), groups.Alternating(4)
+    ),
     "D4 of a large image": groups.Image((12, 12), "D4"),
     "p4m of an image": groups.Image((8, 8), "p4m"),
 }
 EVERY = GROUPS | CONTINUOUS | LARGE
 FINITE = {name: G for name, G in (GROUPS | LARGE).items() if G.is_finite}
 PERMUTATIONS = {name: G for name, G in FINITE.items() if G.is_signed_permutation}
-SMALL = {name: G for name, G in GROUPS.items() if G.is_finite}
+SMALL = {name: G for name, G in GROUPS.items() if G.is_finite} | {
+    "blocks": groups.Wreath(groups.Cyclic(3), groups.Symmetric(2)),
+    "signed blocks": groups.Wreath(groups.SignFlips(2), groups.Cyclic(3)),
+}
 
 each = pytest.mark.parametrize("name", EVERY)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.canonical.base import CanonicalForm
-from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm
+from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
+from symkernel.canonical.chain import ChainForm
 from symkernel.canonical.clouds import cloud_action
 from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
@@ -35,6 +36,7 @@ from symkernel.groups import (
     Symmetric,
     Translations,
     Trivial,
+    Wreath,
     Young,
 )
 
@@ -171,7 +173,15 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
         return SortForm(group, order)
     if isinstance(factor.group, Cyclic | Dihedral):
         return RotationForm(group)
+    if isinstance(factor.group, Wreath) and len(factor.axes) == len(factor.shape):
+        return _blocks(group, factor.group, words)
     return _listed_or_searched(group, words)
+
+
+def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
+    """Form of a wreath product on all features: of every block, then of the blocks."""
+    outer = wreath.outer.along(0, wreath.shape)
+    return WreathForm(group, wreath.shape, _chosen(wreath.inner, words), _chosen(outer, words))
 
 
 def _listed_or_searched(group: Group, words: _Words) -> CanonicalForm:
@@ -239,7 +249,7 @@ def _chain(group: Group) -> CanonicalForm:
         raise ValueError(
             f"method='chain' serves finite groups of (signed) permutations, and {group!r} is none"
         )
-    raise ValueError("no chain yet")
+    return ChainForm(group)
 
 
 # -- continuous groups ------------------------------------------------------------------------

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
-from symkernel.canonical.transporters import PermutationTransporters, composed
+from symkernel.canonical.transporters import PermutationTransporters, Transporters, composed
 from symkernel.groups import Group
 
-__all__ = ["FlaggedForm", "SequenceForm", "TrivialForm"]
+__all__ = ["FlaggedForm", "SequenceForm", "TrivialForm", "WreathForm"]
 
 Array = NDArray[Any]
 
@@ -85,6 +85,68 @@ class SequenceForm(CanonicalForm):
             np.minimum.reduce([one.gap for one in found]),
             np.logical_or.reduce([one.degenerate for one in found]),
         )
+
+
+class WreathForm(CanonicalForm):
+    """Blocks in their canonical forms, then the canonical form of their arrangement.
+
+    For wreath products: a group H within every block, each block by an element of its own, and a
+    group S that permutes the blocks. Blocks in canonical form only differ between orbits of H, so
+    that what S can do to them is all that is left.
+
+    Parameters
+    ----------
+    group : Group
+        The wreath product.
+    shape : tuple of int
+        Number of blocks, and features of each.
+    inner : CanonicalForm
+        Form of H, for one block.
+    outer : CanonicalForm
+        Form of S, for samples of that shape.
+
+    Notes
+    -----
+    An element fixes a sample when its part in S fixes the blocks in canonical form; each block
+    then leaves as many choices as its stabiliser in H has elements. The orders multiply.
+    """
+
+    def __init__(
+        self, group: Group, shape: tuple[int, int], inner: CanonicalForm, outer: CanonicalForm
+    ) -> None:
+        self.group, self._shape = group, shape
+        self._inner, self._outer = inner, outer
+        self.steps = (f"take {shape[0]} blocks by themselves", *inner.steps, *outer.steps)
+        self.exact = inner.exact and outer.exact
+
+    def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
+        """Representatives of the rows of X, (n, d)."""
+        n, (m, k) = len(X), self._shape
+        blocks = self._inner.canonicalize(X.reshape(n * m, k), n_jobs)
+        arranged = self._outer.canonicalize(blocks.representative.reshape(n, m * k), n_jobs)
+        # gaps are relative to the size of a block: that of the sample is as large or larger
+        sizes = np.sqrt(np.square(X.reshape(n, m, k), dtype=np.float64).sum(axis=2))
+        whole = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1, keepdims=True))
+        share = np.divide(sizes, whole, out=np.ones((n, m)), where=whole > 0)
+        gaps = blocks.gap.reshape(n, m)
+        gaps = np.where(np.isfinite(gaps), gaps * share, np.inf)
+        within = blocks.stabilizer_order.reshape(n, m).prod(axis=1)
+        return CanonicalForms(
+            arranged.representative,
+            composed(self._within(blocks.transporter, n), arranged.transporter),
+            arranged.stabilizer_order * within,
+            np.minimum(gaps.min(axis=1), arranged.gap),
+            blocks.degenerate.reshape(n, m).any(axis=1) | arranged.degenerate,
+        )
+
+    def _within(self, transporter: Transporters, n: int) -> PermutationTransporters:
+        """Elements of all blocks of a sample as one."""
+        m, k = self._shape
+        assert isinstance(transporter, PermutationTransporters)
+        starts = k * np.arange(m, dtype=np.int32)[:, None]
+        indices = (transporter.indices.reshape(n, m, k) + starts).reshape(n, m * k)
+        signs = transporter.signs
+        return PermutationTransporters(indices, None if signs is None else signs.reshape(n, m * k))
 
 
 class FlaggedForm(CanonicalForm):

@@ -170,9 +170,6 @@ class EnumeratedForm(CanonicalForm):
         if self._points is not None and self._points.layout is not None:
             X = X[:, self._points.layout]
         rows = self._rows.astype(X.dtype)
-        points = X.shape[1] // rows.shape[1]
-        values = X.reshape(len(X), points, rows.shape[1]) @ rows.T
-        return np.ascontiguousarray(values.reshape(len(X), points * len(rows)))
         points = self.group.degree // rows.shape[1]
         values = X.reshape(len(X), points, rows.shape[1]) @ rows.T
         return np.ascontiguousarray(values.reshape(len(X), self._images.width))

@@ -61,9 +61,6 @@ class PointLayout:
         """Signed permutations of points as those of features; both arrays are (n, points)."""
         if self.channels > 1:
             steps = np.arange(self.channels, dtype=np.int32)
-            indices = (indices[:, :, None] * np.int32(self.channels) + steps).reshape(
-                len(indices), self.points * self.channels
-            )
             moved = indices[:, :, None] * np.int32(self.channels) + steps
             indices = moved.reshape(len(indices), self.points * self.channels)
             signs = None if signs is None else np.repeat(signs, self.channels, axis=1)
