@@ -102,7 +102,7 @@ def test_gradients_in_samples(group, normalize):
 def test_no_gradient_through_a_frame():
     X = np.random.default_rng(9).standard_normal((5, 12))
     k = InvariantKernel(RBF(), MOTIONS, method="canonical")
-    with pytest.raises(NotApplicableError, match="depends on the sample.*method='auto'"):
+    with pytest.raises(NotApplicableError, match=r"depends on the sample.*method='auto'"):
         k.gradient_x(X, X, np.ones(5))
 
 

@@ -16,6 +16,7 @@ __all__: list[str] = [
     "ClosedForm",
     "ElementTrie",
     "OrbitAction",
+    "OrderedChain",
     "PermutationChain",
     "available_isas",
     "close_matrices",
@@ -28,14 +29,15 @@ __all__: list[str] = [
     "gram_gradient",
     "gram_packed",
     "isa",
-    "least_images",
     "labelled_frames",
+    "least_images",
     "matvec",
     "max_threads",
     "multiply_add_rate",
+    "ordered_chain",
     "permutation_chain",
-    "rotate_points",
     "permuted_frames",
+    "rotate_points",
     "set_isa",
     "shift_cost",
     "sort_points",
@@ -128,6 +130,41 @@ class PermutationChain:
         """
         Length of the orbit at each level; the order is their product.
         """
+
+class OrderedChain:
+    """
+    Stabiliser chain of a permutation group along its points in order.
+    """
+    @typing.overload
+    def least_images(
+        self,
+        X: numpy.typing.NDArray[numpy.float64],
+        limit: typing.SupportsInt | typing.SupportsIndex,
+        n_jobs: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple:
+        """
+        Least rearrangements of the rows of X (m, d), d the degree of the chain, or half of it for signed permutations. Returns (representatives, indices, signs or None, rows, factors): the order of the stabiliser of a row is the product of the factors with its number.
+        """
+    @typing.overload
+    def least_images(
+        self,
+        X: numpy.typing.NDArray[numpy.float32],
+        limit: typing.SupportsInt | typing.SupportsIndex,
+        n_jobs: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple:
+        """
+        Least rearrangements of the rows of X (m, d), d the degree of the chain, or half of it for signed permutations. Returns (representatives, indices, signs or None, rows, factors): the order of the stabiliser of a row is the product of the factors with its number.
+        """
+    def stabilizer(
+        self,
+        colours: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        limit: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple:
+        """
+        Generators (k, degree) of the elements that keep colours (int32, (degree,)), and numbers whose product is their order.
+        """
+    @property
+    def degree(self) -> int: ...
 
 class ElementTrie:
     """
@@ -478,39 +515,6 @@ def isa() -> str:
     """
 
 @typing.overload
-def least_images(
-    trie: ElementTrie,
-    x: numpy.typing.NDArray[numpy.float64],
-    with_negatives: bool,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
-    all: bool,
-    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.int32],
-    numpy.typing.NDArray[numpy.uint64] | None,
-    numpy.typing.NDArray[numpy.float64] | None,
-]:
-    """
-    Least images: y, elements, and stabiliser orders and gaps or None.
-    """
-
-@typing.overload
-def least_images(
-    trie: ElementTrie,
-    x: numpy.typing.NDArray[numpy.float32],
-    with_negatives: bool,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
-    all: bool,
-    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float32],
-    numpy.typing.NDArray[numpy.int32],
-    numpy.typing.NDArray[numpy.uint64] | None,
-    numpy.typing.NDArray[numpy.float64] | None,
-]:
-    """
-    Least images: y, elements, and stabiliser orders and gaps or None.
 def labelled_frames(
     clouds: numpy.typing.NDArray[numpy.float64],
     weights: numpy.typing.NDArray[numpy.float64],
@@ -552,6 +556,42 @@ def labelled_frames(
 ]:
     """
     Coordinates (n, points, d), axes (n, d, d), centres (n, d), margins, ranks and whether moments left the frame undecided (n,).
+    """
+
+@typing.overload
+def least_images(
+    trie: ElementTrie,
+    x: numpy.typing.NDArray[numpy.float64],
+    with_negatives: bool,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    all: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
+    """
+    Least images: y, elements, and stabiliser orders and gaps or None.
+    """
+
+@typing.overload
+def least_images(
+    trie: ElementTrie,
+    x: numpy.typing.NDArray[numpy.float32],
+    with_negatives: bool,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    all: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
+    """
+    Least images: y, elements, and stabiliser orders and gaps or None.
     """
 
 @typing.overload
@@ -620,50 +660,25 @@ def multiply_add_rate(
     Multiply-adds per second on registers.
     """
 
+def ordered_chain(
+    group: PermutationChain,
+    max_bytes: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> OrderedChain:
+    """
+    The ordered chain of the group of a PermutationChain.
+    """
+
 def permutation_chain(
     generators: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
     seed: typing.SupportsInt | typing.SupportsIndex = 0,
+    max_bytes: typing.SupportsInt | typing.SupportsIndex = 18446744073709551615,
 ) -> PermutationChain:
     """
-    The chain of the group generated by int32 rows of shape (generators, degree).
+    The chain of the group generated by int32 rows of shape (generators, degree); MemoryError beyond max_bytes.
     """
 
 @typing.overload
-def rotate_points(
-    x: numpy.typing.NDArray[numpy.float64],
-    points: typing.SupportsInt | typing.SupportsIndex,
-    channels: typing.SupportsInt | typing.SupportsIndex,
-    reflections: bool,
-    all: bool,
-    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.int32] | None,
-    numpy.typing.NDArray[numpy.uint8] | None,
-    numpy.typing.NDArray[numpy.uint64] | None,
-    numpy.typing.NDArray[numpy.float64] | None,
-]:
-    """
-    Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
-    """
-
-@typing.overload
-def rotate_points(
-    x: numpy.typing.NDArray[numpy.float32],
-    points: typing.SupportsInt | typing.SupportsIndex,
-    channels: typing.SupportsInt | typing.SupportsIndex,
-    reflections: bool,
-    all: bool,
-    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float32],
-    numpy.typing.NDArray[numpy.int32] | None,
-    numpy.typing.NDArray[numpy.uint8] | None,
-    numpy.typing.NDArray[numpy.uint64] | None,
-    numpy.typing.NDArray[numpy.float64] | None,
-]:
-    """
-    Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
 def permuted_frames(
     clouds: numpy.typing.NDArray[numpy.float64],
     weights: numpy.typing.NDArray[numpy.float64],
@@ -717,6 +732,44 @@ def permuted_frames(
 ]:
     """
     As labelled_frames, rows sorted; then the order (n, points), which members coincide with the one before (n, points) and symmetries (n,).
+    """
+
+@typing.overload
+def rotate_points(
+    x: numpy.typing.NDArray[numpy.float64],
+    points: typing.SupportsInt | typing.SupportsIndex,
+    channels: typing.SupportsInt | typing.SupportsIndex,
+    reflections: bool,
+    all: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.uint8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
+    """
+    Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
+    """
+
+@typing.overload
+def rotate_points(
+    x: numpy.typing.NDArray[numpy.float32],
+    points: typing.SupportsInt | typing.SupportsIndex,
+    channels: typing.SupportsInt | typing.SupportsIndex,
+    reflections: bool,
+    all: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.int32] | None,
+    numpy.typing.NDArray[numpy.uint8] | None,
+    numpy.typing.NDArray[numpy.uint64] | None,
+    numpy.typing.NDArray[numpy.float64] | None,
+]:
+    """
+    Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
     """
 
 def set_isa(name: str) -> None:

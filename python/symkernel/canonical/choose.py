@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.canonical.base import CanonicalForm
-from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
 from symkernel.canonical.chain import ChainForm
 from symkernel.canonical.clouds import cloud_action
+from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
 from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
 from symkernel.canonical.least import LeastForm
@@ -35,7 +35,6 @@ from symkernel.groups import (
     SignFlips,
     Symmetric,
     Translations,
-    Trivial,
     Wreath,
     Young,
 )
@@ -181,7 +180,12 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
 def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
     """Form of a wreath product on all features: of every block, then of the blocks."""
     outer = wreath.outer.along(0, wreath.shape)
-    return WreathForm(group, wreath.shape, _chosen(wreath.inner, words), _chosen(outer, words))
+    return WreathForm(
+        group,
+        (wreath.outer.degree, wreath.inner.degree),
+        _chosen(wreath.inner, words),
+        _chosen(outer, words),
+    )
 
 
 def _listed_or_searched(group: Group, words: _Words) -> CanonicalForm:

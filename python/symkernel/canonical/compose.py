@@ -129,7 +129,7 @@ class WreathForm(CanonicalForm):
         whole = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1, keepdims=True))
         share = np.divide(sizes, whole, out=np.ones((n, m)), where=whole > 0)
         gaps = blocks.gap.reshape(n, m)
-        gaps = np.where(np.isfinite(gaps), gaps * share, np.inf)
+        gaps = np.multiply(gaps, share, out=gaps.copy(), where=np.isfinite(gaps))
         within = blocks.stabilizer_order.reshape(n, m).prod(axis=1)
         return CanonicalForms(
             arranged.representative,

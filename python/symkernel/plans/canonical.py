@@ -46,8 +46,10 @@ class Canonical(Plan):
         except ValueError as reason:
             raise NotApplicableError(f"no canonical form: {reason}") from None
         alone = Trivial(group.degree)
-        self._inner: Plan = OrbitSum(base, alone) if base.name != "von_mises" else Angles(
-            base, alone, "sum", lambda rbf, points, _: OrbitSum(rbf, points)
+        self._inner: Plan = (
+            OrbitSum(base, alone)
+            if base.name != "von_mises"
+            else Angles(base, alone, "sum", lambda rbf, points, _: OrbitSum(rbf, points))
         )
         self.group = group
         self.cost = self._inner.cost
