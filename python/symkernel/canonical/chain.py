@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.gaps import exchanged_features, tie_gap
+from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters
 from symkernel.groups import Group, PermutationGroup, SignedPermutation
 from symkernel.groups.permutation_group import SEARCH_LIMIT
@@ -51,6 +53,9 @@ class ChainForm(CanonicalForm):
     a graph is one such form: ``canonicalize`` raises ValueError, naming the row, after two million
     steps. Samples of an orbit take about as long, for they have the same ties, but not exactly.
 
+    The gap is the distance to the nearest sample in which two entries tie that the group can
+    exchange, or less: the form jumps at no other samples, and not at all of those.
+
     The chain takes O(d^2 x levels) memory at most, and none for symmetric groups and products of
     them on separate features, which are sorted.
 
@@ -83,6 +88,7 @@ class ChainForm(CanonicalForm):
             own = [g for g in group.generators if isinstance(g, SignedPermutation)]
             self._acting = PermutationGroup(own, degree=group.degree)
         self._acting._ordered  # noqa: B018 (one too large for memory is refused at the door)
+        self._exchanged = exchanged_features(self._acting)
         self.steps = ("lexicographic minimum along the stabiliser chain",)
 
     def canonicalize(self, X: NDArray[Any], n_jobs: int | None = None) -> CanonicalForms:
@@ -117,10 +123,11 @@ class ChainForm(CanonicalForm):
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         for own in np.split(np.arange(len(owners)), starts[1:]) if len(owners) else ():
             order[owners[own[0]]] = math.prod(factors[own].tolist())
+        gap = tie_gap(rows, self._exchanged)
         return CanonicalForms(
             representative,
             PermutationTransporters(indices, signs),
             order,
-            np.full(len(rows), np.inf),
-            np.zeros(len(rows), bool),
+            gap,
+            gap <= ROUNDINGS * np.finfo(rows.dtype).eps,
         )

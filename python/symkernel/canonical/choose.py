@@ -172,7 +172,7 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
         return SortForm(group, order)
     if isinstance(factor.group, Cyclic | Dihedral):
         return RotationForm(group)
-    if isinstance(factor.group, Wreath) and len(factor.axes) == len(factor.shape):
+    if isinstance(factor.group, Wreath) and factor.axes == tuple(range(len(factor.shape))):
         return _blocks(group, factor.group, words)
     return _listed_or_searched(group, words)
 

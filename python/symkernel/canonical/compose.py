@@ -72,8 +72,7 @@ class SequenceForm(CanonicalForm):
         """Representatives of the rows of X, (n, d)."""
         found: list[CanonicalForms] = []
         for form in self._forms:
-            X = (found[-1].representative if found else X) + X.dtype.type(0)
-            found.append(form.canonicalize(X, n_jobs))
+            found.append(form.canonicalize(found[-1].representative if found else X, n_jobs))
         stabilizer = found[0].stabilizer_order
         for one in found[1:]:
             infinite = (stabilizer < 0) | (one.stabilizer_order < 0)
@@ -85,6 +84,12 @@ class SequenceForm(CanonicalForm):
             np.minimum.reduce([one.gap for one in found]),
             np.logical_or.reduce([one.degenerate for one in found]),
         )
+
+    def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
+        """Only the representatives, (n, d)."""
+        for form in self._forms:
+            X = form.representatives(X, n_jobs)
+        return X
 
 
 class WreathForm(CanonicalForm):
@@ -138,6 +143,12 @@ class WreathForm(CanonicalForm):
             np.minimum(gaps.min(axis=1), arranged.gap),
             blocks.degenerate.reshape(n, m).any(axis=1) | arranged.degenerate,
         )
+
+    def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
+        """Only the representatives, (n, d)."""
+        n, (m, k) = len(X), self._shape
+        blocks = self._inner.representatives(X.reshape(n * m, k), n_jobs)
+        return self._outer.representatives(blocks.reshape(n, m * k), n_jobs)
 
     def _within(self, transporter: Transporters, n: int) -> PermutationTransporters:
         """Elements of all blocks of a sample as one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -187,10 +188,15 @@ class Canonicalizer(
         """
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        form, jobs = self._form, self.n_jobs
-        return np.concatenate(
-            [form.representatives(chunk, jobs) for chunk in self._chunks(X, "transform")]
-        )
+        form, out = self._form, None
+        for rows, chunk in self._chunks(X, "transform"):
+            found = form.representatives(chunk, self.n_jobs)
+            if len(found) == len(X):
+                return found
+            out = np.empty_like(X) if out is None else out
+            out[rows] = found
+        assert out is not None
+        return out
 
     def canonicalize(self, X: Any) -> CanonicalForms:
         """Return the representatives of samples, and what is known about them.
@@ -214,21 +220,21 @@ class Canonicalizer(
         """
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        form, jobs = self._form, self.n_jobs
-        return CanonicalForms.joined(
-            [form.canonicalize(chunk, jobs) for chunk in self._chunks(X, "canonicalize")]
-        )
+        form, chunks = self._form, self._chunks(X, "canonicalize")
+        return CanonicalForms.joined([form.canonicalize(c, self.n_jobs) for _, c in chunks])
 
-    def _chunks(self, X: Array, label: str) -> Any:
-        rows = max(1, _CHUNK_ENTRIES // X.shape[1])
-        starts = range(0, len(X), rows)
-        with Progress(len(starts), label, bool(self.progress) and len(starts) > 1) as bar:
+    def _chunks(self, X: Array, label: str) -> Iterator[tuple[slice, Array]]:
+        """Samples in chunks while a progress bar is shown, else all at once."""
+        step = max(1, _CHUNK_ENTRIES // X.shape[1]) if self.progress else len(X)
+        starts = range(0, len(X), step)
+        with Progress(len(starts), label, len(starts) > 1) as bar:
             for start in starts:
-                yield X[start : start + rows]
-                bar.step(f"{min(start + rows, len(X)):,} samples")
+                rows = slice(start, min(start + step, len(X)))
+                yield rows, X[rows]
+                bar.step(f"{rows.stop:,} samples")
 
     def _validated(self, X: Any, reset: bool) -> Array:
-        """Samples as scikit-learn checks them; -0.0 becomes 0.0, which it equals."""
+        """Samples as scikit-learn checks them, one in each row."""
         if isinstance(self.group, Group) and not hasattr(X, "columns"):
             array = np.asarray(X) if not hasattr(X, "ndim") else X
             if array.ndim > 2:
@@ -238,8 +244,8 @@ class Canonicalizer(
                         f"samples of shape {tuple(self.group.shape)}"
                     )
                 X = array.reshape(len(array), -1)
-        checked = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], order="C")
-        return checked + checked.dtype.type(0)  # type: ignore[no-any-return]
+        dtypes = [np.float64, np.float32]
+        return np.asarray(validate_data(self, X, reset=reset, dtype=dtypes, order="C"))
 
     @property
     def _n_features_out(self) -> int:
