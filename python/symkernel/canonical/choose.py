@@ -77,8 +77,8 @@ def canonical_form(
     weights : array-like of shape (n_points,), optional
         Weights of the points of a cloud, for rotations and motions; equal if None.
     tolerance : float, optional
-        Gap up to which a sample counts as degenerate. By default 1e-8, and 1e-5 in single
-        precision; a few units of rounding where the form is exact.
+        Gap up to which samples are flagged as degenerate, which changes nothing else. By default
+        1e-8, and 1e-5 in single precision; a few units of rounding where the form is exact.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def canonical_form(
         raise ValueError(f"order={order!r} is unknown; known orders: {_listed(ORDERS)}")
     if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
         raise ValueError(f"tolerance must be a number in [0, 1), got {tolerance!r}")
-    words = _Words(order, weights, None if tolerance is None else float(tolerance))
+    words = _Words(order, weights)
     words.check_order(group)
     if method == "auto":
         form = _chosen(group, words)
@@ -116,8 +116,8 @@ def canonical_form(
         if order != "lexicographic":
             raise ValueError(f"order={order!r} needs method='auto', got method={method!r}")
         words.refuse_weights(group)
-        form = _enumerated(group, words) if method == "enumerate" else _chain(group)
-    return form if words.tolerance is None else FlaggedForm(form, words.tolerance)
+        form = _enumerated(group) if method == "enumerate" else _chain(group)
+    return form if tolerance is None else FlaggedForm(form, float(tolerance))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,6 @@ class _Words:
 
     order: str
     weights: ArrayLike | None
-    tolerance: float | None
 
     def sorts(self, group: Group) -> bool:
         """Whether points of the group are to be sorted along a curve."""
@@ -174,7 +173,7 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
         return RotationForm(group)
     if isinstance(factor.group, Wreath) and factor.axes == tuple(range(len(factor.shape))):
         return _blocks(group, factor.group, words)
-    return _listed_or_searched(group, words)
+    return _listed_or_searched(group)
 
 
 def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
@@ -188,9 +187,9 @@ def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
     )
 
 
-def _listed_or_searched(group: Group, words: _Words) -> CanonicalForm:
+def _listed_or_searched(group: Group) -> CanonicalForm:
     if group.order * group.degree <= _FEW_NUMBERS or not group.is_signed_permutation:
-        return _enumerated(group, words)
+        return _enumerated(group)
     return _chain(group)
 
 
@@ -201,11 +200,11 @@ def _product(group: Group, factors: Sequence[Factor], words: _Words) -> Canonica
     if len(apart) > 1:
         return SequenceForm(group, [_chosen(reduce(mul, some), words) for some in apart])
     if group.order <= _FEW and words.order == "lexicographic":
-        return _enumerated(group, words)
+        return _enumerated(group)
     inner = max(parts, key=lambda part: (words.sorts(part), part.order))
     rest = reduce(mul, [part for part in parts if part is not inner])
     if rest.order <= _FEW or words.sorts(inner) or not group.is_signed_permutation:
-        return LeastForm(group, _chosen(inner, words), rest, _MAX_ELEMENTS, words.tolerance)
+        return LeastForm(group, _chosen(inner, words), rest, _MAX_ELEMENTS)
     return _chain(group)
 
 
@@ -239,13 +238,13 @@ def _fits(group: Group) -> bool:
     return group.order * group.degree <= MAX_NUMBERS
 
 
-def _enumerated(group: Group, words: _Words) -> CanonicalForm:
+def _enumerated(group: Group) -> CanonicalForm:
     if not group.is_finite:
         raise ValueError(f"method='enumerate' serves finite groups, and {group!r} is none")
     if group.is_signed_permutation and not _fits(group):
         limit = MAX_NUMBERS // group.degree
         raise GroupTooLargeError(repr(group), group.order, limit, "method='auto' lists nothing")
-    return EnumeratedForm(group, None if group.is_signed_permutation else words.tolerance)
+    return EnumeratedForm(group)
 
 
 def _chain(group: Group) -> CanonicalForm:
@@ -265,18 +264,14 @@ def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> Canon
     finite = [f.group.along(f.axes, f.shape) for f in factors if f.group.is_finite]
     turning = any(isinstance(f.group, SO | O) for f in heads)
     if turning and finite and _exchanges_points(group):
-        return PermutedFrameForm(group, words.weights, words.tolerance)
+        return PermutedFrameForm(group, words.weights)
     if finite and words.weights is not None:
         raise ValueError(
             "weights are for rotations and motions alone, or beside Symmetric or Young along all "
             f"other axes; got weights and {group!r}"
         )
     motions = reduce(mul, [f.group.along(f.axes, f.shape) for f in heads])
-    form = (
-        FrameForm(motions, words.weights, tolerance=words.tolerance)
-        if turning
-        else ShiftForm(motions, words.weights, words.tolerance)
-    )
+    form = FrameForm(motions, words.weights) if turning else ShiftForm(motions, words.weights)
     if not finite:
         return form
     rest = reduce(mul, finite)
@@ -284,7 +279,7 @@ def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> Canon
     # that permutations leave where it is.
     if not turning and (rest.is_permutation or isinstance(heads[0].group, Translations)):
         return SequenceForm(group, [form, _chosen(rest, words)])
-    return LeastForm(group, form, rest, _MAX_ELEMENTS, words.tolerance)
+    return LeastForm(group, form, rest, _MAX_ELEMENTS)
 
 
 def _exchanges_points(group: Group) -> bool:

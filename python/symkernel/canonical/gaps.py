@@ -63,6 +63,7 @@ def tie_gap(X: NDArray[Any], orbits: tuple[NDArray[np.int64], ...]) -> NDArray[n
             least = np.minimum(least, np.abs(X[:, own]).min(axis=1, initial=np.inf))
         fixed &= values[:, 0] == values[:, -1]
     size = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1))
-    gap = np.divide(least, size, out=np.full(len(X), np.inf), where=size > 0)
+    gap: NDArray[np.float64] = np.divide(least, size, out=np.full(len(X), np.inf), where=size > 0)
+    np.minimum(gap, 1.0, out=gap)
     gap[fixed] = np.inf
-    return np.minimum(gap, 1.0, out=gap, where=~fixed)
+    return gap

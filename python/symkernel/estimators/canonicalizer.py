@@ -188,15 +188,9 @@ class Canonicalizer(
         """
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        form, out = self._form, None
-        for rows, chunk in self._chunks(X, "transform"):
-            found = form.representatives(chunk, self.n_jobs)
-            if len(found) == len(X):
-                return found
-            out = np.empty_like(X) if out is None else out
-            out[rows] = found
-        assert out is not None
-        return out
+        form, chunks = self._form, self._chunks(X, "transform")
+        parts = [form.representatives(chunk, self.n_jobs) for chunk in chunks]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def canonicalize(self, X: Any) -> CanonicalForms:
         """Return the representatives of samples, and what is known about them.
@@ -221,17 +215,16 @@ class Canonicalizer(
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         form, chunks = self._form, self._chunks(X, "canonicalize")
-        return CanonicalForms.joined([form.canonicalize(c, self.n_jobs) for _, c in chunks])
+        return CanonicalForms.joined([form.canonicalize(chunk, self.n_jobs) for chunk in chunks])
 
-    def _chunks(self, X: Array, label: str) -> Iterator[tuple[slice, Array]]:
+    def _chunks(self, X: Array, label: str) -> Iterator[Array]:
         """Samples in chunks while a progress bar is shown, else all at once."""
         step = max(1, _CHUNK_ENTRIES // X.shape[1]) if self.progress else len(X)
         starts = range(0, len(X), step)
         with Progress(len(starts), label, len(starts) > 1) as bar:
             for start in starts:
-                rows = slice(start, min(start + step, len(X)))
-                yield rows, X[rows]
-                bar.step(f"{rows.stop:,} samples")
+                yield X[start : start + step]
+                bar.step(f"{min(start + step, len(X)):,} samples")
 
     def _validated(self, X: Any, reset: bool) -> Array:
         """Samples as scikit-learn checks them, one in each row."""
