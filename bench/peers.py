@@ -30,6 +30,7 @@ _MODULES = {
     "torch": "torch",
     "invariantkernels + gpytorch": "invariantkernels",
     "thewalrus": "thewalrus",
+    "sympy": "sympy",
 }
 
 

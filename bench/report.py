@@ -69,6 +69,8 @@ def format_results(results: dict[str, Any]) -> str:
     if results.get("canonical"):
         parts.append(_canonical_table(results["canonical"]))
     parts.extend(_program_table(program) for program in results["programs"])
+    if results.get("group_orders"):
+        parts.append(_order_table(results["group_orders"]))
     if results["quick"]:
         parts.append("Quick run: tiny inputs, no measurement.")
     parts.append(describe_machine(results))
@@ -189,6 +191,19 @@ def _program_table(program: dict[str, Any]) -> str:
     return _markdown((title, "time", "", "peak memory", "", "test error"), rows)
 
 
+def _order_table(rows: Sequence[dict[str, Any]]) -> str:
+    table = [
+        (
+            r["title"],
+            str(r["points"]),
+            _time(r["results"][OURS]["median"]),
+            _versus(r["results"], "sympy"),
+        )
+        for r in rows
+    ]
+    return _markdown(("order of a group", "points", "symkernel", "sympy"), table)
+
+
 def _versus(results: dict[str, Any], peer: str) -> str:
     if peer not in results:
         return ""
@@ -200,6 +215,10 @@ def _timings(results: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Name of every measured program of every case, and its median."""
     shared = ("grams", "closed_forms", "canonical", "programs")
     for r in (row for key in shared for row in results.get(key, ())):
+    for r in results.get("group_orders", ()):
+        for program, measured in r["results"].items():
+            yield f"order of {r['title']}: {program}", measured["median"]
+    for r in (*results["grams"], *results.get("closed_forms", ()), *results["programs"]):
         for program, measured in r["results"].items():
             dtype = f", {r['dtype']}" if "dtype" in r else ""
             yield f"{r['case']}{dtype}, {r['threads']} threads: {program}", measured["median"]
@@ -250,6 +269,8 @@ def readme_section(results: dict[str, Any], command: str) -> str:
     if results.get("canonical"):
         parts.append(_canonical_table(results["canonical"], most_threads_only=True))
     parts.extend(_program_table(program) for program in results["programs"])
+    if results.get("group_orders"):
+        parts.append(_order_table(results["group_orders"]))
     parts.append(f"Medians of `{command}` on an idle machine: {describe_machine(results)}.")
     return "\n\n".join(parts)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,9 @@ from . import formulas, machine, peers
 from .canonical import CANONICAL_CASES, CANONICAL_PEERS, CanonicalCase
 from .closed_forms import FORM_CASES, FormCase
 from .grams import GRAM_CASES, GramCase
+from .group_orders import ORDER_CASES, ORDER_PEERS, OrderCase, our_order
 from .memory import peak_of
+from .permutation_groups import known_orders
 from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
 
@@ -23,6 +26,10 @@ Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase
 # What is timed, given the number of threads.
 Program: TypeAlias = Callable[[int], Any]
 CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES)
+Case: TypeAlias = GramCase | FormCase | ProgramCase | OrderCase
+# What is timed, given the number of threads.
+Program: TypeAlias = Callable[[int], Any]
+CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *PROGRAM_CASES, *ORDER_CASES)
 
 # Largest relative difference from NumPy's answer in float64 that an answer may have.
 GRAM_TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -75,6 +82,11 @@ def run(
     known = (
         *peers.GRAM_PEERS, *formulas.FORMULA_PEERS, *CANONICAL_PEERS[1:], *peers.PROGRAM_PEERS,
     )  # fmt: skip
+        *peers.GRAM_PEERS,
+        *formulas.FORMULA_PEERS,
+        *peers.PROGRAM_PEERS,
+        *ORDER_PEERS,
+    )
     for peer in only:
         if peer not in known:
             raise ValueError(f"unknown peer {peer!r}; known: {', '.join(known)}")
@@ -88,6 +100,7 @@ def run(
         "closed_forms": [],
         "canonical": [],
         "programs": [],
+        "group_orders": [],
     }
     for case in chosen:
         if isinstance(case, ProgramCase):
@@ -97,6 +110,9 @@ def run(
         if isinstance(case, CanonicalCase):
             tell(f"{case.name}, {_threads(counts)}")
             results["canonical"] += _run_canonical(case, counts, allowed, effort, quick)
+        if isinstance(case, OrderCase):
+            tell(case.name)
+            results["group_orders"] += _run_orders(case, allowed, effort, quick)
             continue
         for dtype in dtypes:
             tell(f"{case.name}, {dtype}, {_threads(counts)}")
@@ -242,8 +258,37 @@ def _run_canonical(
             "threads": count,
             "samples": len(X),
             "results": summary,
+def _run_orders(
+    case: OrderCase, allowed: Sequence[str], effort: Effort, quick: bool
+) -> list[dict[str, Any]]:
+    """One result for every group; nothing here uses more than one thread."""
+    results = []
+    for group, (rows, order) in known_orders(quick).items():
+        programs = {OURS: our_order, **{p: f for p, f in ORDER_PEERS.items() if p in allowed}}
+        loops = {}
+        for name, program in programs.items():
+            start = perf_counter()
+            if program(rows) != order:
+                raise AssertionError(f"{name} finds another order than {order} for {group}")
+            loops[name] = 1 + int(effort.pause / (perf_counter() - start))
+        calls = {name: partial(_repeat, f, rows, loops[name]) for name, f in programs.items()}
+        times = {
+            name: [seconds / loops[name] for seconds in measured]
+            for name, measured in interleave(calls, effort).items()
+        }
+        results.append({
+            "case": case.name,
+            "title": group,
+            "threads": 1,
+            "points": len(rows[0]),
+            "results": _summary(times),
         })  # fmt: skip
     return results
+
+
+def _repeat(program: Callable[[Any], object], argument: Any, count: int) -> None:
+    for _ in range(count):
+        program(argument)
 
 
 def _side_by_side(
