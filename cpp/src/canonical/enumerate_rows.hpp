@@ -15,9 +15,8 @@ struct TrieWalker {
   static constexpr int width = RowLanes<T>::width;
 
   static std::int64_t scratch(const EnumeratedJob<T>& job) {
-    const std::int64_t most = 2 * job.trie.order;
-    const std::int64_t words = PointSorter<T>::words_for_places(most + job.trie.order);
-    return job.trie.width + 2 * width + 2 * words + 64;
+    const std::int64_t words = PointSorter<T>::words_for_places(2 * (job.trie.order + 1));
+    return job.trie.width + 2 * width + words + 64;
   }
 
   // Nodes whose elements all map the sample to the least numbers found so far. A node of one
@@ -79,13 +78,12 @@ struct TrieWalker {
         keep_dense(trie, node, v, bound, to);
       } else {
         const std::int32_t* places = trie.places + node.child;
+        const std::int32_t* targets = trie.targets + node.child;
         for (std::int32_t k = 0; k < node.n_children; ++k) {
           const T value = v[places[k]];
-          if (value <= bound) {
-            to.nodes[to.size++] = trie.targets[node.child + k];
-          } else {
-            next = lesser(next, value);
-          }
+          to.nodes[to.size] = targets[k];  // no branch: which one is least cannot be foreseen
+          to.size += value <= bound;
+          if (with_gap) next = value <= bound ? next : lesser(next, value);
         }
       }
       if (to.size == before) {
@@ -115,23 +113,11 @@ struct TrieWalker {
 
   static bool prepare(const EnumeratedJob<T>& job, const T* x, T* v) {
     const std::int64_t d = job.with_negatives ? job.trie.width / 2 : job.trie.width;
-    const V zero(T(0));
-    V marks = zero;
-    T rest = T(0);
-    std::int64_t k = 0;
-    for (; k + width <= d; k += width) {
-      const V a = V::load(x + k);
-      marks = mark_infinite(a, marks);
-      (a + zero).store(v + k);  // -0 + 0 is +0
-    }
-    for (; k < d; ++k) {
-      rest = mark_infinite(x[k], rest);
-      v[k] = x[k] + T(0);
-    }
+    const bool finite = copy_finite(x, d, v);
     if (job.with_negatives) {
-      for (k = 0; k < d; ++k) v[d + k] = T(0) - v[k];
+      for (std::int64_t k = 0; k < d; ++k) v[d + k] = T(0) - v[k];
     }
-    return unmarked(marks) && rest == T(0);
+    return finite;
   }
 
   static bool run(const EnumeratedJob<T>& job, std::int64_t begin, std::int64_t end, T* scratch) {

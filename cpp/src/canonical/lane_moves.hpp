@@ -202,6 +202,27 @@ SYMKERNEL_INLINE bool unmarked(Vec<T, W> marks) {
   return finite;
 }
 
+// z = x with +0 for -0; false where a number is not finite.
+template <class T>
+inline bool copy_finite(const T* x, std::int64_t n, T* z) {
+  using V = typename RowLanes<T>::V;
+  constexpr int width = RowLanes<T>::width;
+  const V zero(T(0));
+  V marks = zero;
+  T rest = T(0);
+  std::int64_t k = 0;
+  for (; k + width <= n; k += width) {
+    const V v = V::load(x + k);
+    marks = mark_infinite(v, marks);
+    (v + zero).store(z + k);
+  }
+  for (; k < n; ++k) {
+    rest = mark_infinite(x[k], rest);
+    z[k] = x[k] + T(0);
+  }
+  return unmarked(marks) && rest == T(0);
+}
+
 // +infinity; without the standard library's templates.
 template <class T>
 SYMKERNEL_INLINE T positive_infinity() {

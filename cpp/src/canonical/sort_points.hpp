@@ -219,12 +219,8 @@ struct PointSorter {
   // change.
   static bool prepare(const SortJob<T>& job, const T* x, T* z, T* signs) {
     const std::int64_t n = job.points, c = job.channels;
-    T marks = T(0);
-    for (std::int64_t k = 0; k < n * c; ++k) {
-      marks = mark_infinite(x[k], marks);
-      z[k] = x[k] + T(0);
-    }
-    if (!job.flips) return marks == T(0);
+    const bool finite = copy_finite(x, n * c, z);
+    if (!job.flips) return finite;
     for (std::int64_t k = 0; k < n; ++k) {
       std::int64_t j = 0;
       while (j + 1 < c && z[k * c + j] == T(0)) ++j;
@@ -233,7 +229,7 @@ struct PointSorter {
       if (!negative) continue;
       for (j = 0; j < c; ++j) z[k * c + j] = T(0) - z[k * c + j];
     }
-    return marks == T(0);
+    return finite;
   }
 
   static bool run(const SortJob<T>& job, std::int64_t begin, std::int64_t end, T* scratch) {
