@@ -7,5 +7,7 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_machine(m);
   symkernel::bind_orbit_sum(m);
   symkernel::bind_closure(m);
+  symkernel::bind_least_images(m);
   symkernel::bind_frames(m);
+  symkernel::bind_canonical(m);
 }

@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 from symkernel import cuda, groups, kernels
 from symkernel.estimators import (
+    Canonicalizer,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
@@ -23,6 +24,7 @@ from symkernel.kernels import InvariantKernel
 __version__ = version("symkernel")
 
 __all__ = [
+    "Canonicalizer",
     "InvariantKernel",
     "InvariantKernelClassifier",
     "InvariantKernelRidge",

@@ -220,6 +220,22 @@ class CloudTransporters(Transporters):
         out[:, :, self.places] = V[:, :, self.places] @ matrices
         return out
 
+    def take(self, rows: NDArray[np.integer[Any]]) -> CloudTransporters:
+        """Return the elements of some of the samples."""
+        parts = (None if p is None else p[rows] for p in (self.matrices, self.shifts))
+        return CloudTransporters(self.places, *parts)
+
+    def joined(self, others: Sequence[Transporters]) -> CloudTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = (self, *(other for other in others if isinstance(other, CloudTransporters)))
+        matrices = [b.matrices for b in batches if b.matrices is not None]
+        shifts = [b.shifts for b in batches if b.shifts is not None]
+        return CloudTransporters(
+            self.places,
+            np.concatenate(matrices) if matrices else None,
+            np.concatenate(shifts) if shifts else None,
+        )
+
 
 def stabilizer_orders(
     action: CloudAction,

@@ -41,6 +41,7 @@ from symkernel.groups.table import (
     PointTable,
     SignedPermutationTable,
 )
+from symkernel.groups.wreath import Wreath
 from symkernel.groups.young import Young
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Torus",
     "Translations",
     "Trivial",
+    "Wreath",
     "Young",
     "from_name",
 ]

@@ -51,7 +51,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
         "sample", which are not and say so; "auto" takes the cheapest exact method, and a
         quadrature, with a warning, only where there is none. ``plan()`` says which. "frame" is no
-        average, but an invariant kernel of a few points of every orbit, continuous everywhere.
+        average, but an invariant kernel of a few points of every orbit, continuous everywhere, and
+        "canonical" one of a single point of every orbit.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.

@@ -9,6 +9,7 @@ from typing import Any
 from symkernel.groups import Group, GroupTooLargeError
 from symkernel.plans.angles import Angles
 from symkernel.plans.base import BaseSpec, NotApplicableError, Plan, warn_of_approximation
+from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
@@ -40,7 +41,10 @@ _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
     "frame": (FramePlan, ()),
 }
 
-METHODS = ("auto", *_EXACT, *_APPROXIMATE)
+# Kernels of representatives, which are not the average and never chosen by "auto".
+_OTHER: dict[str, Callable[[BaseSpec, Group], Plan]] = {"canonical": on_centred(Canonical)}
+
+METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_OTHER)
 
 
 # Below this many multiply-adds per pair no search for irreducible representations is worth it.
@@ -58,11 +62,12 @@ def make_plan(
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "frame"}
+    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "frame", "canonical"}
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
-        from its irreducible representations; "frame" a kernel of weighted frames, which is not the
-        average; "auto", the default, takes the cheapest exact method.
+        from its irreducible representations; "frame" a kernel of weighted frames and "canonical"
+        one of canonical forms, which are not the average; "auto", the default, takes the cheapest
+        exact method.
 
     Returns
     -------
@@ -82,12 +87,14 @@ def make_plan(
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
-    if base.name == "von_mises":
+    if base.name == "von_mises" and not (method in _OTHER and not group.is_finite):
         return Angles(base, group, method, make_plan)
     if method in _APPROXIMATE:
         make_approximate, names = _APPROXIMATE[method]
         given = {k: v for k, v in (options or {}).items() if k in names}
         return make_approximate(base, group, **given)
+    if method in _OTHER:
+        return _OTHER[method](base, group)
     if method != "auto":
         try:
             return _EXACT[method](base, group)
