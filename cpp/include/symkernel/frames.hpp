@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "symkernel/config.hpp"
+#include "symkernel/lanes.hpp"
 #include "symkernel/simd.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
