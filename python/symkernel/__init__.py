@@ -13,11 +13,13 @@ sum
 from importlib.metadata import version
 
 from symkernel import cuda, groups, kernels
+from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
     Canonicalizer,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    MaxFilter,
 )
 from symkernel.kernels import InvariantKernel
 
@@ -29,8 +31,11 @@ __all__ = [
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "MaxFilter",
     "__version__",
+    "align",
     "cuda",
     "groups",
     "kernels",
+    "orbit_distance",
 ]

@@ -37,6 +37,12 @@ __all__: list[str] = [
     "ordered_chain",
     "permutation_chain",
     "permuted_frames",
+    "match_points",
+    "matvec",
+    "max_threads",
+    "multiply_add_rate",
+    "nearest",
+    "permutation_chain",
     "rotate_points",
     "set_isa",
     "shift_cost",
@@ -514,6 +520,23 @@ def isa() -> str:
     Instruction set in use.
     """
 
+def match_points(
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    blocks: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    matrices: numpy.typing.NDArray[numpy.float64],
+    either_sign: bool = False,
+    paired: bool = False,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.int32],
+]:
+    """
+    Least |x - h s y|^2 over permutations s within blocks of consecutive points and over matrices h; for pairs of rows also the point of y for every point of x, and the matrix. y = None means x, at half the cost.
+    """
+
 @typing.overload
 def labelled_frames(
     clouds: numpy.typing.NDArray[numpy.float64],
@@ -667,6 +690,30 @@ def ordered_chain(
 ) -> OrderedChain:
     """
     The ordered chain of the group of a PermutationChain.
+@typing.overload
+def nearest(
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    elements: bool = False,
+    paired: bool = False,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
+    """
+    Least |x - g y|^2 over the elements, (n, m), or (n) for pairs of rows; and, when asked, the number of the element that has it. y = None means x, at half the cost.
+    """
+
+@typing.overload
+def nearest(
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float32],
+    y: numpy.typing.NDArray[numpy.float32] | None,
+    elements: bool = False,
+    paired: bool = False,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int32]]:
+    """
+    Least |x - g y|^2 over the elements, (n, m), or (n) for pairs of rows; and, when asked, the number of the element that has it. y = None means x, at half the cost.
     """
 
 def permutation_chain(
@@ -770,6 +817,22 @@ def rotate_points(
 ]:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
+    """
+
+def rotate_points(
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    rows: numpy.typing.NDArray[numpy.int32],
+    reflections: bool = False,
+    paired: bool = False,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+]:
+    """
+    Least |x - R s y|^2 over rotations R and the row permutations s; for pairs of rows also R and the number of s. y = None means x, at half the cost.
     """
 
 def set_isa(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from symkernel.estimators.canonicalizer import Canonicalizer
 from symkernel.estimators.classifier import InvariantKernelClassifier
+from symkernel.estimators.max_filter import MaxFilter
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.estimators.ridge_cv import GridEdgeWarning, InvariantKernelRidgeCV
 
@@ -11,4 +12,5 @@ __all__ = [
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "MaxFilter",
 ]

@@ -53,6 +53,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         quadrature, with a warning, only where there is none. ``plan()`` says which. "frame" is no
         average, but an invariant kernel of a few points of every orbit, continuous everywhere, and
         "canonical" one of a single point of every orbit.
+        quadrature, with a warning, only where there is none. ``plan()`` says which. No average is
+        "orbit_distance": the base kernel of min over g of |x - g y|, for reflection groups alone.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.

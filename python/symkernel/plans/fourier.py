@@ -7,9 +7,9 @@ import weakref
 from symkernel.backends import cpu, execute
 from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
+from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
-from symkernel.plans.grid_shifts import shift_table
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 

@@ -15,6 +15,7 @@ from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
 from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
+from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.polynomial_tail import polynomial_degree
 from symkernel.plans.quadrature import Quadrature
@@ -45,6 +46,12 @@ _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
 _OTHER: dict[str, Callable[[BaseSpec, Group], Plan]] = {"canonical": on_centred(Canonical)}
 
 METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_OTHER)
+# Invariant kernels that are no averages: asked for by name, never chosen.
+_NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
+    "orbit_distance": OrbitDistance,
+}
+
+METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_NO_AVERAGE)
 
 
 # Below this many multiply-adds per pair no search for irreducible representations is worth it.
@@ -68,6 +75,12 @@ def make_plan(
         from its irreducible representations; "frame" a kernel of weighted frames and "canonical"
         one of canonical forms, which are not the average; "auto", the default, takes the cheapest
         exact method.
+    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "orbit_distance"}, \
+default="auto"
+        "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
+        "fourier" takes the inner products from a transform of the grid that the group shifts, or
+        from its irreducible representations; "auto" takes the cheapest exact method.
+        "orbit_distance" is no average: a kernel of min over g of |x - g y|, for reflection groups.
 
     Returns
     -------
@@ -88,6 +101,9 @@ def make_plan(
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
     if base.name == "von_mises" and not (method in _OTHER and not group.is_finite):
+    if method in _NO_AVERAGE:
+        return _NO_AVERAGE[method](base, group)
+    if base.name == "von_mises":
         return Angles(base, group, method, make_plan)
     if method in _APPROXIMATE:
         make_approximate, names = _APPROXIMATE[method]
