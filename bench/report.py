@@ -213,12 +213,11 @@ def _versus(results: dict[str, Any], peer: str) -> str:
 
 def _timings(results: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Name of every measured program of every case, and its median."""
-    shared = ("grams", "closed_forms", "canonical", "programs")
-    for r in (row for key in shared for row in results.get(key, ())):
     for r in results.get("group_orders", ()):
         for program, measured in r["results"].items():
             yield f"order of {r['title']}: {program}", measured["median"]
-    for r in (*results["grams"], *results.get("closed_forms", ()), *results["programs"]):
+    shared = ("grams", "closed_forms", "canonical", "programs")
+    for r in (row for key in shared for row in results.get(key, ())):
         for program, measured in r["results"].items():
             dtype = f", {r['dtype']}" if "dtype" in r else ""
             yield f"{r['case']}{dtype}, {r['threads']} threads: {program}", measured["median"]

@@ -22,14 +22,12 @@ from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
 
 SCHEMA = 1
-Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase
+Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase | OrderCase
 # What is timed, given the number of threads.
 Program: TypeAlias = Callable[[int], Any]
-CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES)
-Case: TypeAlias = GramCase | FormCase | ProgramCase | OrderCase
-# What is timed, given the number of threads.
-Program: TypeAlias = Callable[[int], Any]
-CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *PROGRAM_CASES, *ORDER_CASES)
+CASES: tuple[Case, ...] = (
+    *GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES, *ORDER_CASES,
+)  # fmt: skip
 
 # Largest relative difference from NumPy's answer in float64 that an answer may have.
 GRAM_TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -80,10 +78,9 @@ def run(
     if counts[0] < 1:
         raise ValueError(f"threads must be at least 1; got {counts[0]}")
     known = (
-        *peers.GRAM_PEERS, *formulas.FORMULA_PEERS, *CANONICAL_PEERS[1:], *peers.PROGRAM_PEERS,
-    )  # fmt: skip
         *peers.GRAM_PEERS,
         *formulas.FORMULA_PEERS,
+        *CANONICAL_PEERS[1:],
         *peers.PROGRAM_PEERS,
         *ORDER_PEERS,
     )
@@ -110,6 +107,7 @@ def run(
         if isinstance(case, CanonicalCase):
             tell(f"{case.name}, {_threads(counts)}")
             results["canonical"] += _run_canonical(case, counts, allowed, effort, quick)
+            continue
         if isinstance(case, OrderCase):
             tell(case.name)
             results["group_orders"] += _run_orders(case, allowed, effort, quick)
@@ -258,6 +256,10 @@ def _run_canonical(
             "threads": count,
             "samples": len(X),
             "results": summary,
+        })  # fmt: skip
+    return results
+
+
 def _run_orders(
     case: OrderCase, allowed: Sequence[str], effort: Effort, quick: bool
 ) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from catalog import samples
 from symkernel import groups
 from symkernel.canonical import canonical_form
 from symkernel.canonical.least import LeastForm
+from symkernel.canonical.transporters import ListedTransporters
 from test_canonical_laws import EVERY, moved
 
 LEFT, RIGHT = groups.Symmetric(3).along(0, (3, 2)), groups.PointGroup("C5", dim=2).along(1, (3, 2))
@@ -79,6 +80,40 @@ def test_no_jump_within_the_gap(name):
     reach = 0.999 * found.gap * np.linalg.norm(X, axis=1) / np.linalg.norm(step, axis=1)
     Y = X + reach[:, None] * step
     np.testing.assert_array_equal(form.representatives(Y), found.transporter.apply(Y))
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        groups.Hyperoctahedral(6),
+        groups.PointGroup("I").along(1, (2, 3)),
+        groups.Image((2, 3), "translations") * groups.MatrixGroup([-np.eye(6)]),
+        groups.SE(3).along(1, (2, 3)),
+        groups.Symmetric(2).along(0, (2, 3)) * groups.E(3).along(1, (2, 3)),
+        groups.Translations(2).along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
+    ],
+    ids=str,
+)
+def test_batches_of_elements(group):
+    """What batches do at once is what their elements do one by one."""
+    X = np.random.default_rng(20).standard_normal((6, 6))
+    V = np.random.default_rng(21).standard_normal((6, 2, 6))
+    batch = canonical_form(group).canonicalize(X).transporter
+    listed = ListedTransporters(list(batch))
+    np.testing.assert_allclose(batch.apply(X), listed.apply(X), atol=1e-13)
+    np.testing.assert_allclose(batch.pull_back(V), listed.pull_back(V), atol=1e-13)
+    rows = np.array([4, 0, 0, 2])
+    taken = batch.take(rows)
+    joined = taken.joined([batch, taken])
+    assert len(joined) == 14
+    np.testing.assert_allclose(
+        joined.apply(X[np.r_[rows, :6, rows]]), batch.apply(X)[np.r_[rows, :6, rows]], atol=1e-13
+    )
+    np.testing.assert_allclose(
+        listed.take(rows).joined([listed]).apply(X[np.r_[rows, :6]]),
+        batch.apply(X)[np.r_[rows, :6]],
+        atol=1e-13,
+    )
 
 
 def test_rubiks_cube():

@@ -31,18 +31,14 @@ __all__: list[str] = [
     "isa",
     "labelled_frames",
     "least_images",
-    "matvec",
-    "max_threads",
-    "multiply_add_rate",
-    "ordered_chain",
-    "permutation_chain",
-    "permuted_frames",
     "match_points",
     "matvec",
     "max_threads",
     "multiply_add_rate",
     "nearest",
+    "ordered_chain",
     "permutation_chain",
+    "permuted_frames",
     "rotate_points",
     "set_isa",
     "shift_cost",
@@ -520,23 +516,6 @@ def isa() -> str:
     Instruction set in use.
     """
 
-def match_points(
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
-    blocks: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-    matrices: numpy.typing.NDArray[numpy.float64],
-    either_sign: bool = False,
-    paired: bool = False,
-    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.int32],
-    numpy.typing.NDArray[numpy.int32],
-]:
-    """
-    Least |x - h s y|^2 over permutations s within blocks of consecutive points and over matrices h; for pairs of rows also the point of y for every point of x, and the matrix. y = None means x, at half the cost.
-    """
-
 @typing.overload
 def labelled_frames(
     clouds: numpy.typing.NDArray[numpy.float64],
@@ -617,6 +596,23 @@ def least_images(
     Least images: y, elements, and stabiliser orders and gaps or None.
     """
 
+def match_points(
+    x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    blocks: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    matrices: numpy.typing.NDArray[numpy.float64],
+    either_sign: bool = False,
+    paired: bool = False,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+    numpy.typing.NDArray[numpy.int32],
+]:
+    """
+    Least |x - h s y|^2 over permutations s within blocks of consecutive points and over matrices h; for pairs of rows also the point of y for every point of x, and the matrix. y = None means x, at half the cost.
+    """
+
 @typing.overload
 def matvec(
     kernel: BaseKernel,
@@ -683,13 +679,6 @@ def multiply_add_rate(
     Multiply-adds per second on registers.
     """
 
-def ordered_chain(
-    group: PermutationChain,
-    max_bytes: typing.SupportsInt | typing.SupportsIndex,
-    seed: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> OrderedChain:
-    """
-    The ordered chain of the group of a PermutationChain.
 @typing.overload
 def nearest(
     action: OrbitAction,
@@ -714,6 +703,15 @@ def nearest(
 ) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int32]]:
     """
     Least |x - g y|^2 over the elements, (n, m), or (n) for pairs of rows; and, when asked, the number of the element that has it. y = None means x, at half the cost.
+    """
+
+def ordered_chain(
+    group: PermutationChain,
+    max_bytes: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> OrderedChain:
+    """
+    The ordered chain of the group of a PermutationChain.
     """
 
 def permutation_chain(
@@ -784,6 +782,23 @@ def permuted_frames(
 @typing.overload
 def rotate_points(
     x: numpy.typing.NDArray[numpy.float64],
+    y: numpy.typing.NDArray[numpy.float64] | None,
+    rows: numpy.typing.NDArray[numpy.int32],
+    reflections: bool = False,
+    paired: bool = False,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.int32],
+]:
+    """
+    Least |x - R s y|^2 over rotations R and the row permutations s; for pairs of rows also R and the number of s. y = None means x, at half the cost.
+    """
+
+@typing.overload
+def rotate_points(
+    x: numpy.typing.NDArray[numpy.float64],
     points: typing.SupportsInt | typing.SupportsIndex,
     channels: typing.SupportsInt | typing.SupportsIndex,
     reflections: bool,
@@ -817,22 +832,6 @@ def rotate_points(
 ]:
     """
     Least rotations: y, and shifts, mirrors, stabiliser orders and gaps or None.
-    """
-
-def rotate_points(
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
-    rows: numpy.typing.NDArray[numpy.int32],
-    reflections: bool = False,
-    paired: bool = False,
-    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.int32],
-]:
-    """
-    Least |x - R s y|^2 over rotations R and the row permutations s; for pairs of rows also R and the number of s. y = None means x, at half the cost.
     """
 
 def set_isa(name: str) -> None:

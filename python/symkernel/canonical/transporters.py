@@ -15,6 +15,7 @@ from symkernel.groups.motion import Motion
 
 __all__ = [
     "ComposedTransporters",
+    "ListedTransporters",
     "MotionTransporters",
     "PermutationTransporters",
     "Transporters",
@@ -42,20 +43,50 @@ class Transporters(ABC):
     def apply(self, X: NDArray[Any]) -> NDArray[Any]:
         """Act with element i on row i of X, of shape (n, d)."""
 
-    @abstractmethod
     def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
         """Apply the transposed linear part of element i to the rows of V[i], (n, c, d).
 
         What takes gradients at g x to gradients at x, where g does not depend on x.
         """
+        back = np.empty_like(V)
+        for i, element in enumerate(self):
+            linear, _ = element._parts()
+            back[i] = linear.inverse().apply(V[i])
+        return back
 
-    @abstractmethod
     def take(self, rows: NDArray[np.integer[Any]]) -> Transporters:
         """Return the elements of some of the samples."""
+        return ListedTransporters([self[i] for i in rows.tolist()])
 
-    @abstractmethod
     def joined(self, others: Sequence[Transporters]) -> Transporters:
         """Return the elements of this batch and of others that the same form has made."""
+        return ListedTransporters([element for batch in (self, *others) for element in batch])
+
+
+@dataclass(frozen=True, eq=False)
+class ListedTransporters(Transporters):
+    """Elements of any kind, one by one.
+
+    Parameters
+    ----------
+    elements : sequence of Element
+        One for each sample.
+    """
+
+    elements: Sequence[Element]
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def __getitem__(self, i: int) -> Element:
+        return self.elements[i]
+
+    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Act with element i on row i of X, of shape (n, d)."""
+        moved = np.empty_like(X)
+        for i, element in enumerate(self.elements):
+            moved[i] = element.apply(X[i])
+        return moved
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,12 +42,9 @@ _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
     "frame": (FramePlan, ()),
 }
 
-# Kernels of representatives, which are not the average and never chosen by "auto".
-_OTHER: dict[str, Callable[[BaseSpec, Group], Plan]] = {"canonical": on_centred(Canonical)}
-
-METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_OTHER)
 # Invariant kernels that are no averages: asked for by name, never chosen.
 _NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
+    "canonical": on_centred(Canonical),
     "orbit_distance": OrbitDistance,
 }
 
@@ -69,18 +66,13 @@ def make_plan(
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "frame", "canonical"}
+    method : str, default="auto"
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
-        from its irreducible representations; "frame" a kernel of weighted frames and "canonical"
-        one of canonical forms, which are not the average; "auto", the default, takes the cheapest
-        exact method.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "orbit_distance"}, \
-default="auto"
-        "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
-        "fourier" takes the inner products from a transform of the grid that the group shifts, or
-        from its irreducible representations; "auto" takes the cheapest exact method.
-        "orbit_distance" is no average: a kernel of min over g of |x - g y|, for reflection groups.
+        from its irreducible representations; "auto" takes the cheapest of these, which are exact.
+        "quadrature" and "sample" are approximate. No averages are "frame", a kernel of weighted
+        frames, "canonical", one of canonical forms, and "orbit_distance", one of min over g of
+        |x - g y|, for reflection groups.
 
     Returns
     -------
@@ -100,17 +92,16 @@ default="auto"
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
-    if base.name == "von_mises" and not (method in _OTHER and not group.is_finite):
-    if method in _NO_AVERAGE:
+    # Angles count modulo 2 pi, so that canonical forms under a finite group are those of points.
+    angles = base.name == "von_mises"
+    if method in _NO_AVERAGE and not (angles and method == "canonical" and group.is_finite):
         return _NO_AVERAGE[method](base, group)
-    if base.name == "von_mises":
+    if angles:
         return Angles(base, group, method, make_plan)
     if method in _APPROXIMATE:
         make_approximate, names = _APPROXIMATE[method]
         given = {k: v for k, v in (options or {}).items() if k in names}
         return make_approximate(base, group, **given)
-    if method in _OTHER:
-        return _OTHER[method](base, group)
     if method != "auto":
         try:
             return _EXACT[method](base, group)
