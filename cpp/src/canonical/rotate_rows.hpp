@@ -117,14 +117,18 @@ struct RingTurner {
     const std::int64_t n = job.points, c = job.channels;
     const double largest = largest_magnitude(z, n * c);
     if (largest == 0) return 1;
-    const double least = static_cast<double>(z[found.start * c]) / largest;
+    const double unit = reciprocal(largest);
+    const double least = static_cast<double>(z[found.start * c]) * unit;
     const std::int64_t period = n / found.turns;
     const bool both = job.reflections && n > 2;
     double gap = HUGE_VAL;
+    std::int64_t next = found.start % period, next_other = found.other_start % period;
     for (std::int64_t t = 0; t < n; ++t) {
-      const bool same = (t - found.start) % period == 0;  // reads the least word the chosen way
-      const bool other = found.symmetric && (t - found.other_start) % period == 0;
-      const double difference = static_cast<double>(z[t * c]) / largest - least;
+      const bool same = t == next;  // reads the least word the chosen way
+      const bool other = found.symmetric && t == next_other;
+      next += same ? period : 0;
+      next_other += other ? period : 0;
+      const double difference = static_cast<double>(z[t * c]) * unit - least;
       if (!both) {
         if (!same) gap = lesser(gap, difference);
       } else if (!same && !other) {
@@ -132,7 +136,7 @@ struct RingTurner {
       } else if (same != other) {
         // one direction reads the least word here, the other does not: they differ at the
         // neighbours
-        gap = t == found.start ? lesser(gap, neighbours(z, n, c, t, largest)) : 0;
+        gap = t == found.start ? lesser(gap, neighbours(z, n, c, t, unit)) : 0;
       }
     }
     constexpr double half_root = 0.70710678118654752440;
@@ -140,9 +144,9 @@ struct RingTurner {
   }
 
   static double neighbours(const T* z, std::int64_t n, std::int64_t c, std::int64_t t,
-                           double largest) {
-    const double ahead = static_cast<double>(z[((t + 1) % n) * c]) / largest;
-    return abs(static_cast<double>(z[((t + n - 1) % n) * c]) / largest - ahead);
+                           double unit) {
+    const double ahead = static_cast<double>(z[((t + 1) % n) * c]) * unit;
+    return abs(static_cast<double>(z[((t + n - 1) % n) * c]) * unit - ahead);
   }
 
   static SYMKERNEL_INLINE void write(const RotationJob<T>& job, const T* twice, const Found& found,

@@ -45,12 +45,16 @@ SYMKERNEL_INLINE std::uint64_t times(std::uint64_t order, std::uint64_t factor) 
   return order > ~std::uint64_t(0) / factor ? 0 : order * factor;
 }
 
+// 1 / a for a > 0, finite where a is as small as numbers can be.
+SYMKERNEL_INLINE double reciprocal(double a) { return 1 / greater(a, 1e-300); }
+
 // Euclidean norm over the largest magnitude, which is given: nothing overflows.
 template <class T>
 inline double scaled_norm(const T* z, std::int64_t n, double largest) {
   double sum = 0;
+  const double unit = reciprocal(largest);
   for (std::int64_t k = 0; k < n; ++k) {
-    const double r = static_cast<double>(z[k]) / largest;
+    const double r = static_cast<double>(z[k]) * unit;
     sum += r * r;
   }
   return ::sqrt(sum);
@@ -172,6 +176,7 @@ struct PointSorter {
     const double largest = largest_magnitude(row.z, size);
     if (largest == 0) return job.even ? 0 : 1;
     constexpr double half_root = 0.70710678118654752440;
+    const double unit = reciprocal(largest);
     double least = HUGE_VAL;
     for (std::int64_t b = 0; b < job.n_blocks; ++b) {
       // of single numbers, the last two may be equal: exchanging them then changes little
@@ -179,8 +184,8 @@ struct PointSorter {
       for (std::int64_t i = job.offsets[b]; i + 1 < last; ++i) {
         if (!job.even && equal(job, row, i)) continue;
         // of a permutation made even, the last two may stand in the other order
-        const double a = static_cast<double>(*point(job, row, i)) / largest;
-        const double z = static_cast<double>(*point(job, row, i + 1)) / largest;
+        const double a = static_cast<double>(*point(job, row, i)) * unit;
+        const double z = static_cast<double>(*point(job, row, i + 1)) * unit;
         least = lesser(least, half_root * abs(z - a));
       }
     }
@@ -188,7 +193,7 @@ struct PointSorter {
       for (std::int64_t i = 0; i < job.points; ++i) {
         bool zero = true;
         for (std::int64_t k = 0; k < c; ++k) zero = zero && row.z[i * c + k] == T(0);
-        if (!zero) least = lesser(least, static_cast<double>(row.z[i * c]) / largest);
+        if (!zero) least = lesser(least, static_cast<double>(row.z[i * c]) * unit);
       }
     }
     return lesser(1.0, least / scaled_norm(row.z, size, largest));

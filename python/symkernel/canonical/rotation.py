@@ -98,8 +98,12 @@ class RotationForm(CanonicalForm):
         assert orders is not None and gap is not None
         n = self._layout.points
         steps = np.arange(n, dtype=np.int32)
-        signed = np.where(mirrors[:, None] != 0, -steps, steps) if mirrors.any() else steps
-        indices = (shifts[:, None] + signed) % np.int32(n)
+        indices = shifts[:, None] + steps
+        if mirrors.any():
+            indices = np.where(
+                mirrors[:, None] != 0, shifts[:, None] - steps + np.int32(n), indices
+            )
+        indices -= np.int32(n) * (indices >= n)  # several times faster than a remainder
         if n == 1:  # the identity alone
             gap = np.full(len(gap), np.inf)
         return CanonicalForms(
