@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from symkernel import groups
 from symkernel.backends.canonical import ImageTable, least_images
-from symkernel.canonical import RotationForm, SortForm
+from symkernel.canonical import FrameForm, RotationForm, SortForm
 
 from . import plain
 from .peers import Array
@@ -40,6 +40,8 @@ class CanonicalCase:
         Representatives, from samples and the number of threads.
     rivals : dict
         Peers by name.
+    tolerance : float
+        Largest difference from NumPy's answer; 0 where answers are equal bit for bit.
     """
 
     name: str
@@ -49,6 +51,7 @@ class CanonicalCase:
     sample: Callable[[np.random.Generator, int], Array]
     ours: Callable[[Array, int], Array]
     rivals: Mapping[str, BatchPeer]
+    tolerance: float = 0.0
 
     def data(self, quick: bool = False) -> Array:
         """Return the samples; quick mode takes fewer."""
@@ -78,6 +81,14 @@ _TABLE = ImageTable(_LIST, 64)
 
 def _least(X: Array, n_jobs: int) -> Array:
     return least_images(_TABLE, X, details=False, n_jobs=n_jobs).images
+
+
+def _clouds(rng: np.random.Generator, n: int) -> Array:
+    return rng.standard_normal((n, 30))
+
+
+def _framed(X: Array, n_jobs: int) -> Array:
+    return FrameForm(groups.SO(3).along(1, (10, 3))).representatives(X, n_jobs)
 
 
 _ROTATIONS = {
@@ -124,6 +135,17 @@ CANONICAL_CASES = (
             "numpy": BatchPeer(lambda X: plain.numpy_least_images(X, _LIST), rows=500),
             "plain C++": BatchPeer(lambda X: plain.plain_least_images(X, _LIST), rows=5000),
         },
+    ),
+    CanonicalCase(
+        name="frames",
+        title="SO(3): moment frames of 10 points",
+        n=200_000,
+        quick_n=50,
+        sample=_clouds,
+        ours=_framed,
+        rivals={"numpy": BatchPeer(plain.numpy_frames, rows=200_000)},
+        # Eigenvectors carry rounding over the gap of their eigenvalues.
+        tolerance=1e-8,
     ),
 )
 CANONICAL_PEERS = ("numpy", "plain C++")
