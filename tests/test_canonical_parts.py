@@ -82,6 +82,20 @@ def test_no_jump_within_the_gap(name):
     np.testing.assert_array_equal(form.representatives(Y), found.transporter.apply(Y))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_half_turns_among_angles(dtype):
+    """Angles of pi are one number after a shift, not pi or -pi by rounding."""
+    group = groups.Torus(1).along(1, (5, 1)) * groups.Symmetric(5).along(0, (5, 1))
+    X = np.pi / 2 * np.random.default_rng(22).integers(-1, 3, (60, 5))
+    form = canonical_form(group)
+    found = form.canonicalize(X.astype(dtype))
+    again = form.canonicalize(moved(group, X).astype(dtype))
+    kept = ~found.degenerate
+    assert kept.sum() > 40
+    error = np.abs(again.representative - found.representative)[kept]
+    assert error.max() < (1e-13 if dtype is np.float64 else 1e-5)
+
+
 @pytest.mark.parametrize(
     "group",
     [

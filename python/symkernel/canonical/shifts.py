@@ -18,6 +18,9 @@ __all__ = ["ShiftForm"]
 Array = NDArray[Any]
 
 _TOLERANCE = {8: 1e-8, 4: 1e-5}
+# Angles are cut open this far beyond pi: half turns, which data often hold, must not come out as
+# -pi or pi by rounding, for what sorts or rotates them next takes these for different numbers.
+_SEAM = 1e-4
 
 
 class ShiftForm(CanonicalForm):
@@ -45,9 +48,9 @@ class ShiftForm(CanonicalForm):
     Under translations the form is continuous, and its gap infinite. Under a torus the gap is the
     length of the mean direction, the least of the n, and degenerate samples are turned so that
     the first point has angle 0; points of one angle are such samples never. Angles of
-    representatives lie in (-pi, pi], so that whole turns of single angles, which change no kernel
-    of angles, change no representative: representative and transported sample are equal modulo
-    2 pi. Next to pi an angle may come out as -pi with rounding; as directions the two are close.
+    representatives lie in (-pi + 1e-4, pi + 1e-4], so that whole turns of single angles, which
+    change no kernel of angles, change no representative: representative and transported sample are
+    equal modulo 2 pi. Half turns lie within, and do not come out as -pi by rounding.
 
     O(p n) per sample.
 
@@ -127,7 +130,8 @@ class ShiftForm(CanonicalForm):
 
 
 def _wrapped(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles in (-pi, pi]."""
+    """Angles in (-pi, pi] moved by the seam."""
     turned = np.remainder(angles, 2 * math.pi)
-    wrapped: NDArray[np.float64] = np.where(turned > math.pi, turned - 2 * math.pi, turned)
+    last = math.pi + _SEAM
+    wrapped: NDArray[np.float64] = np.where(turned > last, turned - 2 * math.pi, turned)
     return wrapped
