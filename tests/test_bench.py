@@ -16,11 +16,14 @@ from symkernel import cli
 from threadpoolctl import threadpool_info
 
 bench = importlib.import_module("symkernel.bench")
-canonical, closed_forms, formulas, grams, memory, peers, plain, programs, report, runner, timing = (
+(
+    canonical, closed_forms, formulas, grams, group_orders, memory, peers, permutation_groups,
+    plain, programs, report, runner, timing,
+) = (
     importlib.import_module(f"symkernel.bench.{name}")
     for name in (
-        "canonical", "closed_forms", "formulas", "grams", "memory", "peers", "plain", "programs",
-        "report", "runner", "timing",
+        "canonical", "closed_forms", "formulas", "grams", "group_orders", "memory", "peers",
+        "permutation_groups", "plain", "programs", "report", "runner", "timing",
     )
 )  # fmt: skip
 
@@ -35,7 +38,8 @@ def results(tmp_path_factory):
     """One quick run through the command line, of the cases that need no optional peer."""
     path = tmp_path_factory.mktemp("bench") / "results.json"
     arguments = ["bench", "--quick", "--threads", "1", "2", "--json", str(path)]
-    arguments += ["--case=" + name for name in [*GRAMS, *FORMS, *BATCHES, "program-ring"]]
+    names = [*GRAMS, *FORMS, *BATCHES, "program-ring", "group-order"]
+    arguments += ["--case=" + name for name in names]
     arguments += ["--peer=numpy", "--peer=scikit-learn", "--peer=numpy + scikit-learn"]
     arguments += ["--peer=numpy + scipy", "--peer=rotation grid"]
     assert cli.main(arguments) == 0
@@ -106,6 +110,19 @@ def test_batch_peers_agree(case):
         if peers.installed(name):
             np.testing.assert_allclose(rival.form(X), ours, rtol=0.0, atol=case.tolerance)
     assert peers.installed("plain C++") == (plain.compiler() is not None)
+
+
+def test_group_orders_are_those_of_the_literature(results, monkeypatch):
+    rows = results["group_orders"]
+    assert [r["title"] for r in rows] == list(permutation_groups.known_orders(True))
+    assert "order of a group" in report.format_results(results)
+    rows, order = permutation_groups.known_orders(True)["M24"]
+    assert group_orders.our_order(rows) == order
+    if peers.installed("sympy"):
+        assert group_orders.sympy_order(rows) == order
+    monkeypatch.setattr(runner, "our_order", lambda rows: 7)
+    with pytest.raises(AssertionError, match="symkernel finds another order than 4325"):
+        runner._run_orders(group_orders.ORDER_CASES[0], [], timing.QUICK, True)
 
 
 def test_program_results_have_memory_and_equal_errors(results):

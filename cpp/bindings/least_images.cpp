@@ -3,11 +3,13 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <optional>
+#include <tuple>
 #include <vector>
 
 #include "bindings.hpp"
@@ -46,7 +48,8 @@ Points as_array(const std::vector<std::int32_t>& values) {
 }
 
 template <class T>
-py::tuple images(const OrderedChain& chain, const Rows<T>& X, std::size_t limit, int n_jobs) {
+std::tuple<Rows<T>, Points, std::optional<Rows<std::int8_t>>, Points, Points> images(
+    const OrderedChain& chain, const Rows<T>& X, std::size_t limit, int n_jobs) {
   const auto features = static_cast<std::size_t>(X.ndim() == 2 ? X.shape(1) : 0);
   const bool with_signs = features > 0 && chain.degree() == 2 * features;
   if (X.ndim() != 2 || (!with_signs && chain.degree() != features)) {
@@ -56,12 +59,11 @@ py::tuple images(const OrderedChain& chain, const Rows<T>& X, std::size_t limit,
   const std::vector<py::ssize_t> shape = {rows, X.shape(1)};
   Rows<T> representatives(shape);
   Points indices(shape);
-  py::object signs = py::none();
+  std::optional<Rows<std::int8_t>> signs;
   LeastImages<T> out{representatives.mutable_data(), indices.mutable_data(), nullptr, {}};
   if (with_signs) {
-    Rows<std::int8_t> array(shape);
-    out.signs = array.mutable_data();
-    signs = array;
+    signs.emplace(shape);
+    out.signs = signs->mutable_data();
   }
   const T* data = X.data();
   run_interruptible([&](StopToken& token) {
@@ -74,11 +76,11 @@ py::tuple images(const OrderedChain& chain, const Rows<T>& X, std::size_t limit,
     rows_of_values.insert(rows_of_values.end(), out.factors[row].size(),
                           static_cast<std::int32_t>(row));
   }
-  return py::make_tuple(representatives, indices, signs, as_array(rows_of_values),
-                        as_array(values));
+  return {representatives, indices, signs, as_array(rows_of_values), as_array(values)};
 }
 
-py::tuple stabilizer(const OrderedChain& chain, const Points& colours, std::size_t limit) {
+std::tuple<Points, Points> stabilizer(const OrderedChain& chain, const Points& colours,
+                                      std::size_t limit) {
   if (colours.ndim() != 1 || static_cast<std::size_t>(colours.shape(0)) != chain.degree()) {
     throw py::value_error("expected an array of shape (degree,)");
   }
@@ -94,7 +96,7 @@ py::tuple stabilizer(const OrderedChain& chain, const Points& colours, std::size
   Points rows({generators.size(), chain.degree()});
   auto* row = rows.mutable_data();
   for (const auto& g : generators) row = std::copy(g.begin(), g.end(), row);
-  return py::make_tuple(rows, as_array(factors));
+  return {rows, as_array(factors)};
 }
 
 }  // namespace

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
-
 from symkernel.backends.memory import available_bytes
 
 __all__ = [
@@ -96,7 +95,9 @@ def permutation_chain(generators: NDArray[np.int32], seed: int = 0) -> Permutati
     The chain is exact whatever the seed, and the same for the same seed. MemoryError where it
     would need more than half of the memory there is.
     """
-    chain: PermutationChain = _cpu.permutation_chain(generators, seed, _max_bytes(generators.shape[1]))
+    chain: PermutationChain = _cpu.permutation_chain(
+        generators, seed, _max_bytes(generators.shape[1])
+    )
     return chain
 
 
@@ -106,6 +107,7 @@ def ordered_chain(chain: PermutationChain) -> OrderedChain:
     MemoryError, before it is built, where its elements may need more than half of the memory
     there is.
     """
+    assert isinstance(chain, _cpu.PermutationChain)
     ordered: OrderedChain = _cpu.ordered_chain(chain, _max_bytes(chain.degree))
     return ordered
 

@@ -79,7 +79,8 @@ class ChainForm(CanonicalForm):
             raise TypeError(f"group must be a Group, got {type(group).__name__}")
         if not group.is_finite or not group.is_signed_permutation:
             raise ValueError(
-                f"group must be a finite group of permutations or signed permutations, got {group!r}"
+                "group must be a finite group of permutations or signed permutations, got "
+                f"{group!r}"
             )
         self.group = group
         if isinstance(group, PermutationGroup):
@@ -111,9 +112,7 @@ class ChainForm(CanonicalForm):
         if rows.dtype not in (np.float32, np.float64):
             raise TypeError(f"X must be of float32 or float64, got {rows.dtype}")
         if rows.ndim != 2 or rows.shape[1] != self.group.degree:
-            raise ValueError(
-                f"X must have shape (n, {self.group.degree}), got shape {rows.shape}"
-            )
+            raise ValueError(f"X must have shape (n, {self.group.degree}), got shape {rows.shape}")
         if not np.isfinite(rows).all():
             raise ValueError("X must be finite, it contains NaN or infinity")
         representative, indices, signs, owners, factors = self._acting._ordered.least_images(

@@ -28,8 +28,9 @@ def signed_labels(X: NDArray[np.float64]) -> NDArray[np.int64]:
     # The sign of a row is that of its first entry that is not 0.
     first = (rows != 0).argmax(axis=1)
     signs = np.sign(rows[np.arange(len(rows)), first]).astype(np.int64)
-    _, ranks = np.unique(rows * np.where(signs < 0, -1.0, 1.0)[:, None] + 0.0, axis=0,
-                         return_inverse=True)
+    _, ranks = np.unique(
+        rows * np.where(signs < 0, -1.0, 1.0)[:, None] + 0.0, axis=0, return_inverse=True
+    )
     labels: NDArray[np.int64] = (ranks.reshape(-1).astype(np.int64) + 1) * signs
     return labels
 
@@ -63,9 +64,7 @@ def infinite_stabilizer(group: Group, X: NDArray[np.float64]) -> Group:
         if moved
         else "infinitely many elements keep the sample, but not all of them"
     )
-    raise ValueError(
-        f"{group!r} is infinite: {how}; orbit_size tells whether the orbit is finite"
-    )
+    raise ValueError(f"{group!r} is infinite: {how}; orbit_size tells whether the orbit is finite")
 
 
 def infinite_orbit(group: Group, x: NDArray[np.float64]) -> int | float:
@@ -92,6 +91,4 @@ def infinite_orbit(group: Group, x: NDArray[np.float64]) -> int | float:
 
 def _moves(group: Group, x: NDArray[np.float64]) -> bool:
     largest = float(np.abs(x).max())
-    return any(
-        np.abs(xi.apply(x)).max() > SAME_TOLERANCE * largest for xi in group.lie_algebra
-    )
+    return any(np.abs(xi.apply(x)).max() > SAME_TOLERANCE * largest for xi in group.lie_algebra)

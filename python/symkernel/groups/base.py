@@ -18,14 +18,14 @@ from symkernel.groups._checks import (
     as_scale,
     as_vector,
 )
-from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
-from symkernel.groups.factor import Factor
 from symkernel.groups._orbits import (
     fixing_matrices,
     infinite_orbit,
     infinite_stabilizer,
     signed_labels,
 )
+from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
 from symkernel.groups.motion import Motion
 from symkernel.groups.table import (

@@ -57,7 +57,8 @@ class Wreath(Group):
                 raise TypeError(f"{name} must be a Group, got {type(group).__name__}")
         if not inner.is_finite or not inner.is_signed_permutation:
             raise ValueError(
-                f"inner must be a finite group of permutations or signed permutations, got {inner!r}"
+                "inner must be a finite group of permutations or signed permutations, got "
+                f"{inner!r}"
             )
         if not outer.is_finite or not outer.is_permutation:
             raise ValueError(f"outer must be a group of permutations, got {outer!r}")
@@ -86,7 +87,8 @@ class Wreath(Group):
     @cached_property
     def order(self) -> int:
         """Exact number of elements."""
-        return int(self._inner.order) ** self._outer.degree * int(self._outer.order)
+        inner: int = int(self._inner.order) ** self._outer.degree
+        return inner * int(self._outer.order)
 
     @property
     def is_permutation(self) -> bool:
