@@ -93,7 +93,7 @@ def _framed(X: Array, n_jobs: int) -> Array:
 
 _ROTATIONS = {
     "numpy": BatchPeer(plain.numpy_least_rotations, rows=20_000),
-    "plain C++": BatchPeer(plain.plain_least_rotations, rows=200_000),
+    "plain C++": BatchPeer(plain.plain_least_rotations, rows=20_000),
 }
 
 CANONICAL_CASES = (
@@ -109,7 +109,7 @@ CANONICAL_CASES = (
     CanonicalCase(
         name="rotation",
         title="C_64: least rotations, random numbers",
-        n=200_000,
+        n=20_000,
         quick_n=50,
         sample=_normal,
         ours=_rotated,
@@ -118,7 +118,7 @@ CANONICAL_CASES = (
     CanonicalCase(
         name="rotation-tied",
         title="C_64: least rotations, three values",
-        n=200_000,
+        n=20_000,
         quick_n=50,
         sample=_few_values,
         ours=_rotated,
@@ -127,7 +127,7 @@ CANONICAL_CASES = (
     CanonicalCase(
         name="least-image",
         title="1000 permutations of 64 numbers: least images",
-        n=50_000,
+        n=20_000,
         quick_n=20,
         sample=_normal,
         ours=_least,
