@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from symkernel.canonical.transporters import Transporters
 from symkernel.groups import Group
 
-__all__ = ["CanonicalForm", "CanonicalForms", "default_tolerance"]
+__all__ = ["CanonicalForm", "CanonicalForms", "default_tolerance", "norms"]
+
+
+def norms(X: NDArray[Any]) -> NDArray[np.float64]:
+    """Euclidean norms along the last axis, whose squares neither overflow nor vanish."""
+    largest = np.abs(X).max(axis=-1, initial=0.0).astype(np.float64)
+    unit = np.where(largest > 0, largest, 1.0)[..., None]
+    lengths: NDArray[np.float64] = largest * np.sqrt(np.square(X / unit).sum(axis=-1))
+    return lengths
 
 
 def default_tolerance(dtype: np.dtype[Any]) -> float:

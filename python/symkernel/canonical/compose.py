@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical.base import CanonicalForm, CanonicalForms
+from symkernel.canonical.base import CanonicalForm, CanonicalForms, norms
 from symkernel.canonical.transporters import PermutationTransporters, Transporters, composed
 from symkernel.groups import Group
 
@@ -130,8 +130,7 @@ class WreathForm(CanonicalForm):
         blocks = self._inner.canonicalize(X.reshape(n * m, k), n_jobs)
         arranged = self._outer.canonicalize(blocks.representative.reshape(n, m * k), n_jobs)
         # gaps are relative to the size of a block: that of the sample is as large or larger
-        sizes = np.sqrt(np.square(X.reshape(n, m, k), dtype=np.float64).sum(axis=2))
-        whole = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1, keepdims=True))
+        sizes, whole = norms(X.reshape(n, m, k)), norms(X)[:, None]
         share = np.divide(sizes, whole, out=np.ones((n, m)), where=whole > 0)
         gaps = blocks.gap.reshape(n, m)
         gaps = np.multiply(gaps, share, out=gaps.copy(), where=np.isfinite(gaps))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from symkernel.canonical.base import norms
 from symkernel.groups import Group, SignedPermutation
 
 __all__ = ["exchanged_features", "tie_gap"]
@@ -52,17 +53,17 @@ def tie_gap(X: NDArray[Any], orbits: tuple[NDArray[np.int64], ...]) -> NDArray[n
     entry and its own negative the entry itself. Relative to the norm of the row; ``inf`` for rows
     that the group fixes, whose images nearby are all nearby.
     """
-    signed = np.concatenate([X, -X], axis=1).astype(np.float64)
+    signed = np.concatenate([X, -X], axis=1).astype(np.float64) / 2  # differences are finite
     least = np.full(len(X), np.inf)
     fixed = np.ones(len(X), bool)
     for orbit in orbits:
         values = np.sort(signed[:, orbit], axis=1)
-        least = np.minimum(least, np.diff(values, axis=1).min(axis=1) / math.sqrt(2.0))
+        least = np.minimum(least, np.diff(values, axis=1).min(axis=1) * math.sqrt(2.0))
         if (orbit >= X.shape[1]).any():  # perhaps entries with their own negatives
             own = orbit[np.isin(orbit + X.shape[1], orbit)]
             least = np.minimum(least, np.abs(X[:, own]).min(axis=1, initial=np.inf))
         fixed &= values[:, 0] == values[:, -1]
-    size = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1))
+    size = norms(X)
     gap: NDArray[np.float64] = np.divide(least, size, out=np.full(len(X), np.inf), where=size > 0)
     np.minimum(gap, 1.0, out=gap)
     gap[fixed] = np.inf

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical.base import CanonicalForm, CanonicalForms, default_tolerance
+from symkernel.canonical.base import CanonicalForm, CanonicalForms, default_tolerance, norms
 from symkernel.canonical.compose import TrivialForm
 from symkernel.canonical.transporters import (
     MotionTransporters,
@@ -94,7 +94,7 @@ class LeastForm(CanonicalForm):
         (n, d), count = X.shape, len(self._table)
         found = self._inner.canonicalize(self._moved(X).reshape(n * count, d), n_jobs)
         reached = found.representative.reshape(n, count, d)
-        size = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1))
+        size = norms(X)
         tolerance = default_tolerance(X.dtype) if self._tolerance is None else self._tolerance
         equal = np.zeros(n) if self.exact else tolerance * size
         least = _least(reached, equal)
