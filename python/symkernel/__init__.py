@@ -15,6 +15,7 @@ from importlib.metadata import version
 from symkernel import cuda, diagnostics, groups, kernels
 from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
+    Canonicalizer,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
@@ -25,6 +26,7 @@ from symkernel.kernels import InvariantKernel
 __version__ = version("symkernel")
 
 __all__ = [
+    "Canonicalizer",
     "InvariantKernel",
     "InvariantKernelClassifier",
     "InvariantKernelRidge",

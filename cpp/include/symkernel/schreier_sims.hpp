@@ -11,7 +11,8 @@
 // A chain is guessed from random elements (product replacement: Celler et al. 1995) and then
 // proved: the order found is a lower bound, so a chain that meets the order of the (alternating or
 // symmetric) upper bound is complete, and any other one is checked with every Schreier generator;
-// what does not strip is added, so the result is exact whatever the random elements were.
+// what does not strip is added, so the result is exact whatever the random elements were. Symmetric
+// and alternating groups are recognised beforehand and need no levels (giant.hpp).
 #pragma once
 
 #include <algorithm>
@@ -19,26 +20,42 @@
 #include <cstdint>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "symkernel/giant.hpp"
+
 namespace symkernel {
 
 /// Called often by long computations; may throw to stop them.
 using Poll = std::function<void()>;
+
+/// A chain needs more memory than it may have.
+class ChainTooLarge : public std::length_error {
+ public:
+  explicit ChainTooLarge(double bytes)
+      : std::length_error("the stabiliser chain does not fit in memory"), bytes_(bytes) {}
+  double bytes() const { return bytes_; }
+
+ private:
+  double bytes_;
+};
 
 class PermutationChain {
  public:
   using Point = std::int32_t;
 
   /// `generators` holds `count` rows of `degree` images. Throws std::invalid_argument for a row
-  /// that is no permutation. The result depends on nothing but the arguments.
+  /// that is no permutation, ChainTooLarge where more than `max_bytes` would be kept. The result
+  /// depends on nothing but the arguments.
   PermutationChain(const Point* generators, std::size_t count, std::size_t degree,
-                   std::uint64_t seed, const Poll& poll)
-      : degree_(degree), random_(seed) {
+                   std::uint64_t seed, const Poll& poll,
+                   std::size_t max_bytes = static_cast<std::size_t>(-1))
+      : degree_(degree), max_bytes_(max_bytes), random_(seed) {
     std::vector<Permutation> given;
     for (std::size_t k = 0; k < count; ++k) {
       Permutation g(generators + k * degree, generators + (k + 1) * degree);
@@ -48,10 +65,12 @@ class PermutationChain {
       }
     }
     if (given.empty()) return;
-    RandomElements random(given, *this, poll);
-    add_level(first_moved(given.front()));
     std::vector<std::size_t> labels;
     for (const auto& g : given) labels.push_back(add_generator(g));
+    const GiantBound bound(given, degree_);
+    RandomElements random(given, *this, poll);
+    if (recognise(bound, random)) return;
+    add_level(first_moved(given.front()));
     levels_[0].schreier = labels;
     // Where the rows of the first level cannot be kept, random elements keep its tree shallow.
     for (int k = 0; k < kHelpers && degree_ * degree_ > kStoredEntries; ++k) {
@@ -59,17 +78,24 @@ class PermutationChain {
     }
     attach(0, labels);
     guess(random);
-    if (is_giant(GiantBound(given, degree_))) return;
+    if (is_giant(bound)) return;
     prove(poll);
   }
 
   std::size_t degree() const { return degree_; }
-  std::size_t depth() const { return levels_.size(); }
-  Point base(std::size_t level) const { return levels_[level].base; }
-  std::size_t orbit_length(std::size_t level) const { return levels_[level].orbit.size(); }
+  std::size_t depth() const { return giant_ ? giant_->depth() : levels_.size(); }
+  Point base(std::size_t level) const { return giant_ ? giant_->base(level) : levels_[level].base; }
+  std::size_t orbit_length(std::size_t level) const {
+    return giant_ ? giant_->orbit_length(level) : levels_[level].orbit.size();
+  }
+  /// Elements that generate the group, among them those given.
+  std::size_t generator_count() const { return generators_.size(); }
+  const std::vector<Point>& generator(std::size_t k) const { return generators_[k].forward; }
 
   /// Whether the permutation `g` (degree images) lies in the group.
   bool contains(const Point* g) const {
+    if (!permutes(g, degree_)) return false;
+    if (giant_) return giant_->contains(g);
     Permutation residue(g, g + degree_);
     return strip(residue, 0) == levels_.size() && is_identity(residue);
   }
@@ -78,6 +104,7 @@ class PermutationChain {
   /// All zeros is the identity. Rows that share leading digits with the row before share their
   /// products.
   void elements(const std::int64_t* digits, std::size_t count, Point* out, const Poll& poll) const {
+    if (giant_) return list_giant(digits, count, out, poll);
     const std::size_t depth = levels_.size();
     std::vector<Permutation> partial(depth + 1, identity());
     const std::int64_t* last = nullptr;
@@ -87,9 +114,7 @@ class PermutationChain {
       while (last != nullptr && from < depth && row[from] == last[from]) ++from;
       for (std::size_t l = from; l < depth; ++l) {
         const auto& level = levels_[l];
-        if (row[l] < 0 || static_cast<std::size_t>(row[l]) >= level.orbit.size()) {
-          throw std::invalid_argument("digit outside the orbit of its level");
-        }
+        check_digit(row[l], level.orbit.size());
         partial[l + 1] = partial[l];
         multiply_by_inverse(level, static_cast<std::size_t>(row[l]), partial[l + 1]);
       }
@@ -134,17 +159,10 @@ class PermutationChain {
         return i;
       };
       for (const auto& g : generators) {
-        std::vector<char> seen(degree, 0);
-        bool odd = false;
         for (std::size_t i = 0; i < degree; ++i) {
           root[find(i)] = find(static_cast<std::size_t>(g[i]));
-          for (std::size_t j = i; seen[j] == 0;) {
-            seen[j] = 1;
-            j = static_cast<std::size_t>(g[j]);
-            if (j != i) odd = !odd;  // a cycle of length m is m - 1 transpositions
-          }
         }
-        even = even && !odd;
+        even = even && !Giant::is_odd(g.data(), degree);
       }
       orbit_size.assign(degree, 0);
       for (std::size_t i = 0; i < degree; ++i) ++orbit_size[orbit_of[i] = find(i)];
@@ -182,6 +200,49 @@ class PermutationChain {
     std::vector<Permutation> pool_;
     Permutation accumulator_, scratch_;
   };
+
+  // Looks for a symmetric or alternating group on the only orbit.
+  bool recognise(const GiantBound& bound, RandomElements& random) {
+    std::vector<Point> moved;
+    for (std::size_t i = 0; i < degree_; ++i) {
+      if (bound.orbit_size[bound.orbit_of[i]] > 1) moved.push_back(static_cast<Point>(i));
+    }
+    const std::size_t m = moved.size();
+    const auto first = static_cast<std::size_t>(moved.front());
+    if (m < kLeastGiant || bound.orbit_size[bound.orbit_of[first]] != m) return false;
+    std::size_t trials = 8;  // of which a giant fails all once in e^8 times
+    for (std::size_t k = m; k > 2; k /= 3) trials += 12;
+    for (std::size_t k = 0; k < trials; ++k) {
+      if (!Giant::proves(random.next().data(), degree_, m)) continue;
+      giant_.emplace(std::move(moved), degree_, bound.even);
+      return true;
+    }
+    return false;
+  }
+
+  void list_giant(const std::int64_t* digits, std::size_t count, Point* out,
+                  const Poll& poll) const {
+    const std::size_t depth = giant_->depth();
+    for (std::size_t k = 0; k < count; ++k) {
+      for (std::size_t l = 0; l < depth; ++l) {
+        check_digit(digits[k * depth + l], giant_->orbit_length(l));
+      }
+      giant_->element(digits + k * depth, out + k * degree_);
+      poll();
+    }
+  }
+
+  static void check_digit(std::int64_t digit, std::size_t length) {
+    if (digit < 0 || static_cast<std::size_t>(digit) >= length) {
+      throw std::invalid_argument("digit outside the orbit of its level");
+    }
+  }
+
+  // Before more is kept. The levels of a chain are known when it is complete, not before.
+  void reserve(std::size_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ > max_bytes_) throw ChainTooLarge(static_cast<double>(bytes_));
+  }
 
   bool is_giant(const GiantBound& bound) const {
     auto left = bound.orbit_size;
@@ -231,21 +292,26 @@ class PermutationChain {
   }
 
   static void check_permutation(const Permutation& g) {
-    std::vector<char> seen(g.size(), 0);
-    for (const auto image : g) {
-      if (image < 0 || static_cast<std::size_t>(image) >= g.size() ||
-          seen[static_cast<std::size_t>(image)] != 0) {
-        throw std::invalid_argument("not a permutation of 0..n-1: image " + std::to_string(image) +
-                                    " is repeated or out of range");
-      }
-      seen[static_cast<std::size_t>(image)] = 1;
+    if (!permutes(g.data(), g.size())) {
+      throw std::invalid_argument(
+          "not a permutation of 0..n-1: an image is repeated or out of range");
     }
+  }
+
+  static bool permutes(const Point* g, std::size_t degree) {
+    std::vector<char> seen(degree, 0);
+    for (std::size_t i = 0; i < degree; ++i) {
+      if (g[i] < 0 || static_cast<std::size_t>(g[i]) >= degree) return false;
+      if (std::exchange(seen[static_cast<std::size_t>(g[i])], 1) != 0) return false;
+    }
+    return true;
   }
 
   // Not std::uniform_int_distribution: its results differ between standard libraries.
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
 
   void add_level(Point base) {
+    reserve(degree_ * sizeof(Point));
     Level level;
     level.base = base;
     level.position.assign(degree_, -1);
@@ -254,6 +320,7 @@ class PermutationChain {
   }
 
   void append(Level& level, Point point, std::size_t parent, std::size_t label) {
+    reserve(2 * (sizeof(Point) + sizeof(std::size_t)));
     const std::size_t place = level.orbit.size();
     level.position[static_cast<std::size_t>(point)] = static_cast<Point>(place);
     level.orbit.push_back(point);
@@ -262,9 +329,11 @@ class PermutationChain {
     if (level.rows && stored_ + degree_ > kStoredEntries) {
       level.rows = false;
       stored_ -= level.inverses.size();
+      bytes_ -= level.inverses.size() * sizeof(Point);
       level.inverses = {};
     }
     if (!level.rows) return;
+    reserve(degree_ * sizeof(Point));
     stored_ += degree_;
     level.inverses.resize((place + 1) * degree_);
     Point* row = level.inverses.data() + place * degree_;
@@ -278,6 +347,7 @@ class PermutationChain {
   }
 
   std::size_t add_generator(const Permutation& g) {
+    reserve(2 * degree_ * sizeof(Point));
     generators_.push_back({g, {}});
     invert(g, generators_.back().inverse);
     return generators_.size() - 1;
@@ -324,6 +394,29 @@ class PermutationChain {
     return l;
   }
 
+  // Whether g h strips to the identity from level l on; false also where rows are not kept. Base
+  // points tell which rows there are; then every point runs through three of them at a time.
+  bool strips(const Point* g, const Point* h, std::size_t l) {
+    row_of_.assign({g, h});
+    for (; l < levels_.size(); ++l) {
+      const auto& level = levels_[l];
+      Point image = level.base;
+      for (const Point* row : row_of_) image = row[image];
+      const Point place = level.position[static_cast<std::size_t>(image)];
+      if (place < 0 || !level.rows) return false;
+      if (place > 0) {
+        row_of_.push_back(level.inverses.data() + static_cast<std::size_t>(place) * degree_);
+      }
+    }
+    while (row_of_.size() % 3 != 0) row_of_.push_back(identity_.data());
+    images_ = identity_;
+    for (std::size_t k = 0; k < row_of_.size(); k += 3) {
+      const Point *a = row_of_[k], *b = row_of_[k + 1], *c = row_of_[k + 2];
+      for (auto& image : images_) image = c[b[a[image]]];
+    }
+    return images_ == identity_;
+  }
+
   // Random elements are stripped until a run of them leaves nothing. A remainder becomes a
   // generator of the one level where it got stuck; at the end the levels are nested.
   void guess(RandomElements& random) {
@@ -350,18 +443,31 @@ class PermutationChain {
   void prove(const Poll& poll) {
     std::size_t l = levels_.size();
     while (l > 0) {
+      if (l < levels_.size() && !extended_) inherit(l - 1);
       reduce(l - 1, poll);
       const std::size_t changed = prove_level(l - 1, poll);
       l = changed == kProved ? l - 1 : changed + 1;
     }
   }
 
+  // The group of a level is generated by its own generators and any that generate the next one.
+  // Generators found by a proof are own to none: then the nested ones stay.
+  void inherit(std::size_t l) {
+    if (l == 0) return;
+    auto& level = levels_[l];
+    level.schreier.assign(level.generators.begin(),
+                          level.generators.begin() + static_cast<std::ptrdiff_t>(level.own));
+    level.schreier.insert(level.schreier.end(), levels_[l + 1].schreier.begin(),
+                          levels_[l + 1].schreier.end());
+  }
+
   // Returns kProved, or the deepest level that got a new generator.
   std::size_t prove_level(std::size_t l, const Poll& poll) {
-    Permutation inverse, residue;
+    Permutation inverse, forward, residue;
     for (std::size_t k = 0; k < levels_[l].orbit.size(); ++k) {
       inverse = identity();
       multiply_by_inverse(levels_[l], k, inverse);
+      invert(inverse, forward);
       for (const auto label : levels_[l].schreier) {
         const auto& level = levels_[l];
         const auto& step = generators_[label].forward;
@@ -369,7 +475,8 @@ class PermutationChain {
         const auto place = static_cast<std::size_t>(level.position[image]);
         if (place != 0 && level.parent[place] == k && level.label[place] == label) continue;
         poll();
-        invert(inverse, residue);
+        if (strips(forward.data(), step.data(), l)) continue;
+        residue = forward;
         multiply(residue, step.data());
         const std::size_t stuck = strip(residue, l);
         if (stuck == levels_.size()) {
@@ -377,6 +484,7 @@ class PermutationChain {
           add_level(first_moved(residue));
         }
         const std::size_t added = add_generator(residue);
+        extended_ = true;
         for (std::size_t m = l + 1; m <= stuck; ++m) {
           attach(m, {added});
           levels_[m].schreier.push_back(added);
@@ -419,7 +527,11 @@ class PermutationChain {
   // level l on.
   PermutationChain(const PermutationChain& chain, std::size_t l,
                    const std::vector<std::size_t>& labels, const Poll& poll)
-      : degree_(chain.degree_), stored_(chain.stored_), random_(chain.random_) {
+      : degree_(chain.degree_),
+        max_bytes_(chain.max_bytes_),
+        stored_(chain.stored_),
+        bytes_(chain.bytes_),
+        random_(chain.random_) {
     std::vector<Permutation> given;
     for (const auto label : labels) given.push_back(chain.generators_[label].forward);
     RandomElements random(given, *this, poll);
@@ -431,17 +543,25 @@ class PermutationChain {
   static constexpr std::size_t kStoredEntries = std::size_t{1} << 26;  // 256 MiB of rows
   static constexpr std::size_t kPool = 10;
   static constexpr int kHelpers = 6;
-  static constexpr std::size_t kMany = 12;
+  static constexpr std::size_t kLeastGiant = 64;
+  static constexpr std::size_t kMany = 8;
   static constexpr std::size_t kFew = 3;
   static constexpr std::size_t kTrivialRun = 16;
   static constexpr std::size_t kProved = static_cast<std::size_t>(-1);
 
   std::size_t degree_;
+  std::size_t max_bytes_;
   std::size_t stored_ = 0;
+  std::size_t bytes_ = 0;
   int failures_ = 0;
+  bool extended_ = false;  // by a proof that failed
   std::mt19937_64 random_;
   std::vector<Generator> generators_;
   std::vector<Level> levels_;
+  Permutation identity_ = identity();
+  std::vector<const Point*> row_of_;  // for strips(), as is images_
+  Permutation images_;
+  std::optional<Giant> giant_;
 };
 
 }  // namespace symkernel
