@@ -177,7 +177,7 @@ class PermutationChain {
       for (std::size_t k = 0; k < std::max(given.size(), kPool); ++k) {
         pool_.push_back(given[k % given.size()]);
       }
-      for (std::size_t k = 0; k < 4 * pool_.size() + 20; ++k) next();
+      for (std::size_t k = 0; k < 2 * pool_.size() + 10; ++k) next();
     }
 
     const Permutation& next() {
@@ -395,26 +395,45 @@ class PermutationChain {
   }
 
   // Whether g h strips to the identity from level l on; false also where rows are not kept. Base
-  // points tell which rows there are; then every point runs through three of them at a time.
-  bool strips(const Point* g, const Point* h, std::size_t l) {
-    row_of_.assign({g, h});
+  // points tell which rows there are; then every point runs through all of them.
+  bool strips(const Point* g, const Point* h, std::size_t l) const {
+    const Point* rows[kMostRows] = {g, h};
+    std::size_t count = 2;
     for (; l < levels_.size(); ++l) {
       const auto& level = levels_[l];
       Point image = level.base;
-      for (const Point* row : row_of_) image = row[image];
+      for (std::size_t k = 0; k < count; ++k) image = rows[k][image];
       const Point place = level.position[static_cast<std::size_t>(image)];
-      if (place < 0 || !level.rows) return false;
+      if (place < 0 || !level.rows || count == kMostRows) return false;
       if (place > 0) {
-        row_of_.push_back(level.inverses.data() + static_cast<std::size_t>(place) * degree_);
+        rows[count++] = level.inverses.data() + static_cast<std::size_t>(place) * degree_;
       }
     }
-    while (row_of_.size() % 3 != 0) row_of_.push_back(identity_.data());
-    images_ = identity_;
-    for (std::size_t k = 0; k < row_of_.size(); k += 3) {
-      const Point *a = row_of_[k], *b = row_of_[k + 1], *c = row_of_[k + 2];
-      for (auto& image : images_) image = c[b[a[image]]];
+    return cancel<2>(rows, count);
+  }
+
+  // Whether the product of `count` rows is the identity: one loop for each count, so that the
+  // addresses of the rows stay in registers.
+  template <std::size_t Count>
+  bool cancel(const Point* const* rows, std::size_t count) const {
+    if constexpr (Count > kMostRows) {
+      return false;
+    } else {
+      if (count != Count) return cancel<Count + 1>(rows, count);
+      return cancel_all(rows, std::make_index_sequence<Count>());
     }
-    return images_ == identity_;
+  }
+
+  template <std::size_t... K>
+  bool cancel_all(const Point* const* given, std::index_sequence<K...>) const {
+    const Point* const rows[] = {given[K]...};
+    Point moved = 0;
+    for (std::size_t i = 0; i < degree_; ++i) {
+      auto image = static_cast<Point>(i);
+      ((image = rows[K][image]), ...);
+      moved |= image ^ static_cast<Point>(i);
+    }
+    return moved == 0;
   }
 
   // Random elements are stripped until a run of them leaves nothing. A remainder becomes a
@@ -474,6 +493,7 @@ class PermutationChain {
         const auto image = static_cast<std::size_t>(step[static_cast<std::size_t>(level.orbit[k])]);
         const auto place = static_cast<std::size_t>(level.position[image]);
         if (place != 0 && level.parent[place] == k && level.label[place] == label) continue;
+        if (l > 0 && k == 0 && place == 0) continue;  // in H itself
         poll();
         if (strips(forward.data(), step.data(), l)) continue;
         residue = forward;
@@ -496,35 +516,33 @@ class PermutationChain {
   }
 
   // Nested levels of a long chain collect many generators. T may be the own ones of the level and a
-  // few random elements of H instead, if these generate a group with as many elements as H U:
-  // another guess, whose orbits are a lower bound, tells.
+  // few random elements of H instead, if these generate a group with as many elements as H U: a
+  // guess, whose orbits are a lower bound, tells. Where it tells nothing one more is taken.
   void reduce(std::size_t l, const Poll& poll) {
-    if (l == 0 || levels_[l].schreier.size() <= kMany || failures_ > 1) return;
-    std::vector<std::size_t> labels(
-        levels_[l].generators.begin(),
-        levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
-    for (std::size_t k = 0; k < kFew; ++k) {
-      Permutation g = identity();
-      for (std::size_t m = l + 1; m < levels_.size(); ++m) {
-        multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+    if (l == 0) return;
+    while (levels_[l].schreier.size() > kMany && few_ <= kMostFew) {
+      std::vector<std::size_t> labels(
+          levels_[l].generators.begin(),
+          levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
+      for (std::size_t k = 0; k < few_; ++k) {
+        Permutation g = identity_;
+        for (std::size_t m = l + 1; m < levels_.size(); ++m) {
+          multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+        }
+        if (g != identity_) labels.push_back(add_generator(g));
       }
-      if (!is_identity(g)) labels.push_back(add_generator(g));
-    }
-    if (labels.empty()) return;
-    const PermutationChain probe(*this, l, labels, poll);
-    bool same = probe.levels_.size() == levels_.size() - l;
-    for (std::size_t m = l; same && m < levels_.size(); ++m) {
-      same = probe.levels_[m - l].orbit.size() == levels_[m].orbit.size();
-    }
-    if (same) {
-      levels_[l].schreier = labels;
-    } else {
-      ++failures_;
+      if (labels.empty()) return;
+      if (PermutationChain(*this, l, labels, poll).levels_.empty()) {
+        ++few_;
+      } else {
+        levels_[l].schreier = labels;
+        return;
+      }
     }
   }
 
-  // A guess, unproved, for the group generated by some generators of `chain`, with its base from
-  // level l on.
+  // A guess for the group generated by some generators of `chain`, with its base from level l on;
+  // without levels where an orbit stays shorter than that of the chain.
   PermutationChain(const PermutationChain& chain, std::size_t l,
                    const std::vector<std::size_t>& labels, const Poll& poll)
       : degree_(chain.degree_),
@@ -535,17 +553,34 @@ class PermutationChain {
     std::vector<Permutation> given;
     for (const auto label : labels) given.push_back(chain.generators_[label].forward);
     RandomElements random(given, *this, poll);
-    for (std::size_t m = l; m < chain.levels_.size(); ++m) add_level(chain.levels_[m].base);
-    for (const auto& g : given) attach(0, {add_generator(g)});
-    guess(random);
+    std::size_t missing = 0;
+    for (std::size_t m = l; m < chain.levels_.size(); ++m) {
+      add_level(chain.levels_[m].base);
+      missing += chain.levels_[m].orbit.size() - 1;
+    }
+    std::vector<std::size_t> own;
+    for (const auto& g : given) own.push_back(add_generator(g));
+    attach(0, own);
+    missing -= levels_[0].orbit.size() - 1;
+    for (std::size_t run = 0; missing > 0 && run < kTrivialRun; ++run) {
+      Permutation residue = random.next();
+      const std::size_t stuck = strip(residue, 0);
+      if (stuck == levels_.size()) continue;
+      missing += levels_[stuck].orbit.size();
+      attach(stuck, {add_generator(residue)});
+      missing -= levels_[stuck].orbit.size();
+      run = 0;
+    }
+    if (missing > 0) levels_.clear();
   }
 
   static constexpr std::size_t kStoredEntries = std::size_t{1} << 26;  // 256 MiB of rows
+  static constexpr std::size_t kMostRows = 16;
   static constexpr std::size_t kPool = 10;
   static constexpr int kHelpers = 6;
   static constexpr std::size_t kLeastGiant = 64;
   static constexpr std::size_t kMany = 8;
-  static constexpr std::size_t kFew = 3;
+  static constexpr std::size_t kMostFew = 5;
   static constexpr std::size_t kTrivialRun = 16;
   static constexpr std::size_t kProved = static_cast<std::size_t>(-1);
 
@@ -553,14 +588,12 @@ class PermutationChain {
   std::size_t max_bytes_;
   std::size_t stored_ = 0;
   std::size_t bytes_ = 0;
-  int failures_ = 0;
+  std::size_t few_ = 2;
   bool extended_ = false;  // by a proof that failed
   std::mt19937_64 random_;
   std::vector<Generator> generators_;
   std::vector<Level> levels_;
   Permutation identity_ = identity();
-  std::vector<const Point*> row_of_;  // for strips(), as is images_
-  Permutation images_;
   std::optional<Giant> giant_;
 };
 
