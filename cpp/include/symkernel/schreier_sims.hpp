@@ -18,21 +18,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <optional>
 #include <random>
 #include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "symkernel/giant.hpp"
+#include "symkernel/permutations.hpp"
 
 namespace symkernel {
-
-/// Called often by long computations; may throw to stop them.
-using Poll = std::function<void()>;
 
 /// A chain needs more memory than it may have.
 class ChainTooLarge : public std::length_error {
@@ -47,7 +43,7 @@ class ChainTooLarge : public std::length_error {
 
 class PermutationChain {
  public:
-  using Point = std::int32_t;
+  using Point = permutations::Point;
 
   /// `generators` holds `count` rows of `degree` images. Throws std::invalid_argument for a row
   /// that is no permutation, ChainTooLarge where more than `max_bytes` would be kept. The result
@@ -55,12 +51,16 @@ class PermutationChain {
   PermutationChain(const Point* generators, std::size_t count, std::size_t degree,
                    std::uint64_t seed, const Poll& poll,
                    std::size_t max_bytes = static_cast<std::size_t>(-1))
-      : degree_(degree), max_bytes_(max_bytes), random_(seed) {
+      : degree_(degree),
+        max_bytes_(max_bytes),
+        random_(seed),
+        identity_(permutations::identity(degree)) {
     std::vector<Permutation> given;
     for (std::size_t k = 0; k < count; ++k) {
       Permutation g(generators + k * degree, generators + (k + 1) * degree);
       check_permutation(g);
-      if (!is_identity(g) && std::find(given.begin(), given.end(), g) == given.end()) {
+      if (!permutations::is_identity(g) &&
+          std::find(given.begin(), given.end(), g) == given.end()) {
         given.push_back(std::move(g));
       }
     }
@@ -68,9 +68,9 @@ class PermutationChain {
     std::vector<std::size_t> labels;
     for (const auto& g : given) labels.push_back(add_generator(g));
     const GiantBound bound(given, degree_);
-    RandomElements random(given, *this, poll);
+    RandomElements random(given, random_, poll);
     if (recognise(bound, random)) return;
-    add_level(first_moved(given.front()));
+    add_level(permutations::first_moved(given.front()));
     levels_[0].schreier = labels;
     // Where the rows of the first level cannot be kept, random elements keep its tree shallow.
     for (int k = 0; k < kHelpers && degree_ * degree_ > kStoredEntries; ++k) {
@@ -94,10 +94,10 @@ class PermutationChain {
 
   /// Whether the permutation `g` (degree images) lies in the group.
   bool contains(const Point* g) const {
-    if (!permutes(g, degree_)) return false;
+    if (!permutations::permutes(g, degree_)) return false;
     if (giant_) return giant_->contains(g);
     Permutation residue(g, g + degree_);
-    return strip(residue, 0) == levels_.size() && is_identity(residue);
+    return strip(residue, 0) == levels_.size() && permutations::is_identity(residue);
   }
 
   /// out[k] = the element named by the digits c_0, c_1, ... of row k, 0 <= c_l < orbit_length(l).
@@ -106,7 +106,7 @@ class PermutationChain {
   void elements(const std::int64_t* digits, std::size_t count, Point* out, const Poll& poll) const {
     if (giant_) return list_giant(digits, count, out, poll);
     const std::size_t depth = levels_.size();
-    std::vector<Permutation> partial(depth + 1, identity());
+    std::vector<Permutation> partial(depth + 1, identity_);
     const std::int64_t* last = nullptr;
     for (std::size_t k = 0; k < count; ++k) {
       const std::int64_t* row = digits + k * depth;
@@ -125,7 +125,7 @@ class PermutationChain {
   }
 
  private:
-  using Permutation = std::vector<Point>;
+  using Permutation = permutations::Permutation;
 
   struct Generator {
     Permutation forward, inverse;
@@ -162,43 +162,11 @@ class PermutationChain {
         for (std::size_t i = 0; i < degree; ++i) {
           root[find(i)] = find(static_cast<std::size_t>(g[i]));
         }
-        even = even && !Giant::is_odd(g.data(), degree);
+        even = even && !permutations::is_odd(g.data(), degree);
       }
       orbit_size.assign(degree, 0);
       for (std::size_t i = 0; i < degree; ++i) ++orbit_size[orbit_of[i] = find(i)];
     }
-  };
-
-  // Random elements of a group by product replacement with an accumulator.
-  class RandomElements {
-   public:
-    RandomElements(const std::vector<Permutation>& given, PermutationChain& chain, const Poll& poll)
-        : chain_(chain), poll_(poll), accumulator_(chain.identity()) {
-      for (std::size_t k = 0; k < std::max(given.size(), kPool); ++k) {
-        pool_.push_back(given[k % given.size()]);
-      }
-      for (std::size_t k = 0; k < 2 * pool_.size() + 10; ++k) next();
-    }
-
-    const Permutation& next() {
-      const std::size_t a = chain_.below(pool_.size());
-      const std::size_t b = (a + 1 + chain_.below(pool_.size() - 1)) % pool_.size();
-      if (chain_.below(2) == 0) {
-        multiply(pool_[a], pool_[b].data());
-      } else {
-        invert(pool_[b], scratch_);
-        multiply(pool_[a], scratch_.data());
-      }
-      multiply(accumulator_, pool_[a].data());
-      poll_();
-      return accumulator_;
-    }
-
-   private:
-    PermutationChain& chain_;
-    const Poll& poll_;
-    std::vector<Permutation> pool_;
-    Permutation accumulator_, scratch_;
   };
 
   // Looks for a symmetric or alternating group on the only orbit.
@@ -260,51 +228,11 @@ class PermutationChain {
     return index == 1 || bound.even;
   }
 
-  Permutation identity() const {
-    Permutation g(degree_);
-    std::iota(g.begin(), g.end(), Point{0});
-    return g;
-  }
-
-  static bool is_identity(const Permutation& g) {
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i] != static_cast<Point>(i)) return false;
-    }
-    return true;
-  }
-
-  static Point first_moved(const Permutation& g) {
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i] != static_cast<Point>(i)) return static_cast<Point>(i);
-    }
-    throw std::logic_error("the identity moves no point");
-  }
-
-  static void invert(const Permutation& g, Permutation& out) {
-    out.resize(g.size());
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      out[static_cast<std::size_t>(g[i])] = static_cast<Point>(i);
-    }
-  }
-
-  static void multiply(Permutation& g, const Point* h) {
-    for (auto& image : g) image = h[image];
-  }
-
   static void check_permutation(const Permutation& g) {
-    if (!permutes(g.data(), g.size())) {
+    if (!permutations::permutes(g.data(), g.size())) {
       throw std::invalid_argument(
           "not a permutation of 0..n-1: an image is repeated or out of range");
     }
-  }
-
-  static bool permutes(const Point* g, std::size_t degree) {
-    std::vector<char> seen(degree, 0);
-    for (std::size_t i = 0; i < degree; ++i) {
-      if (g[i] < 0 || static_cast<std::size_t>(g[i]) >= degree) return false;
-      if (std::exchange(seen[static_cast<std::size_t>(g[i])], 1) != 0) return false;
-    }
-    return true;
   }
 
   // Not std::uniform_int_distribution: its results differ between standard libraries.
@@ -349,7 +277,7 @@ class PermutationChain {
   std::size_t add_generator(const Permutation& g) {
     reserve(2 * degree_ * sizeof(Point));
     generators_.push_back({g, {}});
-    invert(g, generators_.back().inverse);
+    permutations::invert(g, generators_.back().inverse);
     return generators_.size() - 1;
   }
 
@@ -373,11 +301,11 @@ class PermutationChain {
   // g <- g u^-1 for the element u that takes the base point to orbit[place].
   void multiply_by_inverse(const Level& level, std::size_t place, Permutation& g) const {
     if (level.rows) {
-      if (place != 0) multiply(g, level.inverses.data() + place * degree_);
+      if (place != 0) permutations::multiply(g, level.inverses.data() + place * degree_);
       return;
     }
     for (; place != 0; place = level.parent[place]) {
-      multiply(g, generators_[level.label[place]].inverse.data());
+      permutations::multiply(g, generators_[level.label[place]].inverse.data());
     }
   }
 
@@ -397,43 +325,19 @@ class PermutationChain {
   // Whether g h strips to the identity from level l on; false also where rows are not kept. Base
   // points tell which rows there are; then every point runs through all of them.
   bool strips(const Point* g, const Point* h, std::size_t l) const {
-    const Point* rows[kMostRows] = {g, h};
+    const Point* rows[permutations::kMostFactors] = {g, h};
     std::size_t count = 2;
     for (; l < levels_.size(); ++l) {
       const auto& level = levels_[l];
       Point image = level.base;
       for (std::size_t k = 0; k < count; ++k) image = rows[k][image];
       const Point place = level.position[static_cast<std::size_t>(image)];
-      if (place < 0 || !level.rows || count == kMostRows) return false;
+      if (place < 0 || !level.rows || count == permutations::kMostFactors) return false;
       if (place > 0) {
         rows[count++] = level.inverses.data() + static_cast<std::size_t>(place) * degree_;
       }
     }
-    return cancel<2>(rows, count);
-  }
-
-  // Whether the product of `count` rows is the identity: one loop for each count, so that the
-  // addresses of the rows stay in registers.
-  template <std::size_t Count>
-  bool cancel(const Point* const* rows, std::size_t count) const {
-    if constexpr (Count > kMostRows) {
-      return false;
-    } else {
-      if (count != Count) return cancel<Count + 1>(rows, count);
-      return cancel_all(rows, std::make_index_sequence<Count>());
-    }
-  }
-
-  template <std::size_t... K>
-  bool cancel_all(const Point* const* given, std::index_sequence<K...>) const {
-    const Point* const rows[] = {given[K]...};
-    Point moved = 0;
-    for (std::size_t i = 0; i < degree_; ++i) {
-      auto image = static_cast<Point>(i);
-      ((image = rows[K][image]), ...);
-      moved |= image ^ static_cast<Point>(i);
-    }
-    return moved == 0;
+    return permutations::cancel(rows, count, degree_);
   }
 
   // Random elements are stripped until a run of them leaves nothing. A remainder becomes a
@@ -443,8 +347,8 @@ class PermutationChain {
       Permutation residue = random.next();
       const std::size_t stuck = strip(residue, 0);
       if (stuck == levels_.size()) {
-        if (is_identity(residue)) continue;
-        add_level(first_moved(residue));
+        if (permutations::is_identity(residue)) continue;
+        add_level(permutations::first_moved(residue));
       }
       attach(stuck, {add_generator(residue)});
       run = 0;
@@ -484,9 +388,9 @@ class PermutationChain {
   std::size_t prove_level(std::size_t l, const Poll& poll) {
     Permutation inverse, forward, residue;
     for (std::size_t k = 0; k < levels_[l].orbit.size(); ++k) {
-      inverse = identity();
+      inverse = identity_;
       multiply_by_inverse(levels_[l], k, inverse);
-      invert(inverse, forward);
+      permutations::invert(inverse, forward);
       for (const auto label : levels_[l].schreier) {
         const auto& level = levels_[l];
         const auto& step = generators_[label].forward;
@@ -497,11 +401,11 @@ class PermutationChain {
         poll();
         if (strips(forward.data(), step.data(), l)) continue;
         residue = forward;
-        multiply(residue, step.data());
+        permutations::multiply(residue, step.data());
         const std::size_t stuck = strip(residue, l);
         if (stuck == levels_.size()) {
-          if (is_identity(residue)) continue;
-          add_level(first_moved(residue));
+          if (permutations::is_identity(residue)) continue;
+          add_level(permutations::first_moved(residue));
         }
         const std::size_t added = add_generator(residue);
         extended_ = true;
@@ -549,10 +453,11 @@ class PermutationChain {
         max_bytes_(chain.max_bytes_),
         stored_(chain.stored_),
         bytes_(chain.bytes_),
-        random_(chain.random_) {
+        random_(chain.random_),
+        identity_(chain.identity_) {
     std::vector<Permutation> given;
     for (const auto label : labels) given.push_back(chain.generators_[label].forward);
-    RandomElements random(given, *this, poll);
+    RandomElements random(given, random_, poll);
     std::size_t missing = 0;
     for (std::size_t m = l; m < chain.levels_.size(); ++m) {
       add_level(chain.levels_[m].base);
@@ -575,8 +480,6 @@ class PermutationChain {
   }
 
   static constexpr std::size_t kStoredEntries = std::size_t{1} << 26;  // 256 MiB of rows
-  static constexpr std::size_t kMostRows = 16;
-  static constexpr std::size_t kPool = 10;
   static constexpr int kHelpers = 6;
   static constexpr std::size_t kLeastGiant = 64;
   static constexpr std::size_t kMany = 8;
@@ -591,9 +494,9 @@ class PermutationChain {
   std::size_t few_ = 2;
   bool extended_ = false;  // by a proof that failed
   std::mt19937_64 random_;
+  Permutation identity_;
   std::vector<Generator> generators_;
   std::vector<Level> levels_;
-  Permutation identity_ = identity();
   std::optional<Giant> giant_;
 };
 
