@@ -128,12 +128,6 @@ class ColourStabilizer {
     return static_cast<std::size_t>(blocks.label[i]);
   }
 
-  Permutation identity() const {
-    Permutation g(chain_.degree());
-    std::iota(g.begin(), g.end(), Point{0});
-    return g;
-  }
-
   // In a product of symmetric groups: all permutations of the points of one colour in one orbit.
   void exchange_alike(const Blocks& blocks) {
     for (auto points : blocks.points) {
@@ -151,7 +145,7 @@ class ColourStabilizer {
   }
 
   void rotate(const Point* points, std::size_t count) {
-    Permutation g = identity();
+    Permutation g = permutations::identity(chain_.degree());
     for (std::size_t k = 0; k < count; ++k) {
       g[static_cast<std::size_t>(points[k])] = points[(k + 1) % count];
     }

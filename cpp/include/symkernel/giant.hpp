@@ -16,11 +16,13 @@
 #include <utility>
 #include <vector>
 
+#include "symkernel/permutations.hpp"
+
 namespace symkernel {
 
 class Giant {
  public:
-  using Point = std::int32_t;
+  using Point = permutations::Point;
 
   /// The group on `points`, ascending, of permutations of 0..degree-1.
   Giant(std::vector<Point> points, std::size_t degree, bool even)
@@ -36,7 +38,7 @@ class Giant {
     for (std::size_t i = 0; i < moved_.size(); ++i) {
       if (moved_[i] == 0 && g[i] != static_cast<Point>(i)) return false;
     }
-    return !even_ || !is_odd(g, moved_.size());
+    return !even_ || !permutations::is_odd(g, moved_.size());
   }
 
   /// out = the element of the digits, one for each level.
@@ -50,19 +52,6 @@ class Giant {
     }
     const std::size_t m = points_.size();
     if (even_ && odd) std::swap(out[points_[m - 2]], out[points_[m - 1]]);
-  }
-
-  static bool is_odd(const Point* g, std::size_t degree) {
-    std::vector<char> seen(degree, 0);
-    bool odd = false;
-    for (std::size_t i = 0; i < degree; ++i) {
-      for (std::size_t j = i; seen[j] == 0;) {
-        seen[j] = 1;
-        j = static_cast<std::size_t>(g[j]);
-        if (j != i) odd = !odd;  // a cycle of length m is m - 1 transpositions
-      }
-    }
-    return odd;
   }
 
   /// Whether an element proves that its transitive group on m points contains Alt(m).

@@ -18,21 +18,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <optional>
 #include <random>
 #include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "symkernel/giant.hpp"
+#include "symkernel/permutations.hpp"
 
 namespace symkernel {
-
-/// Called often by long computations; may throw to stop them.
-using Poll = std::function<void()>;
 
 /// A chain needs more memory than it may have.
 class ChainTooLarge : public std::length_error {
@@ -47,7 +43,7 @@ class ChainTooLarge : public std::length_error {
 
 class PermutationChain {
  public:
-  using Point = std::int32_t;
+  using Point = permutations::Point;
 
   /// `generators` holds `count` rows of `degree` images. Throws std::invalid_argument for a row
   /// that is no permutation, ChainTooLarge where more than `max_bytes` would be kept. The result
@@ -55,12 +51,16 @@ class PermutationChain {
   PermutationChain(const Point* generators, std::size_t count, std::size_t degree,
                    std::uint64_t seed, const Poll& poll,
                    std::size_t max_bytes = static_cast<std::size_t>(-1))
-      : degree_(degree), max_bytes_(max_bytes), random_(seed) {
+      : degree_(degree),
+        max_bytes_(max_bytes),
+        random_(seed),
+        identity_(permutations::identity(degree)) {
     std::vector<Permutation> given;
     for (std::size_t k = 0; k < count; ++k) {
       Permutation g(generators + k * degree, generators + (k + 1) * degree);
       check_permutation(g);
-      if (!is_identity(g) && std::find(given.begin(), given.end(), g) == given.end()) {
+      if (!permutations::is_identity(g) &&
+          std::find(given.begin(), given.end(), g) == given.end()) {
         given.push_back(std::move(g));
       }
     }
@@ -68,9 +68,9 @@ class PermutationChain {
     std::vector<std::size_t> labels;
     for (const auto& g : given) labels.push_back(add_generator(g));
     const GiantBound bound(given, degree_);
-    RandomElements random(given, *this, poll);
+    RandomElements random(given, random_, poll);
     if (recognise(bound, random)) return;
-    add_level(first_moved(given.front()));
+    add_level(permutations::first_moved(given.front()));
     levels_[0].schreier = labels;
     // Where the rows of the first level cannot be kept, random elements keep its tree shallow.
     for (int k = 0; k < kHelpers && degree_ * degree_ > kStoredEntries; ++k) {
@@ -94,10 +94,10 @@ class PermutationChain {
 
   /// Whether the permutation `g` (degree images) lies in the group.
   bool contains(const Point* g) const {
-    if (!permutes(g, degree_)) return false;
+    if (!permutations::permutes(g, degree_)) return false;
     if (giant_) return giant_->contains(g);
     Permutation residue(g, g + degree_);
-    return strip(residue, 0) == levels_.size() && is_identity(residue);
+    return strip(residue, 0) == levels_.size() && permutations::is_identity(residue);
   }
 
   /// out[k] = the element named by the digits c_0, c_1, ... of row k, 0 <= c_l < orbit_length(l).
@@ -106,7 +106,7 @@ class PermutationChain {
   void elements(const std::int64_t* digits, std::size_t count, Point* out, const Poll& poll) const {
     if (giant_) return list_giant(digits, count, out, poll);
     const std::size_t depth = levels_.size();
-    std::vector<Permutation> partial(depth + 1, identity());
+    std::vector<Permutation> partial(depth + 1, identity_);
     const std::int64_t* last = nullptr;
     for (std::size_t k = 0; k < count; ++k) {
       const std::int64_t* row = digits + k * depth;
@@ -125,7 +125,7 @@ class PermutationChain {
   }
 
  private:
-  using Permutation = std::vector<Point>;
+  using Permutation = permutations::Permutation;
 
   struct Generator {
     Permutation forward, inverse;
@@ -162,43 +162,11 @@ class PermutationChain {
         for (std::size_t i = 0; i < degree; ++i) {
           root[find(i)] = find(static_cast<std::size_t>(g[i]));
         }
-        even = even && !Giant::is_odd(g.data(), degree);
+        even = even && !permutations::is_odd(g.data(), degree);
       }
       orbit_size.assign(degree, 0);
       for (std::size_t i = 0; i < degree; ++i) ++orbit_size[orbit_of[i] = find(i)];
     }
-  };
-
-  // Random elements of a group by product replacement with an accumulator.
-  class RandomElements {
-   public:
-    RandomElements(const std::vector<Permutation>& given, PermutationChain& chain, const Poll& poll)
-        : chain_(chain), poll_(poll), accumulator_(chain.identity()) {
-      for (std::size_t k = 0; k < std::max(given.size(), kPool); ++k) {
-        pool_.push_back(given[k % given.size()]);
-      }
-      for (std::size_t k = 0; k < 4 * pool_.size() + 20; ++k) next();
-    }
-
-    const Permutation& next() {
-      const std::size_t a = chain_.below(pool_.size());
-      const std::size_t b = (a + 1 + chain_.below(pool_.size() - 1)) % pool_.size();
-      if (chain_.below(2) == 0) {
-        multiply(pool_[a], pool_[b].data());
-      } else {
-        invert(pool_[b], scratch_);
-        multiply(pool_[a], scratch_.data());
-      }
-      multiply(accumulator_, pool_[a].data());
-      poll_();
-      return accumulator_;
-    }
-
-   private:
-    PermutationChain& chain_;
-    const Poll& poll_;
-    std::vector<Permutation> pool_;
-    Permutation accumulator_, scratch_;
   };
 
   // Looks for a symmetric or alternating group on the only orbit.
@@ -260,51 +228,11 @@ class PermutationChain {
     return index == 1 || bound.even;
   }
 
-  Permutation identity() const {
-    Permutation g(degree_);
-    std::iota(g.begin(), g.end(), Point{0});
-    return g;
-  }
-
-  static bool is_identity(const Permutation& g) {
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i] != static_cast<Point>(i)) return false;
-    }
-    return true;
-  }
-
-  static Point first_moved(const Permutation& g) {
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i] != static_cast<Point>(i)) return static_cast<Point>(i);
-    }
-    throw std::logic_error("the identity moves no point");
-  }
-
-  static void invert(const Permutation& g, Permutation& out) {
-    out.resize(g.size());
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      out[static_cast<std::size_t>(g[i])] = static_cast<Point>(i);
-    }
-  }
-
-  static void multiply(Permutation& g, const Point* h) {
-    for (auto& image : g) image = h[image];
-  }
-
   static void check_permutation(const Permutation& g) {
-    if (!permutes(g.data(), g.size())) {
+    if (!permutations::permutes(g.data(), g.size())) {
       throw std::invalid_argument(
           "not a permutation of 0..n-1: an image is repeated or out of range");
     }
-  }
-
-  static bool permutes(const Point* g, std::size_t degree) {
-    std::vector<char> seen(degree, 0);
-    for (std::size_t i = 0; i < degree; ++i) {
-      if (g[i] < 0 || static_cast<std::size_t>(g[i]) >= degree) return false;
-      if (std::exchange(seen[static_cast<std::size_t>(g[i])], 1) != 0) return false;
-    }
-    return true;
   }
 
   // Not std::uniform_int_distribution: its results differ between standard libraries.
@@ -349,7 +277,7 @@ class PermutationChain {
   std::size_t add_generator(const Permutation& g) {
     reserve(2 * degree_ * sizeof(Point));
     generators_.push_back({g, {}});
-    invert(g, generators_.back().inverse);
+    permutations::invert(g, generators_.back().inverse);
     return generators_.size() - 1;
   }
 
@@ -373,11 +301,11 @@ class PermutationChain {
   // g <- g u^-1 for the element u that takes the base point to orbit[place].
   void multiply_by_inverse(const Level& level, std::size_t place, Permutation& g) const {
     if (level.rows) {
-      if (place != 0) multiply(g, level.inverses.data() + place * degree_);
+      if (place != 0) permutations::multiply(g, level.inverses.data() + place * degree_);
       return;
     }
     for (; place != 0; place = level.parent[place]) {
-      multiply(g, generators_[level.label[place]].inverse.data());
+      permutations::multiply(g, generators_[level.label[place]].inverse.data());
     }
   }
 
@@ -395,26 +323,21 @@ class PermutationChain {
   }
 
   // Whether g h strips to the identity from level l on; false also where rows are not kept. Base
-  // points tell which rows there are; then every point runs through three of them at a time.
-  bool strips(const Point* g, const Point* h, std::size_t l) {
-    row_of_.assign({g, h});
+  // points tell which rows there are; then every point runs through all of them.
+  bool strips(const Point* g, const Point* h, std::size_t l) const {
+    const Point* rows[permutations::kMostFactors] = {g, h};
+    std::size_t count = 2;
     for (; l < levels_.size(); ++l) {
       const auto& level = levels_[l];
       Point image = level.base;
-      for (const Point* row : row_of_) image = row[image];
+      for (std::size_t k = 0; k < count; ++k) image = rows[k][image];
       const Point place = level.position[static_cast<std::size_t>(image)];
-      if (place < 0 || !level.rows) return false;
+      if (place < 0 || !level.rows || count == permutations::kMostFactors) return false;
       if (place > 0) {
-        row_of_.push_back(level.inverses.data() + static_cast<std::size_t>(place) * degree_);
+        rows[count++] = level.inverses.data() + static_cast<std::size_t>(place) * degree_;
       }
     }
-    while (row_of_.size() % 3 != 0) row_of_.push_back(identity_.data());
-    images_ = identity_;
-    for (std::size_t k = 0; k < row_of_.size(); k += 3) {
-      const Point *a = row_of_[k], *b = row_of_[k + 1], *c = row_of_[k + 2];
-      for (auto& image : images_) image = c[b[a[image]]];
-    }
-    return images_ == identity_;
+    return permutations::cancel(rows, count, degree_);
   }
 
   // Random elements are stripped until a run of them leaves nothing. A remainder becomes a
@@ -424,8 +347,8 @@ class PermutationChain {
       Permutation residue = random.next();
       const std::size_t stuck = strip(residue, 0);
       if (stuck == levels_.size()) {
-        if (is_identity(residue)) continue;
-        add_level(first_moved(residue));
+        if (permutations::is_identity(residue)) continue;
+        add_level(permutations::first_moved(residue));
       }
       attach(stuck, {add_generator(residue)});
       run = 0;
@@ -465,23 +388,24 @@ class PermutationChain {
   std::size_t prove_level(std::size_t l, const Poll& poll) {
     Permutation inverse, forward, residue;
     for (std::size_t k = 0; k < levels_[l].orbit.size(); ++k) {
-      inverse = identity();
+      inverse = identity_;
       multiply_by_inverse(levels_[l], k, inverse);
-      invert(inverse, forward);
+      permutations::invert(inverse, forward);
       for (const auto label : levels_[l].schreier) {
         const auto& level = levels_[l];
         const auto& step = generators_[label].forward;
         const auto image = static_cast<std::size_t>(step[static_cast<std::size_t>(level.orbit[k])]);
         const auto place = static_cast<std::size_t>(level.position[image]);
         if (place != 0 && level.parent[place] == k && level.label[place] == label) continue;
+        if (l > 0 && k == 0 && place == 0) continue;  // in H itself
         poll();
         if (strips(forward.data(), step.data(), l)) continue;
         residue = forward;
-        multiply(residue, step.data());
+        permutations::multiply(residue, step.data());
         const std::size_t stuck = strip(residue, l);
         if (stuck == levels_.size()) {
-          if (is_identity(residue)) continue;
-          add_level(first_moved(residue));
+          if (permutations::is_identity(residue)) continue;
+          add_level(permutations::first_moved(residue));
         }
         const std::size_t added = add_generator(residue);
         extended_ = true;
@@ -496,56 +420,70 @@ class PermutationChain {
   }
 
   // Nested levels of a long chain collect many generators. T may be the own ones of the level and a
-  // few random elements of H instead, if these generate a group with as many elements as H U:
-  // another guess, whose orbits are a lower bound, tells.
+  // few random elements of H instead, if these generate a group with as many elements as H U: a
+  // guess, whose orbits are a lower bound, tells. Where it tells nothing one more is taken.
   void reduce(std::size_t l, const Poll& poll) {
-    if (l == 0 || levels_[l].schreier.size() <= kMany || failures_ > 1) return;
-    std::vector<std::size_t> labels(
-        levels_[l].generators.begin(),
-        levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
-    for (std::size_t k = 0; k < kFew; ++k) {
-      Permutation g = identity();
-      for (std::size_t m = l + 1; m < levels_.size(); ++m) {
-        multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+    if (l == 0) return;
+    while (levels_[l].schreier.size() > kMany && few_ <= kMostFew) {
+      std::vector<std::size_t> labels(
+          levels_[l].generators.begin(),
+          levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
+      for (std::size_t k = 0; k < few_; ++k) {
+        Permutation g = identity_;
+        for (std::size_t m = l + 1; m < levels_.size(); ++m) {
+          multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+        }
+        if (g != identity_) labels.push_back(add_generator(g));
       }
-      if (!is_identity(g)) labels.push_back(add_generator(g));
-    }
-    if (labels.empty()) return;
-    const PermutationChain probe(*this, l, labels, poll);
-    bool same = probe.levels_.size() == levels_.size() - l;
-    for (std::size_t m = l; same && m < levels_.size(); ++m) {
-      same = probe.levels_[m - l].orbit.size() == levels_[m].orbit.size();
-    }
-    if (same) {
-      levels_[l].schreier = labels;
-    } else {
-      ++failures_;
+      if (labels.empty()) return;
+      if (PermutationChain(*this, l, labels, poll).levels_.empty()) {
+        ++few_;
+      } else {
+        levels_[l].schreier = labels;
+        return;
+      }
     }
   }
 
-  // A guess, unproved, for the group generated by some generators of `chain`, with its base from
-  // level l on.
+  // A guess for the group generated by some generators of `chain`, with its base from level l on;
+  // without levels where an orbit stays shorter than that of the chain.
   PermutationChain(const PermutationChain& chain, std::size_t l,
                    const std::vector<std::size_t>& labels, const Poll& poll)
       : degree_(chain.degree_),
         max_bytes_(chain.max_bytes_),
         stored_(chain.stored_),
         bytes_(chain.bytes_),
-        random_(chain.random_) {
+        random_(chain.random_),
+        identity_(chain.identity_) {
     std::vector<Permutation> given;
     for (const auto label : labels) given.push_back(chain.generators_[label].forward);
-    RandomElements random(given, *this, poll);
-    for (std::size_t m = l; m < chain.levels_.size(); ++m) add_level(chain.levels_[m].base);
-    for (const auto& g : given) attach(0, {add_generator(g)});
-    guess(random);
+    RandomElements random(given, random_, poll);
+    std::size_t missing = 0;
+    for (std::size_t m = l; m < chain.levels_.size(); ++m) {
+      add_level(chain.levels_[m].base);
+      missing += chain.levels_[m].orbit.size() - 1;
+    }
+    std::vector<std::size_t> own;
+    for (const auto& g : given) own.push_back(add_generator(g));
+    attach(0, own);
+    missing -= levels_[0].orbit.size() - 1;
+    for (std::size_t run = 0; missing > 0 && run < kTrivialRun; ++run) {
+      Permutation residue = random.next();
+      const std::size_t stuck = strip(residue, 0);
+      if (stuck == levels_.size()) continue;
+      missing += levels_[stuck].orbit.size();
+      attach(stuck, {add_generator(residue)});
+      missing -= levels_[stuck].orbit.size();
+      run = 0;
+    }
+    if (missing > 0) levels_.clear();
   }
 
   static constexpr std::size_t kStoredEntries = std::size_t{1} << 26;  // 256 MiB of rows
-  static constexpr std::size_t kPool = 10;
   static constexpr int kHelpers = 6;
   static constexpr std::size_t kLeastGiant = 64;
   static constexpr std::size_t kMany = 8;
-  static constexpr std::size_t kFew = 3;
+  static constexpr std::size_t kMostFew = 5;
   static constexpr std::size_t kTrivialRun = 16;
   static constexpr std::size_t kProved = static_cast<std::size_t>(-1);
 
@@ -553,14 +491,12 @@ class PermutationChain {
   std::size_t max_bytes_;
   std::size_t stored_ = 0;
   std::size_t bytes_ = 0;
-  int failures_ = 0;
+  std::size_t few_ = 2;
   bool extended_ = false;  // by a proof that failed
   std::mt19937_64 random_;
+  Permutation identity_;
   std::vector<Generator> generators_;
   std::vector<Level> levels_;
-  Permutation identity_ = identity();
-  std::vector<const Point*> row_of_;  // for strips(), as is images_
-  Permutation images_;
   std::optional<Giant> giant_;
 };
 

@@ -16,12 +16,14 @@
 #include <utility>
 #include <vector>
 
+#include "symkernel/permutations.hpp"
+
 namespace symkernel {
 
 class Symmetries {
  public:
-  using Point = std::int32_t;
-  using Permutation = std::vector<Point>;
+  using Point = permutations::Point;
+  using Permutation = permutations::Permutation;
   using Shared = std::shared_ptr<const Symmetries>;  // null for the trivial group
 
   /// Elements that generate a group, and the logarithm of its order.
@@ -57,7 +59,7 @@ class Symmetries {
     const auto& elements = group->elements_;
     const std::size_t n = elements.front().size();
     std::vector<Point> orbit(1, point), place(n, -1);
-    std::vector<Permutation> to(1, identity(n));  // to[k] takes the point to orbit[k]
+    std::vector<Permutation> to(1, permutations::identity(n));  // to[k] takes the point to orbit[k]
     place[static_cast<std::size_t>(point)] = 0;
     for (std::size_t a = 0; a < orbit.size(); ++a) {
       for (const auto& k : elements) {
@@ -66,7 +68,7 @@ class Symmetries {
         place[static_cast<std::size_t>(image)] = static_cast<Point>(orbit.size());
         orbit.push_back(image);
         to.push_back(to[a]);
-        multiply(to.back(), k);
+        permutations::multiply(to.back(), k.data());
       }
     }
     const double left = group->logarithm_ - std::log(static_cast<double>(orbit.size()));
@@ -76,16 +78,14 @@ class Symmetries {
     Permutation inverse(n);
     for (std::size_t t = 0; t < wanted; ++t) {
       Permutation s = to[random() % orbit.size()];
-      multiply(s, elements[t % elements.size()]);
+      permutations::multiply(s, elements[t % elements.size()].data());
       for (const auto& k : elements) {
-        if (random() % 2 != 0) multiply(s, k);
+        if (random() % 2 != 0) permutations::multiply(s, k.data());
       }
       const auto q = place[static_cast<std::size_t>(s[static_cast<std::size_t>(point)])];
       const auto& u = to[static_cast<std::size_t>(q)];
-      for (std::size_t i = 0; i < n; ++i) {
-        inverse[static_cast<std::size_t>(u[i])] = static_cast<Point>(i);
-      }
-      multiply(s, inverse);
+      permutations::invert(u, inverse);
+      permutations::multiply(s, inverse.data());
       if (s != to[0]) found.push_back(std::move(s));
     }
     return of(std::move(found), left);
@@ -97,17 +97,6 @@ class Symmetries {
       if (k[static_cast<std::size_t>(point)] != point) return false;
     }
     return true;
-  }
-
-  static Permutation identity(std::size_t n) {
-    Permutation g(n);
-    std::iota(g.begin(), g.end(), Point{0});
-    return g;
-  }
-
-  // g, then h.
-  static void multiply(Permutation& g, const Permutation& h) {
-    for (auto& image : g) image = h[static_cast<std::size_t>(image)];
   }
 
   static constexpr std::size_t kMost = 24;

@@ -47,7 +47,6 @@ class PermutationGroup(Group):
     ------
     ValueError
         If a generator is no permutation, degrees differ, or there is nothing to tell the degree.
-
     MemoryError
         When the order or a sample is asked for: if the stabiliser chain does not fit in memory.
 
@@ -74,9 +73,10 @@ class PermutationGroup(Group):
     """
 
     def __init__(self, generators: Iterable[Any], *, degree: int | None = None) -> None:
-        given = [
+        listed = _listed(generators)
+        given = _index_lists(listed) or [
             g if isinstance(g, SignedPermutation) else _parse(g, f"generators[{k}]")
-            for k, g in enumerate(_listed(generators))
+            for k, g in enumerate(listed)
         ]
         degrees = {k: g.degree for k, g in enumerate(given) if isinstance(g, SignedPermutation)}
         if degree is not None:
@@ -100,7 +100,9 @@ class PermutationGroup(Group):
             for k, g in enumerate(given)
         ]
         identity = SignedPermutation._trusted(np.arange(self._degree))
-        self._generators = tuple(g for g in dict.fromkeys(elements) if g != identity)
+        distinct = dict.fromkeys(elements)
+        distinct.pop(identity, None)
+        self._generators = tuple(distinct)
         self._signed = any(g.signs is not None for g in self._generators)
 
     @property
@@ -271,14 +273,28 @@ def _listed(generators: Iterable[Any]) -> list[Any]:
         ) from None
 
 
+# The usual input, lists of integers of one length, all at once; None where anything is not as usual
+# and has to be looked at one by one.
+def _index_lists(given: list[Any]) -> list[SignedPermutation | list[list[int]]] | None:
+    if {type(row) for row in given} != {list} or len({len(row) for row in given}) != 1:
+        return None
+    if any(set(map(type, row)) != {int} for row in given):
+        return None
+    try:
+        rows = np.array(given, np.int64)
+    except OverflowError:
+        return None
+    if (np.sort(rows, axis=1) != np.arange(rows.shape[1])).any():
+        return None
+    return [SignedPermutation._trusted(row) for row in rows]
+
+
 # An index list becomes an element; cycles wait until the degree is known.
 def _parse(value: Any, name: str) -> SignedPermutation | list[list[int]]:
     if isinstance(value, Element):
         raise TypeError(f"{name} must be a permutation, got {type(value).__name__}")
     if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, (str, bytes)):
         raise TypeError(f"{name} must be a list of indices or of cycles, got {value!r}")
-    if set(map(type, value)) == {int}:  # the usual list, checked without looking at each item
-        return SignedPermutation._trusted(as_indices(value, name))
     nested = [isinstance(item, (Sequence, np.ndarray)) for item in value]
     if not all(nested):
         if any(nested):
