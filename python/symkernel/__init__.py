@@ -10,9 +10,11 @@ route and hands back an ordinary scikit-learn kernel or estimator.
 sum
 """
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from symkernel import cuda, diagnostics, groups, kernels
+from symkernel import cuda, groups, kernels
 from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
     Canonicalizer,
@@ -22,6 +24,9 @@ from symkernel.estimators import (
     MaxFilter,
 )
 from symkernel.kernels import InvariantKernel
+
+if TYPE_CHECKING:
+    from symkernel import diagnostics, spectral
 
 __version__ = version("symkernel")
 
@@ -39,4 +44,14 @@ __all__ = [
     "groups",
     "kernels",
     "orbit_distance",
+    "spectral",
 ]
+
+# Subpackages that most programs do without are imported when they are first named.
+_ON_DEMAND = ("diagnostics", "spectral")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return import_module(f"symkernel.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
