@@ -77,7 +77,7 @@ class MinimalImage {
     best_.clear();
     for (std::size_t l = 0; l < chain_.levels().size(); ++l) {
       split(chain_.levels()[l], pruned);
-      if (cosets_.size() > kTied * n) drop_above(l + 1, pruned);
+      if (cosets_.size() > kTied * n && tells(l)) drop_above(l + 1, pruned);
       if (cosets_.size() > limit * n) return false;
     }
     sort_tail(!pruned);
@@ -124,6 +124,14 @@ class MinimalImage {
     }
     cosets_.swap(next_);
     symmetries_.swap(next_symmetries_);
+  }
+
+  // Whether bounds are worth their sorting after level l: they can differ when what is not decided
+  // lies in two orbits or more, and the last levels are split as fast.
+  bool tells(std::size_t l) const {
+    if (l + kLast >= chain_.levels().size()) return false;
+    const auto decided = static_cast<std::size_t>(chain_.levels()[l].end);
+    return chain_.blocks(l + 1).count > decided + 1;
   }
 
   // Drops cosets of level l whose bound is above an image.
@@ -263,6 +271,7 @@ class MinimalImage {
     return 0;
   }
 
+  static constexpr std::size_t kLast = 3;
   static constexpr std::size_t kTied = 16;
   static constexpr std::size_t kFew = 64;
   static constexpr std::uint64_t kSeed = 1;
