@@ -165,3 +165,19 @@ def test_objects_with_their_own_jacobian():
     function = as_differentiable(Fitted(), X, (3,))
     assert function.how == "given" and function.fitted
     np.testing.assert_array_equal(function.jacobians(X)[:, 0], X * [2.0, 0, 0])
+
+
+def test_regressors_in_a_dictionary():
+    class Fitted:
+        dictionary_ = lie.monomials(2)
+        coef_ = np.array([0.0, 0, 0, 0, 1.0, 0, 0, 1.0, 0, 1.0])
+
+        def predict(self, X):
+            return (X**2).sum(axis=1)
+
+    X, _ = data()
+    function = as_differentiable(Fitted(), X, (3,))
+    assert function.fitted and "dictionary" in function.how
+    np.testing.assert_allclose(function.jacobians(X)[:, 0], 2 * X, atol=1e-12)
+    found = lie.discover(Fitted(), X, lie.affine(3))
+    assert found.angle(lie.special_orthogonal(3)) < 1e-7 and "gap" in found.reason

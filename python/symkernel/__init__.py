@@ -10,27 +10,49 @@ route and hands back an ordinary scikit-learn kernel or estimator.
 sum
 """
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from symkernel import cuda, diagnostics, groups, kernels, lie
+from symkernel import cuda, groups, kernels
+from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
+    Canonicalizer,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    MaxFilter,
 )
 from symkernel.kernels import InvariantKernel
+
+if TYPE_CHECKING:
+    from symkernel import diagnostics, lie, spectral
 
 __version__ = version("symkernel")
 
 __all__ = [
+    "Canonicalizer",
     "InvariantKernel",
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "MaxFilter",
     "__version__",
+    "align",
     "cuda",
     "diagnostics",
     "groups",
     "kernels",
     "lie",
+    "orbit_distance",
+    "spectral",
 ]
+
+# Subpackages that most programs do without are imported when they are first named.
+_ON_DEMAND = ("diagnostics", "lie", "spectral")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return import_module(f"symkernel.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

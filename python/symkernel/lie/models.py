@@ -236,6 +236,9 @@ def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]
     expansion = as_kernel_model(model, X.shape[1])
     if expansion is not None:
         return expansion
+    linear = _in_dictionary(model, X.shape[1])
+    if linear is not None:
+        return linear
     predict = getattr(model, "predict", None)
     jacobian = getattr(model, "jacobian", None)
     if callable(predict) and callable(jacobian):
@@ -267,6 +270,16 @@ def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]
         stacklevel=3,
     )
     return differences
+
+
+def _in_dictionary(model: Any, n_features: int) -> DictionaryFunction | None:
+    """A fitted regressor with ``dictionary_`` and ``coef_`` of shape (m,) or (m, p); else None."""
+    functions, weights = getattr(model, "dictionary_", None), getattr(model, "coef_", None)
+    if functions is None or weights is None:
+        return None
+    function = DictionaryFunction(functions, np.asarray(weights).T, n_features)
+    function.fitted = True
+    return function
 
 
 def as_values(result: Any, n: int) -> NDArray[np.float64]:
