@@ -16,6 +16,7 @@ from symkernel.lie.dictionary import Dictionary, Fourier, Monomials, fourier, mo
 from symkernel.lie.discover import discover
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.dynamics import discover_dynamics
+from symkernel.lie.equations import discover_equation
 from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
 from symkernel.lie.models import DictionaryFunction, Differentiable, GradientError
 from symkernel.lie.operator import (
@@ -45,6 +46,7 @@ __all__ = [
     "dictionary_operator",
     "discover",
     "discover_dynamics",
+    "discover_equation",
     "discover_tangent",
     "finite_rows",
     "fourier",
