@@ -12,12 +12,13 @@ from symkernel.lie.algebra import (
     translations,
 )
 from symkernel.lie.closure import Closure, closure_of
-from symkernel.lie.dictionary import Dictionary, Fourier, Monomials, fourier, monomials
+from symkernel.lie.dictionary import Dictionary, Monomials, monomials
 from symkernel.lie.discover import discover
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.dynamics import discover_dynamics
 from symkernel.lie.equations import discover_equation
 from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
+from symkernel.lie.fourier import Fourier, fourier
 from symkernel.lie.models import DictionaryFunction, Differentiable, GradientError
 from symkernel.lie.operator import (
     LieOperator,
