@@ -12,7 +12,7 @@ sum
 
 from importlib.metadata import version
 
-from symkernel import cuda, diagnostics, groups, kernels
+from symkernel import cuda, diagnostics, groups, kernels, theory
 from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
     InvariantKernelClassifier,
@@ -37,4 +37,5 @@ __all__ = [
     "groups",
     "kernels",
     "orbit_distance",
+    "theory",
 ]
