@@ -1,25 +1,56 @@
-"""Pictures of counts. Needs matplotlib (the extra ``demo``)."""
+"""Pictures of counts and learning curves. Needs matplotlib (the extra ``demo``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from symkernel.groups import Group
 from symkernel.spectral import Manifold
 from symkernel.theory.counts import DimensionCounts, dimension_counts
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_counts", "plot_dimension_counts"]
+__all__ = ["draw_counts", "draw_curve", "plot_dimension_counts"]
 
+_MARKERS = ("o", "s", "D", "^", "v", "P")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def draw_counts(counts: DimensionCounts) -> Figure:
     """Cumulative counts of one group beside their ratio."""
     return _draw({"invariant": counts})
+
+
+def draw_curve(
+    axes: Axes,
+    place: int,
+    label: str,
+    sizes: Sequence[int],
+    mean: NDArray[np.float64],
+    band: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> None:
+    """Draw one learning curve, the ``place``-th of its axes."""
+    colour = _COLOURS[place % len(_COLOURS)]
+    marker = _MARKERS[place % len(_MARKERS)]
+    axes.plot(sizes, mean, color=colour, marker=marker, markersize=5, label=label)
+    axes.fill_between(sizes, *band, color=colour, alpha=0.15, linewidth=0)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    _tidy(axes)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(True, color="0.9")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
 
 
 def plot_dimension_counts(
@@ -80,8 +111,5 @@ def _draw(counts: Mapping[str, DimensionCounts]) -> Figure:
         axes.set_yscale("log")
         axes.set_xlabel("level")
         axes.legend(frameon=False)
-        axes.grid(True, color="0.9")
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        _tidy(axes)
     return figure
