@@ -8,4 +8,5 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_orbit_sum(m);
   symkernel::bind_alignment(m);
   symkernel::bind_closure(m);
+  symkernel::bind_modes(m);
 }

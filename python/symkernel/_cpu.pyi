@@ -21,6 +21,7 @@ __all__: list[str] = [
     "diagonal",
     "diagonal_gradient_x",
     "exp_rate",
+    "find_modes",
     "gradient_x",
     "gram",
     "gram_gradient",
@@ -29,6 +30,9 @@ __all__: list[str] = [
     "match_points",
     "matvec",
     "max_threads",
+    "mode_orbits",
+    "mode_sums",
+    "modes",
     "multiply_add_rate",
     "nearest",
     "permutation_chain",
@@ -216,6 +220,13 @@ def exp_rate(
 ) -> float:
     """
     Exponentials per second from the first-level cache.
+    """
+
+def find_modes(
+    words: numpy.typing.NDArray[numpy.int32], queries: numpy.typing.NDArray[numpy.int32]
+) -> numpy.typing.NDArray[numpy.int32]:
+    """
+    Row of each query among the words, int32, or -1.
     """
 
 @typing.overload
@@ -491,6 +502,40 @@ def matvec(
 def max_threads() -> int:
     """
     Threads a call uses by default.
+    """
+
+def mode_orbits(
+    words: numpy.typing.NDArray[numpy.int32],
+    maps: numpy.typing.NDArray[numpy.int32],
+    signs: numpy.typing.NDArray[numpy.int8],
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int8], int]:
+    """
+    (labels int32, signs int8, count): orbits of the words under letter maps (generators, alphabet) with signs; label -1 where a mode would equal its own negative.
+    """
+
+def mode_sums(
+    X: numpy.typing.NDArray[numpy.float64],
+    words: numpy.typing.NDArray[numpy.int32],
+    weights: numpy.typing.NDArray[numpy.float64],
+    real: numpy.typing.NDArray[numpy.int32],
+    imaginary: numpy.typing.NDArray[numpy.int32] | None,
+    columns: typing.SupportsInt | typing.SupportsIndex,
+    largest: typing.SupportsInt | typing.SupportsIndex,
+    frequency: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Weighted sums (n, columns) of modes at samples X (n, d); real and imaginary give the column of each mode's parts, or -1.
+    """
+
+def modes(
+    coordinates: typing.SupportsInt | typing.SupportsIndex,
+    level: typing.SupportsInt | typing.SupportsIndex,
+    largest: typing.SupportsInt | typing.SupportsIndex,
+    fourier: bool,
+) -> numpy.typing.NDArray[numpy.int32]:
+    """
+    Words int32 (modes, width) of the monomials of a degree, or of the Fourier modes whose squared frequencies sum to a level; -1 fills up.
     """
 
 def multiply_add_rate(
