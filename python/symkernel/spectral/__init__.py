@@ -13,9 +13,11 @@ array([  1,  11,  56, 176, 396, 738])
 """
 
 from symkernel.spectral.basis import InvariantBasis
+from symkernel.spectral.classifier import SpectralClassifier
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.product import Product
+from symkernel.spectral.regressor import SpectralRegressor
 from symkernel.spectral.rotations import SO3
 from symkernel.spectral.sphere import Sphere
 from symkernel.spectral.subspace import InvariantSubspace
@@ -30,6 +32,8 @@ __all__ = [
     "Manifold",
     "Polynomials",
     "Product",
+    "SpectralClassifier",
+    "SpectralRegressor",
     "Sphere",
     "Stereographic",
     "ToSphere",
