@@ -10,11 +10,11 @@ to the order of the group (Tahmasebi and Jegelka, NeurIPS 2023).
 * On tori of dimension 3 and 4 under all permutations of the coordinates (6, 24): the von Mises
   kernel exp(kappa sum cos(x_i - y_i)), kappa = 1, in closed form by permanents.
 
-Targets are twenty random combinations of the invariant eigenfunctions up to degree 12 on spheres, or
-sum of squared frequencies 6 on tori, all of the same size, without noise; alpha is 1e-9 for both
+Targets are twenty random combinations of the invariant eigenfunctions, up to degree 12 on S^2 and
+squared frequencies of 6 on tori, all of the same size, without noise; alpha is 1e-9 for both
 models. Risks are geometric means over repeats, those of a typical run: with 16 samples a few
 unlucky draws make most of the arithmetic mean, whose gains stand beside. The last columns are the
-ratio of effective dimensions (``theory.sample_gain``) at a ridge that leaves about n of them to the
+ratio of effective dimensions (as in ``theory.sample_gain``) at a ridge that leaves n/2 to the
 invariant kernel, and the ratio of numbers of eigenfunctions up to the level where n of them are
 invariant: exact finite-size figures, without any fit.
 
@@ -34,7 +34,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from sklearn.gaussian_process.kernels import Matern
 from symkernel import InvariantKernel, InvariantKernelRidge, theory
 from symkernel.groups import Group, PointGroup, Symmetric
@@ -106,24 +105,17 @@ def dimension_gains(case: Case, sizes: Sequence[int], n_samples: int) -> tuple[A
     X = case.manifold.random_points(n_samples, 0)
     averaged = InvariantKernel(case.kernel, case.group)
     grams = [np.asarray(kernel(X)) for kernel in (case.kernel, averaged)]
-    effective = []
-    for n in sizes:
-        # The ridge at which half of n functions are fitted.
-        ridge = np.exp(
-            brentq(
-                lambda t, n=n: theory.effective_dimension(grams[1], np.exp(t)) - n / 2, -40.0, 5.0
-            )
-        )
-        effective.append(
-            theory.effective_dimension(grams[0], ridge)
-            / theory.effective_dimension(grams[1], ridge)
-        )
+    ridges = np.logspace(-9.0, 3.0, 400)
+    plain, invariant = (theory.effective_dimension(K, ridges) for K in grams)
+    # The ridge at which half of n functions are fitted.
+    places = [int(np.argmin(np.abs(invariant - n / 2))) for n in sizes]
+    effective = plain[places] / invariant[places]
     top = 12
     while theory.invariant_dimension(case.manifold, case.group, top) < sizes[-1]:
         top += 12
     counts = theory.dimension_counts(case.manifold, case.group, top)
-    places = [np.searchsorted(counts.cumulative_invariant, n) for n in sizes]
-    return np.array(effective), counts.ratio[places]
+    full = np.searchsorted(counts.cumulative_invariant, sizes)
+    return effective, counts.ratio[full]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         curve = measure(case, sizes, repeats, most, progress=sys.stderr.isatty())
         gain = curve.gain("plain", "invariant", average="geometric")
         mean = curve.gain("plain", "invariant")
-        effective, functions = dimension_gains(case, sizes, 500 if options.quick else 3000)
+        effective, functions = dimension_gains(case, sizes, 500 if options.quick else 2000)
         gains[case.name] = (gain, effective, case.group.order)
         for row in zip(sizes, gain, mean, effective, functions, strict=True):
             n, a, b, c, d = row

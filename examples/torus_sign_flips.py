@@ -6,7 +6,7 @@ risk (mean squared error) and the invariance discrepancy, the root mean squared 
 prediction when signs change at random, of
 
 * plain: kernel ridge regression with an RBF kernel of length 1, which has to learn the signs;
-* augmented: the same on nine versions of every sample;
+* augmented: the same on four versions of every sample;
 * invariant: the same with the average of the kernel over the group, in closed form;
 * empirical: spectral averaging as published, every coefficient a mean of y_i phi(x_i), over the 176
   invariant functions of the first levels;
@@ -14,7 +14,7 @@ prediction when signs change at random, of
 
 Empirical coefficients are exactly invariant, and weak: each has the variance of y phi(x) / n even
 for targets without noise, and 176 of them together cost more than f varies. The same functions by
-least squares are some twenty times better, and the invariant kernel better again by as much. Kernels
+least squares are some twenty times better, the invariant kernel as much again. Kernels
 of longer lengths do better still, plain ones too: f is a quadratic polynomial, which they resemble,
 and not periodic, as the functions of the torus are.
 
@@ -72,7 +72,7 @@ def discrepancy(y: Any, predicted: Any) -> float:
 
 def models() -> dict[str, Any]:
     """The five of the comparison."""
-    found = theory.standard_models(RBF(1.0), G, alpha=1e-3, n_images=8)
+    found = theory.standard_models(RBF(1.0), G, alpha=1e-3, n_images=3)
     found["empirical"] = SpectralRegressor(Torus(D), G, max_level=LEVEL, coef="empirical")
     found["spectral"] = SpectralRegressor(Torus(D), G, max_level=LEVEL)
     return found
