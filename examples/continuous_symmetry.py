@@ -7,7 +7,11 @@ kernel (nu = 3/2, length 1, alpha = 1e-8) is compared with its averages over the
 cube, a subgroup, and over all of SO(3). A target with s derivatives is learned with the mean
 squared error n^(-2s/d) from n samples without noise, and a kink has s = 3/2: for d = 5 the slope
 is -0.6, with the finite group the same from 24 times fewer samples, for d = 2 it is -1.5. The
-exact numbers of invariant functions grow likewise, as n = lambda^(d/2) by Weyl's law.
+exact numbers of invariant functions grow likewise, as lambda^(d/2) by Weyl's law.
+
+Measured: the curve of the finite group is the plain one from some twenty times fewer samples, and
+has the slope -0.7; SO(3) has -1.6, so that what it saves beside the finite group grows with n. The
+plain curve has not settled with 2048 samples, and falls like that of the finite group at 2048/24.
 
     python examples/continuous_symmetry.py [--output continuous_symmetry.png] [--quick]
 
@@ -104,9 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, group in symmetries().items():
         expected = -3.0 / theory.quotient(SPHERE, group).dim
         print(f"{name:>14}: slope {slope(curve, name):.2f}, theory {expected:.2f}")
-    for name in ("24 rotations", "SO(3)"):
-        gain = "  ".join(f"{g:.1f}" for g in curve.gain("plain", name))
-        print(f"times fewer with {name}, at {', '.join(map(str, sizes[name]))}: {gain}")
+    for slow, fast in (("plain", "24 rotations"), ("24 rotations", "SO(3)")):
+        print(f"samples of {slow} for the risk of {fast}: ", end="")
+        pairs = zip(sizes[fast], curve.gain(slow, fast), strict=True)
+        print(", ".join(f"{g:.1f} x {n}" for n, g in pairs if not np.isnan(g)))
     draw_picture(counts, curve, options.output)
     print(f"picture: {options.output}")
     return 0
