@@ -82,17 +82,17 @@ class SpectralFit:
             alpha = np.asarray(self.alpha, np.float64)
             if alpha.ndim > 1 or not (np.isfinite(alpha).all() and (alpha >= 0.0).all()):
                 raise ValueError(f"alpha must be finite and not negative, got {self.alpha!r}")
-        given = [self.max_level is not None, self.n_components is not None]
-        if all(given) and not (self.max_level == "cv" and isinstance(self.n_components, Integral)):
-            raise ValueError(
-                "give max_level or n_components, one of them, or both as max_level='cv' with the "
-                f"largest n_components to try: got {self.max_level!r} and {self.n_components!r}"
-            )
-        if self.coef == "empirical" and (not any(given) or self.max_level == "cv"):
+        if self.coef == "empirical" and self._searches:
             raise ValueError(
                 "coef='empirical' needs a number for max_level or n_components, or "
                 "n_components='theory' with smoothness: leave-one-out goes with coef='ridge'"
             )
+
+    @property
+    def _searches(self) -> bool:
+        """Whether leave-one-out chooses the level."""
+        neither = self.max_level is None and self.n_components is None
+        return neither or isinstance(self.max_level, str)
 
     def _bound_manifold(self, n_features: int) -> Manifold:
         manifold = self.manifold
@@ -123,26 +123,13 @@ class SpectralFit:
     def _solve(self, X: Array, targets: Array, shape: tuple[int, ...]) -> None:
         """Fit coefficients to targets (n, t) and set the fitted attributes; ``coef_`` has shape."""
         n = len(X)
-        searched = self.max_level == "cv" or (self.max_level is None and self.n_components is None)
-        if searched:
-            basis = self._largest_basis(n)
-        elif self.n_components == "theory":
-            basis = self._make_basis(max_level=theory_level(self.manifold_, n, self.smoothness))
-        else:
-            basis = self._make_basis(max_level=self.max_level, n_components=self.n_components)
-        basis.fit(X)
-        if not basis.subspaces_:
-            raise ValueError(
-                f"n_components={self.n_components!r} leaves no function: the constant is the first"
-            )
+        basis = self._largest_basis(n).fit(X)
         if self.coef == "empirical":
-            found, level = self._empirical(basis, X, targets), basis.levels_[-1].level
+            found, count = self._empirical(basis, X, targets), len(basis.levels_)
         else:
-            found, level = self._ridge(basis, X, targets, searched)
-        if searched:
-            basis = self._make_basis(max_level=level).fit(X)
-        self.basis_ = basis
-        self.max_level_ = level
+            found, count = self._ridge(basis, X, targets)
+        self.basis_ = basis._of(basis.subspaces_[:count]).fit(X)
+        self.max_level_ = self.basis_.levels_[-1].level
         self.coef_ = found.reshape(len(found), *shape)
 
     # Algorithm 1 of Soleymani et al.: coefficients (1/n) sum_i y_i phi(x_i), projected on the
@@ -156,8 +143,10 @@ class SpectralFit:
         return total / len(X)
 
     def _ridge(
-        self, basis: InvariantBasis, X: Array, targets: Array, searched: bool
-    ) -> tuple[Array, int | float]:
+        self, basis: InvariantBasis, X: Array, targets: Array
+    ) -> tuple[Array, int]:
+        """Coefficients, and the number of levels that they belong to."""
+        searched = self._searches
         dimensions = [part.dimension for part in basis.subspaces_]
         levels = [known.level for known in basis.levels_]
         # Levels without invariant functions change nothing, and neither does the constant alone.
@@ -191,7 +180,7 @@ class SpectralFit:
             self.levels_tried_ = np.array([levels[k] for k in tried])
             self.leave_one_out_ = np.array(errors)
             self.best_score_ = -score
-        return np.concatenate([intercept[None] / constant, found]), levels[k]
+        return np.concatenate([intercept[None] / constant, found]), k + 1
 
     def _factored(
         self, basis: InvariantBasis, X: Array, targets: Array, ends: list[tuple[int, int]]
@@ -222,20 +211,38 @@ class SpectralFit:
         return alphas
 
     def _largest_basis(self, n: int) -> InvariantBasis:
-        """Return the levels that leave-one-out chooses from."""
-        if self.n_components is not None:
-            return self._make_basis(n_components=as_count(self.n_components, "n_components"))
-        top: int | float = 0
-        total = invariant = 0
-        for known in itertools.islice(self.manifold_.all_levels(), 10_000):
+        """Return all levels within the bounds, or those that leave-one-out chooses from."""
+        top = None if self.max_level in (None, "cv") else as_level(self.max_level, "max_level")
+        budget = None
+        if not (self.n_components is None or self.n_components == "theory"):
+            budget = as_count(self.n_components, "n_components")
+            if top is None and not self._searches:
+                return self._make_basis(n_components=budget)
+        if self.n_components == "theory":
+            theory = theory_level(self.manifold_, n, self.smoothness)
+            top = theory if top is None else min(top, theory)
+        if top is None:
+            return self._levels_to_try(n if budget is None else budget)
+        basis = self._make_basis(max_level=top)
+        if budget is None:
+            return basis
+        count = int((basis.dimensions.cumsum() <= budget).sum())
+        return basis._of(basis._solve()[: max(1, count)])
+
+    def _levels_to_try(self, budget: int) -> InvariantBasis:
+        basis = self._make_basis(max_level=0)
+        parts = basis._solve().copy()
+        total = invariant = 1
+        for known in itertools.islice(self.manifold_.all_levels(), 1, None):
             total += known.multiplicity
-            if known.level and total > _MOST_FUNCTIONS:
+            if total > _MOST_FUNCTIONS:
                 break
-            invariant += self._make_basis(max_level=0)._subspace(known, self.tolerance).dimension
-            if known.level and invariant > n:
+            parts.append(basis._subspace(known, self.tolerance))
+            invariant += parts[-1].dimension
+            if invariant > budget:
+                parts.pop()
                 break
-            top = known.level
-        return self._make_basis(max_level=top)
+        return basis._of(parts)
 
     def _decide(self, X: Any) -> Array:
         """Values of the fitted functions, (n,) or (n, n_targets)."""

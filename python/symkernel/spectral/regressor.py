@@ -38,13 +38,13 @@ class SpectralRegressor(
         ``symkernel.groups.from_name``); None for all eigenfunctions.
     max_level : int, float, "cv" or None, default=None
         Use all levels up to this, as ``InvariantBasis``. "cv" chooses it by leave-one-out, and so
-        does None where ``n_components`` is None too: among levels of at most as many invariant
-        functions as samples and 50,000 functions in all, or of at most ``n_components`` invariant
-        functions.
+        does None where ``n_components`` is None too: among levels of at most ``n_components``
+        invariant functions or, where that is None, of at most as many invariant functions as
+        samples and 50,000 functions in all.
     n_components : int, "theory" or None, default=None
         Use the largest set of whole levels with at most that many invariant functions; "theory"
         with at most n^(1 / (1 + 2 s/d)) eigenfunctions, invariant or not, where d is the dimension
-        of the manifold and s is ``smoothness``.
+        of the manifold and s is ``smoothness``. Where ``max_level`` is given too, both bound.
     smoothness : float, default=None
         Sobolev smoothness s of the target; for ``n_components="theory"`` only.
     coef : {"ridge", "empirical"}, default="ridge"
