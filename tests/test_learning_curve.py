@@ -26,6 +26,13 @@ class PowerLaw(RegressorMixin, BaseEstimator):
         return np.ones(len(X)) - self.error_
 
 
+class Exact(PowerLaw):
+    """Makes no error."""
+
+    def predict(self, X):
+        return np.ones(len(X))
+
+
 def ones(n, rng):
     return rng.standard_normal((n, 2)), np.ones(n)
 
@@ -44,6 +51,14 @@ def test_gain_of_power_laws():
     # of the risks of the slow one only that at 64 lies between those of the fast one
     expected = [np.nan, 1 / 12, np.nan, np.nan]
     np.testing.assert_allclose(found.gain("fast", "slow"), expected)
+
+
+def test_perfect_models_have_no_infinite_logarithms():
+    sizes = {"slow": [16, 64, 256, 1024], "fast": [1]}
+    models = {"slow": PowerLaw(12.0), "fast": Exact()}
+    found = theory.LearningCurve(models, ones, sizes, n_repeats=2, n_test=5).run()
+    assert 0 <= found.mean("fast", average="geometric")[0] < 1e-300
+    assert np.isnan(found.gain("slow", "fast")).all()
 
 
 def test_repeats_are_nested_and_bands_contain_the_mean():
@@ -166,6 +181,7 @@ def test_the_standard_models_learn_an_invariant_target():
         ({"n_repeats": 0}, ValueError, "n_repeats"),
         ({"n_test": 0}, ValueError, "n_test"),
         ({"draw": 3}, TypeError, "callable"),
+        ({"draw": (np.ones((12, 2)), np.ones(12)), "draw_test": ones}, ValueError, "draw_test"),
         ({"draw": (np.ones((9, 2)), np.ones(8))}, ValueError, "as many rows"),
         ({"draw": (np.ones((9, 2)), np.ones(9))}, ValueError, "must have 12 samples"),
     ],

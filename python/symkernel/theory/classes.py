@@ -30,6 +30,8 @@ CycleType = tuple[tuple[int, int, int], ...]
 
 # More elements than this are not listed to find their classes.
 _LIMIT = 200_000
+# Nor more numbers than this in their matrices.
+_MOST_NUMBERS = 20_000_000
 # More representatives than this of a continuous group, or of a product, do not pay.
 _MOST_CLASSES = 2_000_000
 
@@ -286,7 +288,7 @@ def _from_matrices(matrices: Array, top: int, weights: Array | None = None) -> S
 
 
 def _table_matrices(group: Group) -> Array:
-    table = group.table(_LIMIT, _ADVICE)
+    table = group.table(min(_LIMIT, _MOST_NUMBERS // group.degree**2), _ADVICE)
     if isinstance(table, SignedPermutationTable):
         return table.as_matrices()
     return table.matrices

@@ -138,8 +138,8 @@ def sample_gain(
     samples are of the order of N(ridge) / n' and N_G(ridge) / n, with N = tr T (T + ridge)^-1 and
     N_G = tr P T (P T + ridge)^-1. They are the same when n' / n = N / N_G: **this ratio is the
     gain**, at equal ridge, not at equal alpha. It tends to the order of a finite group as ridge
-    tends to 0 (Weyl's law), from below and slowly; for a group of positive dimension it has no
-    limit.
+    tends to 0 (Weyl's law), slowly and as a rule from below; for a group of positive dimension it
+    has no limit.
 
     N and N_G are estimated by effective dimensions of Gram matrices. These are concave functions of
     the operator and at most n, so that they are underestimated, the larger one more: with too

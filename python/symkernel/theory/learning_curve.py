@@ -44,6 +44,9 @@ class LearningCurve:
     All models see the same samples: in each repeat the training sets are nested and the test set is
     one. Results go to a CSV file as they come, and a run that was stopped goes on from there.
 
+    The file knows the test size, the seed and the name of the metric, and refuses others; that models
+    and data are still the same is for the caller to see to.
+
     Parameters
     ----------
     models : mapping of str to scikit-learn regressor
@@ -117,6 +120,8 @@ class LearningCurve:
         self._most = max(max(found) for found in self.sizes.values())
         self._data = None if callable(draw) else _data_set(draw, self._most + self.n_test)
         self._draw = draw if callable(draw) else None
+        if draw_test is not None and self._draw is None:
+            raise ValueError("draw_test must be None with a data set, which is split")
         self._draw_test = draw_test
         name = getattr(metric, "__name__", type(metric).__name__)
         settings = f"n_test={self.n_test} random_state={self.random_state} metric={name}"
@@ -244,8 +249,8 @@ class LearningCurve:
             does not reach it, or is below it at its smallest size already.
         """
         sizes = np.array(self.sizes[fast], np.float64)
-        target = np.log(self.mean(fast, average=average))
-        falling = np.minimum.accumulate(np.log(self.mean(slow, average=average)))[::-1]
+        target = _log(self.mean(fast, average=average))
+        falling = np.minimum.accumulate(_log(self.mean(slow, average=average)))[::-1]
         own = np.log(np.array(self.sizes[slow], np.float64))[::-1]
         found = np.interp(target, falling, own, left=np.nan, right=np.nan)
         return np.asarray(np.exp(found) / sizes)
@@ -344,6 +349,11 @@ def standard_models(
     return models
 
 
+def _log(risks: Array) -> Array:
+    """Logarithms; a risk of zero counts as the smallest positive number."""
+    return np.asarray(np.log(np.maximum(risks, np.finfo(np.float64).tiny)))
+
+
 def _average(risks: Array, average: str) -> Array:
     """Average over the first axis."""
     if average == "mean":
@@ -351,7 +361,7 @@ def _average(risks: Array, average: str) -> Array:
     if average == "median":
         return np.asarray(np.median(risks, axis=0))
     if average == "geometric":
-        return np.asarray(np.exp(np.log(risks).mean(axis=0)))
+        return np.asarray(np.exp(_log(risks).mean(axis=0)))
     raise ValueError(f"average must be 'mean', 'geometric' or 'median', got {average!r}")
 
 

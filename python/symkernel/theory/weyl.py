@@ -102,7 +102,8 @@ def quotient(
         A compact one.
     group : Group or None
         It must act on the manifold; None for the trivial one. Infinite groups are products of
-        finite groups, of at most one SO(n) or O(n) that turns points, and of shifts of a torus.
+        finite groups with one SO(n) or O(n) that turns points, or with shifts of a torus; the finite
+        ones are taken to share no map but the identity with it.
     n_samples : int, default=20,000
         Random points for the volume of infinite groups.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
@@ -142,7 +143,8 @@ def quotient(
         return Quotient(manifold.dim, total / group.order)
     turning = [f for f in group.factors() if isinstance(f.group, (SO, O)) and f.group.dim]
     others = [f for f in group.factors() if f.group.is_finite]
-    known = len(turning) <= 1 and not (turning and len(group._shift_basis))
+    shifts = len(group._shift_basis) > 0
+    known = len(turning) + shifts <= 1 and (isinstance(manifold, Torus) or not shifts)
     if not known or isinstance(manifold, SO3):
         raise ValueError(
             f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
