@@ -44,8 +44,8 @@ class LearningCurve:
     All models see the same samples: in each repeat the training sets are nested and the test set is
     one. Results go to a CSV file as they come, and a run that was stopped goes on from there.
 
-    The file knows the test size, the seed and the name of the metric, and refuses others; that models
-    and data are still the same is for the caller to see to.
+    The file knows the test size, the seed and the name of the metric, and refuses others; that
+    models and data are still the same is for the caller to see to.
 
     Parameters
     ----------

@@ -102,8 +102,8 @@ def quotient(
         A compact one.
     group : Group or None
         It must act on the manifold; None for the trivial one. Infinite groups are products of
-        finite groups with one SO(n) or O(n) that turns points, or with shifts of a torus; the finite
-        ones are taken to share no map but the identity with it.
+        finite groups with one SO(n) or O(n) that turns points, or with shifts of a torus; the
+        finite ones are taken to share no map but the identity with it.
     n_samples : int, default=20,000
         Random points for the volume of infinite groups.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
