@@ -20,7 +20,7 @@ invariant: exact finite-size figures, without any fit.
 
     python examples/sample_gain.py [--output sample_gain.png] [--quick]
 
-About two minutes on four cores; needs matplotlib and tqdm (the extra ``demo``).
+About a minute on four cores; needs matplotlib and tqdm (the extra ``demo``).
 """
 
 from __future__ import annotations
