@@ -26,7 +26,7 @@ from symkernel.estimators import (
 from symkernel.kernels import InvariantKernel
 
 if TYPE_CHECKING:
-    from symkernel import diagnostics, lie, spectral
+    from symkernel import diagnostics, lie, spectral, theory
 
 __version__ = version("symkernel")
 
@@ -46,10 +46,11 @@ __all__ = [
     "lie",
     "orbit_distance",
     "spectral",
+    "theory",
 ]
 
 # Subpackages that most programs do without are imported when they are first named.
-_ON_DEMAND = ("diagnostics", "lie", "spectral")
+_ON_DEMAND = ("diagnostics", "lie", "spectral", "theory")
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from symkernel.kernels import moving
 from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.samples import check_pair
 from symkernel.kernels.translate import spec_of, tie_gradient
-from symkernel.plans import Plan, make_plan
+from symkernel.plans import NotApplicableError, Plan, make_plan
 
 Array = NDArray[Any]
 
@@ -49,7 +49,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         "symmetric" (see ``symkernel.groups.from_name``).
     method : str, default="auto"
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
-        "sample", which are not and say so; "auto" takes the cheapest exact method, and a
+        "sample", which are not and say so; "spectral" for base kernels of symkernel.spectral,
+        which are given by their spectrum; "auto" takes the cheapest exact method, and a
         quadrature, with a warning, only where there is none. ``plan()`` says which. No averages,
         but invariant kernels of their own, are "frame", of a few points of every orbit and
         continuous everywhere, "canonical", of one point of every orbit, and "orbit_distance": the
@@ -204,7 +205,7 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         words = (self.method, *options.values(), named)
         last = self._remembered
         if last is None or not last.serves(self.base, self.group, words):
-            plan = make_plan(spec_of(self.base, group), group, self.method, options)
+            plan = self._make_plan(group, options)
             self._remembered = RememberedPlan(self.base, self.group, words, plan)
             return plan
         if last.plan is None:  # it comes from a pickle
@@ -212,6 +213,20 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
                 spec_of(self.base, group), group, "quadrature", {"resumed": last.chosen}
             )
         return last.plan
+
+    def _make_plan(self, group: Group, options: dict[str, Any]) -> Plan:
+        # A kernel that is given by its spectrum averages itself: over invariant functions.
+        spectral = getattr(self.base, "spectral_plan", None)
+        if self.method == "spectral" and spectral is None:
+            raise NotApplicableError(
+                "method='spectral' needs a base kernel that is given by its spectrum, such as "
+                f"HeatKernel, SobolevKernel or PolynomialKernel of symkernel.spectral, not "
+                f"{self.base!r}"
+            )
+        if spectral is not None and self.method in ("auto", "spectral"):
+            plan: Plan = spectral(group)
+            return plan
+        return make_plan(spec_of(self.base, group), group, self.method, options)
 
     def _bound_group(self, n_features: int | None) -> Group:
         if isinstance(self.group, str):

@@ -88,6 +88,8 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
             f"base={base!r} combines kernels; average each one and combine the averages, "
             "for instance ConstantKernel() * InvariantKernel(RBF(), group) + WhiteKernel()"
         )
+    if hasattr(base, "spectral_plan"):
+        raise TypeError(f"base={base!r} is given by its spectrum: use method='spectral'")
     raise TypeError(f"base={base!r} cannot be averaged; known base kernels: {_KNOWN}")
 
 

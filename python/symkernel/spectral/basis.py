@@ -121,6 +121,14 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         solved: list[InvariantSubspace] = kept[1]
         return solved
 
+    def _of(self, parts: list[InvariantSubspace]) -> InvariantBasis:
+        """Return the basis of the first levels, which have been solved already."""
+        words = {**self.get_params(deep=False), "n_components": None, "max_level": parts[-1].level}
+        basis = InvariantBasis(**words)
+        key = (basis.manifold, basis.group, basis.max_level, None, basis.tolerance)
+        basis._solved = (key, parts)
+        return basis
+
     def _subspaces(self) -> list[InvariantSubspace]:
         if not isinstance(self.manifold, Manifold):
             raise TypeError(f"manifold must be a Manifold, got {type(self.manifold).__name__}")

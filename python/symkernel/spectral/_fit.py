@@ -1,0 +1,302 @@
+"""What the spectral regressor and classifier share: which levels, which coefficients."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from symkernel.groups import Group, from_name
+from symkernel.groups._checks import as_count
+from symkernel.solvers.feature_ridge import FactoredFeatures, factor_columns, factor_rows
+from symkernel.spectral.basis import InvariantBasis
+from symkernel.spectral.features import FeatureBlocks
+from symkernel.spectral.manifold import Manifold, as_level
+from symkernel.spectral.polynomials import Polynomials
+from symkernel.spectral.sphere import Sphere
+from symkernel.spectral.torus import Torus
+
+__all__ = ["SpectralFit", "theory_level"]
+
+Array = NDArray[np.float64]
+
+_MANIFOLDS: dict[str, Callable[[int], Manifold]] = {
+    "torus": Torus,
+    "sphere": Sphere,
+    "polynomials": Polynomials,
+}
+
+# Ridge strengths tried, relative to the largest eigenvalue of the centred features' Gram matrix.
+_ALPHAS = np.logspace(-14.0, 1.0, 31)
+
+# All functions of the levels that max_level="cv" looks at, unless n_components says how far.
+_MOST_FUNCTIONS = 50_000
+
+
+class SpectralFit:
+    """Mixin of estimators that are linear in invariant functions; the first of their bases."""
+
+    manifold: Any
+    group: Any
+    max_level: Any
+    n_components: Any
+    smoothness: Any
+    coef: str
+    alpha: Any
+    alphas: Any
+    tolerance: float
+    n_jobs: int | None
+
+    basis_: InvariantBasis
+    coef_: Array
+    manifold_: Manifold
+    group_: Group | None
+    max_level_: int | float
+    n_features_in_: int
+
+    def _check_training(self, X: Any, y: Any, **options: Any) -> tuple[Array, Any]:
+        """Samples on the manifold and targets; sets ``manifold_`` and ``group_``."""
+        self._check_words()
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], **options)
+        self.manifold_ = self._bound_manifold(X.shape[1])
+        self.group_ = self._bound_group(X.shape[1])
+        points = self.manifold_.check_points(X)
+        return points, y
+
+    def _check_words(self) -> None:
+        if self.coef not in ("empirical", "ridge"):
+            raise ValueError(f'coef must be "empirical" or "ridge", got {self.coef!r}')
+        words = (("alpha", ("cv",)), ("max_level", ("cv",)), ("n_components", ("theory",)))
+        for name, known in words:
+            value = getattr(self, name)
+            if isinstance(value, str) and value not in known:
+                raise ValueError(f'{name} must be a number or "{known[0]}", got {value!r}')
+        if not isinstance(self.alpha, str):
+            alpha = np.asarray(self.alpha, np.float64)
+            if alpha.ndim > 1 or not (np.isfinite(alpha).all() and (alpha >= 0.0).all()):
+                raise ValueError(f"alpha must be finite and not negative, got {self.alpha!r}")
+        if self.coef == "empirical" and self._searches:
+            raise ValueError(
+                "coef='empirical' needs a number for max_level or n_components, or "
+                "n_components='theory' with smoothness: leave-one-out goes with coef='ridge'"
+            )
+
+    @property
+    def _searches(self) -> bool:
+        """Whether leave-one-out chooses the level."""
+        neither = self.max_level is None and self.n_components is None
+        return neither or isinstance(self.max_level, str)
+
+    def _bound_manifold(self, n_features: int) -> Manifold:
+        manifold = self.manifold
+        if isinstance(manifold, str):
+            if manifold not in _MANIFOLDS:
+                known = ", ".join(map(repr, _MANIFOLDS))
+                raise ValueError(f"unknown manifold {manifold!r}; known: {known}")
+            manifold = _MANIFOLDS[manifold](n_features)
+        if not isinstance(manifold, Manifold):
+            raise TypeError(f"manifold must be a Manifold or a name, got {type(manifold).__name__}")
+        if self.coef == "empirical" and isinstance(manifold, Polynomials):
+            raise ValueError(
+                "coef='empirical' needs functions that are orthonormal for the distribution of "
+                "the samples, which polynomials on R^d are not: use coef='ridge'"
+            )
+        return manifold
+
+    def _bound_group(self, n_features: int) -> Group | None:
+        if isinstance(self.group, str):
+            return from_name(self.group, n_features)
+        return self.group  # type: ignore[no-any-return]
+
+    def _make_basis(self, **words: Any) -> InvariantBasis:
+        return InvariantBasis(
+            self.manifold_, self.group_, tolerance=self.tolerance, n_jobs=self.n_jobs, **words
+        )
+
+    def _solve(self, X: Array, targets: Array, shape: tuple[int, ...]) -> None:
+        """Fit coefficients to targets (n, t) and set the fitted attributes; ``coef_`` has shape."""
+        n = len(X)
+        basis = self._largest_basis(n).fit(X)
+        if self.coef == "empirical":
+            found, count = self._empirical(basis, X, targets), len(basis.levels_)
+        else:
+            found, count = self._ridge(basis, X, targets)
+        self.basis_ = basis._of(basis.subspaces_[:count]).fit(X)
+        self.max_level_ = self.basis_.levels_[-1].level
+        self.coef_ = found.reshape(len(found), *shape)
+
+    # Algorithm 1 of Soleymani et al.: coefficients (1/n) sum_i y_i phi(x_i), projected on the
+    # invariant functions, are those of the invariant functions themselves.
+    def _empirical(self, basis: InvariantBasis, X: Array, targets: Array) -> Array:
+        blocks = FeatureBlocks(self.manifold_, basis.subspaces_, X, self.n_jobs)
+        total, first = np.zeros((blocks.width, targets.shape[1])), 0
+        for block in blocks.rows():
+            total += block.T @ targets[first : first + len(block)]
+            first += len(block)
+        return total / len(X)
+
+    def _ridge(
+        self, basis: InvariantBasis, X: Array, targets: Array
+    ) -> tuple[Array, int]:
+        """Coefficients, and the number of levels that they belong to."""
+        searched = self._searches
+        dimensions = [part.dimension for part in basis.subspaces_]
+        levels = [known.level for known in basis.levels_]
+        # Levels without invariant functions change nothing, and neither does the constant alone.
+        ends = np.cumsum(dimensions).tolist()
+        tried = [k for k, dimension in enumerate(dimensions) if dimension] if searched else []
+        tried = tried or [len(levels) - 1]
+        given = not isinstance(self.alpha, str)
+        best: tuple[float, float | Array, int, FactoredFeatures] | None = None
+        errors = []
+        factors = list(self._factored(basis, X, targets, [(k + 1, ends[k]) for k in tried]))
+        grid = self._grid(max(f.singular.max(initial=0.0) for f in factors))
+        for k, factored in zip(tried, factors, strict=True):
+            if not searched and given:
+                best = (math.nan, self.alpha, k, factored)
+                break
+            squares = factored.leave_one_out(grid)
+            # An alpha for each target is one choice, and several alphas are as many.
+            one_each = given and len(grid) > 1
+            scores = squares.diagonal().mean(keepdims=True) if one_each else squares.mean(axis=1)
+            errors.append(scores)
+            at = int(scores.argmin())
+            if best is None or scores[at] < best[0]:
+                best = (float(scores[at]), grid if one_each else float(grid[at]), k, factored)
+        assert best is not None
+        score, alpha, k, factored = best
+        found, intercept = factored.coefficients(alpha)
+        constant = self.manifold_._evaluate(basis.subspaces_[:1], X[:1], self.n_jobs)[0, 0]
+        self.alpha_ = alpha
+        if errors:
+            self.alphas_ = grid
+            self.levels_tried_ = np.array([levels[k] for k in tried])
+            self.leave_one_out_ = np.array(errors)
+            self.best_score_ = -score
+        return np.concatenate([intercept[None] / constant, found]), k + 1
+
+    def _factored(
+        self, basis: InvariantBasis, X: Array, targets: Array, ends: list[tuple[int, int]]
+    ) -> Iterator[FactoredFeatures]:
+        """Decompositions for the levels up to each end, given as (levels, functions)."""
+        narrow = [(levels, width) for levels, width in ends if width <= len(X)]
+        if narrow:
+            blocks = FeatureBlocks(
+                self.manifold_, basis.subspaces_[: narrow[-1][0]], X, self.n_jobs, skip=1
+            )
+            widths = [width - 1 for _, width in narrow]
+            for _, factored in factor_rows(blocks.rows, targets, widths):
+                yield factored
+        for levels, _ in ends[len(narrow) :]:
+            blocks = FeatureBlocks(
+                self.manifold_, basis.subspaces_[:levels], X, self.n_jobs, skip=1
+            )
+            yield factor_columns(blocks.columns, targets)
+
+    def _grid(self, largest: float) -> Array:
+        if not isinstance(self.alpha, str):
+            return np.atleast_1d(np.asarray(self.alpha, np.float64))
+        if self.alphas is None:
+            return _ALPHAS * (largest**2 or 1.0)
+        alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
+        if not (alphas.size and np.isfinite(alphas).all() and (alphas >= 0.0).all()):
+            raise ValueError(f"alphas must be finite and not negative, got {self.alphas!r}")
+        return alphas
+
+    def _largest_basis(self, n: int) -> InvariantBasis:
+        """Return all levels within the bounds, or those that leave-one-out chooses from."""
+        top = None if self.max_level in (None, "cv") else as_level(self.max_level, "max_level")
+        budget = None
+        if not (self.n_components is None or self.n_components == "theory"):
+            budget = as_count(self.n_components, "n_components")
+            if top is None and not self._searches:
+                return self._make_basis(n_components=budget)
+        if self.n_components == "theory":
+            theory = theory_level(self.manifold_, n, self.smoothness)
+            top = theory if top is None else min(top, theory)
+        if top is None:
+            return self._levels_to_try(n if budget is None else budget)
+        basis = self._make_basis(max_level=top)
+        if budget is None:
+            return basis
+        count = int((basis.dimensions.cumsum() <= budget).sum())
+        return basis._of(basis._solve()[: max(1, count)])
+
+    def _levels_to_try(self, budget: int) -> InvariantBasis:
+        basis = self._make_basis(max_level=0)
+        parts = basis._solve().copy()
+        total = invariant = 1
+        for known in itertools.islice(self.manifold_.all_levels(), 1, None):
+            total += known.multiplicity
+            if total > _MOST_FUNCTIONS:
+                break
+            parts.append(basis._subspace(known, self.tolerance))
+            invariant += parts[-1].dimension
+            if invariant > budget:
+                parts.pop()
+                break
+        return basis._of(parts)
+
+    def _decide(self, X: Any) -> Array:
+        """Values of the fitted functions, (n,) or (n, n_targets)."""
+        check_is_fitted(self)
+        array = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        points = self.manifold_.check_points(array)
+        coef = self.coef_.reshape(len(self.coef_), -1)
+        blocks = FeatureBlocks(self.manifold_, self.basis_.subspaces_, points, self.n_jobs)
+        values = [block @ coef for block in blocks.rows()]
+        joined = np.concatenate(values) if values else np.zeros((0, coef.shape[1]))
+        return joined.reshape(len(points), *self.coef_.shape[1:]).astype(array.dtype, copy=False)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        # An invariant function cannot follow a target that is not.
+        for kind in (tags.regressor_tags, tags.classifier_tags):
+            if kind is not None:
+                kind.poor_score = self.group is not None
+        return tags
+
+
+def theory_level(manifold: Manifold, n: int, smoothness: Any) -> int | float:
+    """Highest level of Algorithm 1: all functions up to it number at most n^(1 / (1 + 2 s / d)).
+
+    Parameters
+    ----------
+    manifold : Manifold
+    n : int
+        Number of samples.
+    smoothness : float
+        Sobolev smoothness s of the target, positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If smoothness is no positive number.
+
+    Examples
+    --------
+    >>> from symkernel.spectral import Torus
+    >>> theory_level(Torus(10), 1000, 6)  # at most 23 functions: 1 + 20
+    1
+    """
+    if smoothness is None:
+        raise ValueError("n_components='theory' needs smoothness, the s of the target's H^s")
+    s = as_level(smoothness, "smoothness")
+    if s == 0.0:
+        raise ValueError(f"smoothness must be positive, got {smoothness!r}")
+    bound = float(n) ** (1.0 / (1.0 + 2.0 * s / manifold.dim))
+    level: int | float = 0
+    total = 0
+    for known in manifold.all_levels():
+        total += known.multiplicity
+        if total > bound * (1.0 + 1e-12):
+            break
+        level = known.level
+    return level

@@ -1,0 +1,253 @@
+"""Weyl's law: how many eigenfunctions there are in the end, on a manifold and on its quotient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symkernel.groups import SO, Factor, Group, O
+from symkernel.groups._checks import RandomState, as_generator
+from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
+from symkernel.spectral.manifold import as_level
+from symkernel.theory.counts import as_manifold
+
+__all__ = ["Quotient", "quotient", "volume", "weyl_estimate"]
+
+Array = NDArray[np.float64]
+
+# Singular values of velocities below this share of the largest are zero.
+_RANK = 1e-9
+_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """Size of the space of orbits M/G.
+
+    Attributes
+    ----------
+    dim : int
+        Dimension of M less that of an orbit in general position.
+    volume : float
+        Volume for the metric in which the distance of two orbits is that of their nearest points.
+    error : float
+        Standard error of the volume: 0 for finite groups; of others it is a mean over random
+        points.
+    """
+
+    dim: int
+    volume: float
+    error: float = 0.0
+
+    def weyl(self, eigenvalue: float) -> float:
+        """omega_d / (2 pi)^d vol eigenvalue^(d/2), omega_d the volume of the unit ball."""
+        ball = math.pi ** (self.dim / 2) / math.gamma(self.dim / 2 + 1)
+        scale = ball / (2.0 * math.pi) ** self.dim * self.volume
+        return float(scale * eigenvalue ** (self.dim / 2))
+
+
+def volume(manifold: Manifold) -> float:
+    """Riemannian volume of a manifold, for the metric that its eigenvalues belong to.
+
+    Parameters
+    ----------
+    manifold : Manifold
+        A compact one: not ``Polynomials``.
+
+    Returns
+    -------
+    float
+        period^d for a torus, 2 pi^(d/2) / Gamma(d/2) for the sphere of R^d, 8 pi^2 for SO(3), the
+        product for products.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the manifold is none, or not compact.
+
+    Examples
+    --------
+    >>> from symkernel import theory
+    >>> from symkernel.spectral import Sphere
+    >>> round(theory.volume(Sphere(3)), 6)
+    12.566371
+    """
+    as_manifold(manifold)
+    if isinstance(manifold, Torus):
+        return float(manifold.period**manifold.dim)
+    if isinstance(manifold, Sphere):
+        return _sphere(manifold.dim)
+    if isinstance(manifold, SO3):
+        return 8.0 * math.pi**2  # half of a 3-sphere of radius 2, whose eigenvalues are l (l + 1)
+    if isinstance(manifold, Product):
+        return math.prod(volume(factor) for factor in manifold.factors)
+    raise ValueError(f"manifold must be compact to have a volume, got {manifold!r}")
+
+
+def quotient(
+    manifold: Manifold,
+    group: Group | None,
+    *,
+    n_samples: int = _SAMPLES,
+    random_state: RandomState = 0,
+) -> Quotient:
+    """Dimension and volume of the space of orbits.
+
+    Parameters
+    ----------
+    manifold : Manifold
+        A compact one.
+    group : Group or None
+        It must act on the manifold; None for the trivial one. Infinite groups are products of
+        finite groups with one SO(n) or O(n) that turns points, or with shifts of a torus; the
+        finite ones are taken to share no map but the identity with it.
+    n_samples : int, default=20,000
+        Random points for the volume of infinite groups.
+    random_state : int, numpy Generator, numpy RandomState or None, default=0
+
+    Returns
+    -------
+    Quotient
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the group does not act, or the volume of its orbits is not known.
+
+    Notes
+    -----
+    For a finite group of order N the volume is vol(M) / N. Else it is the mean over points x of
+    vol(M) / vol(Gx), as M is made of the orbits. With a basis xi_q of the Lie algebra that is
+    orthonormal for a metric on G, vol(Gx) = vol(G) / vol(H) times the square root of the product of
+    positive eigenvalues of the Gram matrix xi_p(x) . xi_q(x), where H is the part of G that fixes
+    x; for p points in general position H is SO(n - p), or O(n - p). The dimension of an orbit is
+    the rank of that matrix.
+
+    Examples
+    --------
+    >>> from symkernel import groups, theory
+    >>> from symkernel.spectral import Sphere
+    >>> theory.quotient(Sphere(3), groups.PointGroup("O")).dim
+    2
+    >>> theory.quotient(Sphere(6), groups.SO(3).along(1, (2, 3))).dim
+    2
+    """
+    total = volume(manifold)
+    if group is None:
+        return Quotient(manifold.dim, total)
+    manifold.check(group)
+    if group.is_finite:
+        return Quotient(manifold.dim, total / group.order)
+    turning = [f for f in group.factors() if isinstance(f.group, (SO, O)) and f.group.dim]
+    others = [f for f in group.factors() if f.group.is_finite]
+    shifts = len(group._shift_basis) > 0
+    known = len(turning) + shifts <= 1 and (isinstance(manifold, Torus) or not shifts)
+    if not known or isinstance(manifold, SO3):
+        raise ValueError(
+            f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
+            f"volume of the orbits of {group!r} on {manifold!r} is not known"
+        )
+    points = manifold.random_points(n_samples, as_generator(random_state))
+    velocities = np.stack([xi.apply(points) for xi in group.lie_algebra], axis=1)
+    if turning:
+        # Norm of a rotation of one plane by unit speed: the basis has 1 along all other axes too.
+        (factor,) = turning
+        velocities *= math.sqrt(2.0 * _copies(factor))
+    values = np.linalg.eigvalsh(velocities @ velocities.transpose(0, 2, 1))
+    positive = values > _RANK * values[:, -1:]
+    rank = int(np.median(positive.sum(axis=1)))
+    jacobian = np.sqrt(np.where(positive, values, 1.0).prod(axis=1))
+    whole = _group_volume(turning[0]) if turning else _shift_volume(manifold, group)
+    finite = math.prod(int(f.group.order) for f in others)
+    shares = total / (whole * finite * jacobian)
+    error = float(shares.std() / math.sqrt(n_samples))
+    return Quotient(manifold.dim - rank, float(shares.mean()), error)
+
+
+def weyl_estimate(
+    manifold: Manifold,
+    group: Group | None,
+    eigenvalue: float,
+    *,
+    n_samples: int = _SAMPLES,
+    random_state: RandomState = 0,
+) -> float:
+    """Weyl's estimate of the number of invariant functions with at most this eigenvalue.
+
+    omega_d / (2 pi)^d vol(M/G) eigenvalue^(d/2) with d = dim(M/G); what it leaves out grows as
+    eigenvalue^((d - 1)/2), so it says little until there are many functions. The exact number is
+    ``invariant_dimension``.
+
+    Parameters
+    ----------
+    manifold : Manifold
+    group : Group or None
+    eigenvalue : float
+        Of minus the Laplacian, at least 0: ``levels(...)[k].eigenvalue``.
+    n_samples, random_state
+        As for ``quotient``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``quotient``, or if the eigenvalue is negative.
+
+    References
+    ----------
+    B. Tahmasebi and S. Jegelka, "The exact sample complexity gain from invariances for kernel
+    regression", NeurIPS 2023.
+
+    Examples
+    --------
+    >>> from symkernel import groups, theory
+    >>> from symkernel.spectral import Sphere
+    >>> G = groups.PointGroup("O")
+    >>> theory.weyl_estimate(Sphere(3), G, 30 * 31), theory.invariant_dimension(Sphere(3), G, 30)
+    (38.75, 41)
+    """
+    value = as_level(eigenvalue, "eigenvalue")
+    size = quotient(manifold, group, n_samples=n_samples, random_state=random_state)
+    return size.weyl(value)
+
+
+def _sphere(dim: int) -> float:
+    return float(2.0 * math.pi ** ((dim + 1) / 2) / math.gamma((dim + 1) / 2))
+
+
+def _copies(factor: Factor) -> int:
+    """Number of points that SO(n) or O(n) turns together."""
+    return math.prod(factor.shape) // factor.group.degree
+
+
+def _group_volume(factor: Factor) -> float:
+    """vol(G) / vol(H) for rotations of unit speed in one plane having norm 1.
+
+    vol(SO(n)) = vol(S^1) ... vol(S^(n-1)), and the quotient by SO(n - p) leaves the last p.
+    """
+    n, p = factor.group.degree, _copies(factor)
+    found = math.prod(_sphere(k) for k in range(max(n - p, 1), n))
+    # O(n) by the trivial group has two components; by O(n - p) one, which is that of SO.
+    return found * (2.0 if isinstance(factor.group, O) and p >= n else 1.0)
+
+
+def _shift_volume(manifold: Manifold, group: Group) -> float:
+    """Volume of the shifts of a torus, orthonormal basis: closed orbits of one period.
+
+    A basis of indicators of disjoint sets of coordinates, as those of shifts along an axis are:
+    to come back, each has to go one period in every coordinate it moves.
+    """
+    assert isinstance(manifold, Torus)
+    basis = np.abs(group._shift_basis)
+    moved = basis > _RANK
+    if (moved.sum(axis=0) > 1).any() or not np.allclose(
+        basis, moved / np.sqrt(moved.sum(axis=1, keepdims=True))
+    ):
+        raise ValueError(f"group must shift sets of coordinates together, got {group!r}")
+    return float(math.prod(manifold.period * math.sqrt(k) for k in moved.sum(axis=1)))
