@@ -102,9 +102,7 @@ class SpectralFit:
                 raise ValueError(f"unknown manifold {manifold!r}; known: {known}")
             manifold = _MANIFOLDS[manifold](n_features)
         if not isinstance(manifold, Manifold):
-            raise TypeError(
-                f"manifold must be a Manifold or a name, got {type(manifold).__name__}"
-            )
+            raise TypeError(f"manifold must be a Manifold or a name, got {type(manifold).__name__}")
         if self.coef == "empirical" and isinstance(manifold, Polynomials):
             raise ValueError(
                 "coef='empirical' needs functions that are orthonormal for the distribution of "
@@ -144,9 +142,7 @@ class SpectralFit:
             first += len(block)
         return total / len(X)
 
-    def _ridge(
-        self, basis: InvariantBasis, X: Array, targets: Array
-    ) -> tuple[Array, int]:
+    def _ridge(self, basis: InvariantBasis, X: Array, targets: Array) -> tuple[Array, int]:
         """Coefficients, and the number of levels that they belong to."""
         searched = self._searches
         dimensions = [part.dimension for part in basis.subspaces_]

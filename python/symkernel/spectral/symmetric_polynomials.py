@@ -108,8 +108,8 @@ def monomial_symmetric(X: ArrayLike, degree: int) -> Array:
 
     Notes
     -----
-    N n times the number of pairs of a partition and a distinct part of it: 18 up to degree 4, 98 up
-    to degree 7, 331 up to degree 10.
+    N n times the number of pairs of a partition and a distinct part of it: 14 up to degree 4, 75 up
+    to degree 7, 284 up to degree 10.
 
     Examples
     --------
