@@ -44,7 +44,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     @abstractmethod
     def _spectrum(self, eigenvalue: Array) -> tuple[Array, Array]:
-        """p at eigenvalues (k,), and its derivatives (p, k) for the logarithms of parameters."""
+        """Values at eigenvalues (k,), and derivatives (p, k) for the logarithms of parameters."""
 
     def _check_parameters(self) -> None:
         if not isinstance(self.manifold, Manifold):

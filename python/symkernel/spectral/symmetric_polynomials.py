@@ -79,7 +79,10 @@ class _Steps(NamedTuple):
 @lru_cache(maxsize=32)
 def _steps(degree: int) -> _Steps:
     place = {p: k for k, p in enumerate(partitions(degree))}
-    power, source, target, start = [], [], [], []
+    power: list[int] = []
+    source: list[int] = []
+    target: list[int] = []
+    start: list[int] = []
     for p, k in place.items():
         if p:
             target.append(k)
