@@ -302,6 +302,31 @@ def test_predictions_are_invariant(manifold, group, level, coef):
         np.testing.assert_allclose(moved, values, rtol=0, atol=1e-12 * np.abs(values).max())
 
 
+def test_groups_beyond_enumeration():
+    # halves of 30 points, each with two random permutations: 15! x 15! elements or a half of it
+    rng = np.random.default_rng(5)
+    generators = []
+    for half in np.array_split(rng.permutation(30), 2):
+        for _ in range(2):
+            indices = np.arange(30)
+            indices[half] = rng.permutation(half)
+            generators.append(groups.SignedPermutation(indices))
+    group = groups.PermutationGroup(generators)
+    assert group.order > 10**18
+    cases = [(Polynomials(30), group, 4), (Sphere(20), groups.Symmetric(20), 6)]
+    for manifold, large, level in cases:
+        X = manifold.random_points(120, 0)
+        y = (X**3).sum(axis=1) + X.sum(axis=1)
+        model = SpectralRegressor(manifold, large, max_level=level).fit(X[:80], y[:80])
+        values = model.predict(X)
+        np.testing.assert_allclose(values, y, atol=1e-8 * np.abs(y).max())
+        word = large.generators[0]
+        for i in rng.integers(len(large.generators), size=20):
+            word = large.compose(word, large.generators[i])
+            moved = model.predict(large.apply(word, X))
+            np.testing.assert_allclose(moved, values, rtol=0, atol=1e-12 * np.abs(values).max())
+
+
 # ---- classifier ---------------------------------------------------------------------------------
 
 

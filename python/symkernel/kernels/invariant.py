@@ -42,7 +42,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     base : sklearn.gaussian_process.kernels.Kernel
         RBF, Matern (nu 0.5, 1.5, 2.5, inf; any nu where the group has a closed form),
         RationalQuadratic or DotProduct of scikit-learn; Polynomial, Laplacian, ArcCosine or
-        VonMises of symkernel.kernels. A length scale per feature is allowed where the group
+        VonMises of symkernel.kernels; HeatKernel, SobolevKernel or PolynomialKernel of
+        symkernel.spectral. A length scale per feature is allowed where the group
         leaves that metric invariant.
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as

@@ -159,7 +159,7 @@ def factor_rows(
         Returns the features anew, block by block: float64 (k, D), the k adding up to n > D.
     targets : float64, shape (n, t)
     widths : iterable of int
-        Fit the first ``width`` features, for each of them; ascending.
+        Fit the first ``width`` features, for each of them.
 
     Yields
     ------

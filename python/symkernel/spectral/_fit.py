@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -142,9 +141,7 @@ class SpectralFit:
             first += len(block)
         return total / len(X)
 
-    def _ridge(
-        self, basis: InvariantBasis, X: Array, targets: Array
-    ) -> tuple[Array, int]:
+    def _ridge(self, basis: InvariantBasis, X: Array, targets: Array) -> tuple[Array, int]:
         """Coefficients, and the number of levels that they belong to."""
         searched = self._searches
         dimensions = [part.dimension for part in basis.subspaces_]
@@ -155,20 +152,21 @@ class SpectralFit:
         tried = tried or [len(levels) - 1]
         given = not isinstance(self.alpha, str)
         best: tuple[float, float | Array, int, FactoredFeatures] | None = None
-        errors = []
-        factors = list(self._factored(basis, X, targets, [(k + 1, ends[k]) for k in tried]))
-        grid = self._grid(max(f.singular.max(initial=0.0) for f in factors))
-        for k, factored in zip(tried, factors, strict=True):
+        grid, errors = np.zeros(0), list[Array]()
+        # The most levels first: they set the grid, and one decomposition is held at a time.
+        for k, factored in self._factored(basis, X, targets, [(k, ends[k]) for k in tried[::-1]]):
             if not searched and given:
                 best = (math.nan, self.alpha, k, factored)
                 break
+            if not errors:
+                grid = self._grid(factored.singular.max(initial=0.0))
             squares = factored.leave_one_out(grid)
             # An alpha for each target is one choice, and several alphas are as many.
             one_each = given and len(grid) > 1
             scores = squares.diagonal().mean(keepdims=True) if one_each else squares.mean(axis=1)
             errors.append(scores)
             at = int(scores.argmin())
-            if best is None or scores[at] < best[0]:
+            if best is None or scores[at] <= best[0]:
                 best = (float(scores[at]), grid if one_each else float(grid[at]), k, factored)
         assert best is not None
         score, alpha, k, factored = best
@@ -178,27 +176,27 @@ class SpectralFit:
         if errors:
             self.alphas_ = grid
             self.levels_tried_ = np.array([levels[k] for k in tried])
-            self.leave_one_out_ = np.array(errors)
+            self.leave_one_out_ = np.array(errors[::-1])
             self.best_score_ = -score
         return np.concatenate([intercept[None] / constant, found]), k + 1
 
     def _factored(
         self, basis: InvariantBasis, X: Array, targets: Array, ends: list[tuple[int, int]]
-    ) -> Iterator[FactoredFeatures]:
-        """Decompositions for the levels up to each end, given as (levels, functions)."""
-        narrow = [(levels, width) for levels, width in ends if width <= len(X)]
+    ) -> Iterator[tuple[int, FactoredFeatures]]:
+        """Decompositions of all levels up to some; these come with their numbers of functions."""
+
+        def features(last: int) -> FeatureBlocks:
+            parts = basis.subspaces_[: last + 1]
+            return FeatureBlocks(self.manifold_, parts, X, self.n_jobs, skip=1)
+
+        narrow = [end for end in ends if end[1] <= len(X)]
+        for last, _ in ends[: len(ends) - len(narrow)]:
+            yield last, factor_columns(features(last).columns, targets)
         if narrow:
-            blocks = FeatureBlocks(
-                self.manifold_, basis.subspaces_[: narrow[-1][0]], X, self.n_jobs, skip=1
-            )
             widths = [width - 1 for _, width in narrow]
-            for _, factored in factor_rows(blocks.rows, targets, widths):
-                yield factored
-        for levels, _ in ends[len(narrow) :]:
-            blocks = FeatureBlocks(
-                self.manifold_, basis.subspaces_[:levels], X, self.n_jobs, skip=1
-            )
-            yield factor_columns(blocks.columns, targets)
+            found = factor_rows(features(narrow[0][0]).rows, targets, widths)
+            for (last, _), (_, factored) in zip(narrow, found, strict=True):
+                yield last, factored
 
     def _grid(self, largest: float) -> Array:
         if not isinstance(self.alpha, str):

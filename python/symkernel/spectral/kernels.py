@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,6 @@ Bounds = tuple[float, float] | str
 _LEVELS_SUMMED = 2000
 # Functions that are evaluated together.
 _TOGETHER = 2000
-# A level is the last one worth summing when it adds less than that of what there is.
-_NEGLIGIBLE = 1e-18
 
 
 class SpectralKernel(Kernel):  # type: ignore[misc]
@@ -45,7 +44,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     @abstractmethod
     def _spectrum(self, eigenvalue: Array) -> tuple[Array, Array]:
-        """p at eigenvalues (k,), and its derivatives (p, k) for the logarithms of parameters."""
+        """Values at eigenvalues (k,), and derivatives (p, k) for the logarithms of parameters."""
 
     def _check_parameters(self) -> None:
         if not isinstance(self.manifold, Manifold):
@@ -77,7 +76,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
             If a parameter is not what is expected, or the group does not act on the manifold.
         """
         self._check_parameters()
-        basis = InvariantBasis(self.manifold, group, max_level=self.max_level)
+        basis = kept_basis(self, self.manifold, group, self.max_level)
         parts = [self._part(some) for some in _grouped(basis._solve())]
         count = sum(part.width for part in parts)
         used, beyond = self._traces()
@@ -102,8 +101,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         """What levels beyond ``max_level`` add to K(x, x), of the plain kernel.
 
         The sum of p(lambda) times multiplicity, which bounds what they add to K(x, y) and to its
-        averages. Summed level by level and, where it falls too slowly for that, from the 2000th
-        further level on by Weyl's law.
+        averages. Summed level by level, and from the 2000th further level on by Weyl's law.
 
         Examples
         --------
@@ -119,27 +117,13 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     def _traces(self) -> tuple[float, float]:
         """Sums of p times multiplicity: of the levels used, and of those beyond."""
-        used = beyond = 0.0
-        functions = eigenvalue = 0.0
-        summed = 0
-        for known in self.manifold.all_levels():
-            term = float(self._spectrum(np.array([known.eigenvalue]))[0][0]) * known.multiplicity
-            if known.level <= self.max_level * (1.0 + 1e-12):
-                used += term
-            else:
-                beyond += term
-                summed += 1
-                # Multiplicities go up and down: a run of small terms, not one, ends the sum.
-                if term <= _NEGLIGIBLE * (used + beyond) and summed >= 50:
-                    return used, beyond
-            functions += known.multiplicity
-            eigenvalue = known.eigenvalue
-            if summed == _LEVELS_SUMMED:
-                break
-        return used, beyond + self._beyond(functions, eigenvalue)
+        eigenvalues, multiplicities, used = _levels(self.manifold, float(self.max_level))
+        terms = self._spectrum(eigenvalues)[0] * multiplicities
+        beyond = math.fsum(terms[used:])
+        return math.fsum(terms[:used]), beyond + self._rest(multiplicities.sum(), eigenvalues[-1])
 
     # N(x) = N (x / lambda)^(d/2) from there on, so that the rest is the integral of p dN.
-    def _beyond(self, functions: float, eigenvalue: float) -> float:
+    def _rest(self, functions: float, eigenvalue: float) -> float:
         half = self.manifold.dim / 2.0
 
         def density(t: float) -> float:  # x = lambda exp(t)
@@ -147,6 +131,10 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
             return float(value) * math.exp(half * t) * half * functions
 
         return float(quad(density, 0.0, 200.0 / half, limit=200)[0])
+
+    def _plain(self) -> SpectralPlan:
+        self._check_parameters()
+        return self.spectral_plan(Trivial(self.manifold.ambient))
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
         """Gram matrix, and its gradient for theta when asked.
@@ -167,7 +155,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         K_gradient : ndarray of shape (n, n, n_dims)
             Only if `eval_gradient`.
         """
-        plan = self.spectral_plan(Trivial(self.manifold.ambient))
+        plan = self._plain()
         if not eval_gradient:
             return plan.gram(np.asarray(X), None if Y is None else np.asarray(Y))
         if Y is not None:
@@ -177,11 +165,31 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     def diag(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,), without the Gram matrix."""
-        return self.spectral_plan(Trivial(self.manifold.ambient)).diag(np.asarray(X))
+        return self._plain().diag(np.asarray(X))
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return False
+
+
+def kept_basis(
+    kernel: Kernel, manifold: Manifold, group: Group, max_level: int | float
+) -> InvariantBasis:
+    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
+    kept: InvariantBasis | None = kernel.__dict__.get("_kept")
+    basis = InvariantBasis(manifold, group, max_level=max_level)
+    if kept is None or kept.get_params() != basis.get_params():
+        kernel._kept = kept = basis
+    return kept
+
+
+@lru_cache(maxsize=16)
+def _levels(manifold: Manifold, max_level: float) -> tuple[Array, Array, int]:
+    """Eigenvalues and multiplicities of levels, and how many of them are used."""
+    used = len(manifold.levels(max_level))
+    listed = list(itertools.islice(manifold.all_levels(), used + _LEVELS_SUMMED))
+    eigenvalues = np.array([known.eigenvalue for known in listed])
+    return eigenvalues, np.array([float(known.multiplicity) for known in listed]), used
 
 
 def _grouped(subspaces: list[InvariantSubspace]) -> Iterator[list[InvariantSubspace]]:

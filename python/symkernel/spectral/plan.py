@@ -46,7 +46,8 @@ class SpectralPlan(Plan):
     """``K(x, y) = sum_k p_k phi_k(x) phi_k(y)`` over the invariant functions of some levels.
 
     The average over the group of the kernel that has all functions of these levels, computed as a
-    product of features ``sqrt(p_k) phi_k``: time does not grow with the order of the group.
+    product of features ``sqrt(p_k) phi_k``: time does not grow with the order of the group. It is
+    computed on the host; samples on a GPU are brought there, and the result back.
 
     Parameters
     ----------
@@ -121,12 +122,12 @@ class SpectralPlan(Plan):
                 K += left @ left.T
             else:
                 K += left @ (part.values(others, n_jobs) * np.sqrt(part.weights)).T
-        return np.asarray(like(K, X))
+        return _beside(K, X)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(x_i, x_i), shape (n,)."""
         values, _ = self._diagonal(X, n_jobs, slopes=False)
-        return np.asarray(like(values, X))
+        return _beside(values, X)
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K: the functions cost, not the pairs."""
@@ -140,7 +141,7 @@ class SpectralPlan(Plan):
             projected *= part.weights[:, None]
             for rows in self._in_rows(points):
                 product[rows] += part.values(points[rows], n_jobs) @ projected
-        return np.asarray(like(product, X))
+        return _beside(product, X)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
@@ -151,12 +152,12 @@ class SpectralPlan(Plan):
             K += (Z * part.weights) @ Z.T
             for k, slope in enumerate(part.slopes):
                 gradient[:, :, k] += (Z * slope) @ Z.T
-        return np.asarray(like(K, X)), np.asarray(like(gradient, X))
+        return _beside(K, X), _beside(gradient, X)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         values, slopes = self._diagonal(X, n_jobs, slopes=True)
-        return np.asarray(like(values, X)), np.asarray(like(slopes, X))
+        return _beside(values, X), _beside(slopes, X)
 
     def _diagonal(
         self, X: Array, n_jobs: int | None, slopes: bool
@@ -188,3 +189,9 @@ class SpectralPlan(Plan):
         if not self.exact:
             how = f"levels beyond add about {self.error:.2g} of the plain kernel's diagonal"
         return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {how}, {self.cost}"
+
+
+def _beside(values: NDArray[np.float64], X: Array) -> Array:
+    """Return values in the precision of the samples and where they live."""
+    placed: Array = like(values, X)
+    return placed

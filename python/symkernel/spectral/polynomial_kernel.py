@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.groups import Group, Symmetric
 from symkernel.kernels import Polynomial
-from symkernel.spectral.basis import InvariantBasis
-from symkernel.spectral.kernels import _evaluate
+from symkernel.spectral.kernels import _evaluate, kept_basis
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.symmetric_polynomials import (
@@ -81,7 +80,7 @@ class PolynomialKernel(Polynomial):
             part = self._by_partitions(group.degree, degree)
             what = f"{part.width} monomial symmetric functions to degree {degree}"
         else:
-            basis = InvariantBasis(manifold, group, max_level=degree)
+            basis = kept_basis(self, manifold, group, degree)
             subspaces = [subspace for subspace in basis._solve() if subspace.dimension]
             degrees = [int(s.level) for s in subspaces for _ in range(s.dimension)]
             part = self._part(partial(_evaluate, manifold, subspaces), degrees)
@@ -101,9 +100,7 @@ class PolynomialKernel(Polynomial):
         p, j = int(self.degree), np.array(degrees)
         binomials = np.array([float(math.comb(p, k)) for k in degrees])
         with np.errstate(under="ignore"):
-            weights = (
-                binomials * np.float64(self.gamma) ** j * np.float64(self.coef0) ** (p - j)
-            )
+            weights = binomials * np.float64(self.gamma) ** j * np.float64(self.coef0) ** (p - j)
         slopes = np.stack([(p - j) * weights, j * weights])  # for log coef0 and log gamma
         return SpectrumPart(values, len(degrees), weights, slopes)
 
