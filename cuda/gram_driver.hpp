@@ -17,6 +17,7 @@
 #include "cuda/orbit_programs.hpp"
 #include "cuda/points.hpp"
 #include "cuda/prepare.hpp"
+#include "cuda/shifts_driver.hpp"
 #include "symkernel/error.hpp"
 
 namespace symkernel {
@@ -64,6 +65,8 @@ class GramDriver {
       if (matvec) executor_.clear(request_.k, n * request_.v.columns * bytes_each);
       return;
     }
+    if (ShiftDriver<T, Executor>::serves(request_, producer_))
+      return ShiftDriver<T, Executor>(request_, producer_, executor_).gram();
     elements_ = DeviceElements<T, Executor>(action_, executor_);
     choose_tiles();
     prepare();

@@ -7,10 +7,14 @@
 #include "cuda/orbit_programs.hpp"
 #include "cuda/points.hpp"
 #include "cuda/prepare.hpp"
+#include "cuda/shifts_run.hpp"
 
 namespace symkernel {
 namespace gpu {
 
+extern template DeviceArray<double, CudaExecutor> find_mean(MatrixView<const float>, CudaExecutor&);
+extern template DeviceArray<double, CudaExecutor> find_mean(MatrixView<const double>,
+                                                            CudaExecutor&);
 extern template DeviceArray<double, CudaExecutor> find_center(MatrixView<const float>,
                                                               const Elements<double>&,
                                                               const double*, CudaExecutor&);
@@ -27,6 +31,10 @@ extern template void run_point_sum(const PointArguments<float>&, int, Grid, Cuda
 extern template void run_point_sum(const PointArguments<double>&, int, Grid, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<float>&, std::int64_t, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<double>&, std::int64_t, CudaExecutor&);
+extern template void run_shift_spectra<float>(ShiftSpectra<float>::Arguments, CudaExecutor&);
+extern template void run_shift_spectra<double>(ShiftSpectra<double>::Arguments, CudaExecutor&);
+extern template void run_shift_sum(const ShiftArguments<float>&, CudaExecutor&);
+extern template void run_shift_sum(const ShiftArguments<double>&, CudaExecutor&);
 
 }  // namespace gpu
 }  // namespace symkernel

@@ -1,0 +1,61 @@
+// The programs for shifts there are, and the doors to them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cuda/executor.hpp"
+#include "cuda/shifts.hpp"
+
+namespace symkernel {
+namespace gpu {
+
+// Shared memory for values in work: two blocks at a time hide each other's barriers, also where a
+// multiprocessor has only 100 kB.
+constexpr std::int64_t shift_value_bytes = 40 * 1024;
+constexpr int max_shift_lanes = 32, min_shift_lanes = 2;
+
+// Spectra of all samples of one side.
+template <class T, class Executor>
+void run_shift_spectra(typename ShiftSpectra<T>::Arguments a, Executor& executor) {
+  using Program = ShiftSpectra<T>;
+  const std::int64_t bytes =
+      2 * a.lanes * a.transform.f.size * static_cast<std::int64_t>(sizeof(T));
+  if (bytes <= max_shared_bytes) {
+    executor.template launch<Program>({a.panels}, bytes, a);
+    return;
+  }
+  const std::int64_t blocks = std::min<std::int64_t>(a.panels, executor.units());
+  const DeviceArray<char, Executor> scratch(executor, blocks * bytes);
+  a.scratch = reinterpret_cast<T*>(scratch.data());
+  executor.template launch<Program>({blocks}, 0, a);
+}
+
+template <class Program, class T, class Executor>
+void launch_shift_sum(ShiftArguments<T> a, Executor& executor) {
+  constexpr auto each = static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t bytes = Program::shared_numbers(a) * each;
+  if (bytes <= max_shared_bytes) {
+    executor.template launch<Program>({a.tile_count}, bytes, a);
+    return;
+  }
+  const std::int64_t blocks = std::min<std::int64_t>(a.tile_count, 2 * executor.units());
+  const DeviceArray<T, Executor> scratch(executor, blocks * a.value_numbers());
+  a.scratch = scratch.data();
+  executor.template launch<Program>({blocks}, Program::shared_numbers(a) * each, a);
+}
+
+// The one door to all of them.
+template <class T, class Executor>
+void run_shift_sum(const ShiftArguments<T>& a, Executor& executor) {
+  if (a.job.output == Output::gradient) {
+    launch_shift_sum<ShiftSum<T, AnyMap, Planes::gradient>>(a, executor);
+  } else if (a.job.kernel == KernelId::rbf) {
+    launch_shift_sum<ShiftSum<T, RbfMap, Planes::value>>(a, executor);
+  } else {
+    launch_shift_sum<ShiftSum<T, AnyMap, Planes::value>>(a, executor);
+  }
+}
+
+}  // namespace gpu
+}  // namespace symkernel
