@@ -20,84 +20,32 @@
 
 #include "cuda/butterflies.hpp"
 #include "cuda/kernel_maps.hpp"
-#include "cuda/refine.hpp"
+#include "cuda/shift_tiles.hpp"
 #include "cuda/spectra.hpp"
-#include "cuda/tile_job.hpp"
 
 namespace symkernel {
 namespace gpu {
 
-template <class T>
-struct ShiftArguments : TileArguments<T> {
-  BlockTransform<T> transform;
-  // A tile is of lanes x lanes pairs of samples: its columns are lanes, its rows come 2 pairs at a
-  // time.
-  int lanes = 1, pairs = 1;
-  const T *x = nullptr, *y = nullptr;  // spectra
-  std::int64_t tile_count = 0;         // tiles; matvec: rows of tiles, times parts
-  T* scratch = nullptr;                // value_numbers a block; null: values lie in shared memory
-
-  SYMKERNEL_HD std::int64_t value_numbers() const {
-    return static_cast<std::int64_t>(2) * transform.f.size * lanes * pairs;
-  }
-};
-
-// sum_k (x_k - (gy)_k)^2 of samples i and j, for shift number e % size after map e / size.
-template <class T>
-SYMKERNEL_NOINLINE T shifted_square(const Job<T>& job, std::int64_t e, std::int64_t i,
-                                    std::int64_t j) {
-  const Elements<T>& g = job.g;
-  const std::int32_t size = g.transform.size, last = g.grid_shape[g.grid_axes - 1];
-  const std::int32_t* map = g.grid_maps + e / size * size;
-  const std::int32_t shift = g.shifts[e % size], along = shift % last;
-  const T *x = job.x.rows + i * g.d, *y = job.y.rows + j * g.d;
-  T sum = T(0);
-  for (std::int32_t p0 = 0; p0 < size; p0 += last) {
-    const std::int32_t moved = grid_sum(g, p0, shift) - along;
-    for (std::int32_t p = 0; p < last; ++p) {
-      const std::int32_t q = map[moved + (p + along < last ? p + along : p + along - last)];
-      for (std::int64_t c = 0; c < g.d; c += size) {
-        const T difference = x[g.grid_features[c + p0 + p]] - y[g.grid_features[c + q]];
-        sum = fma(difference, difference, sum);
-      }
-    }
-  }
-  return sum;
-}
-
 template <class T, template <class> class Maps, Planes P>
 struct ShiftSum {
-  static constexpr int threads = shift_threads, blocks_per_unit = sizeof(T) == 4 ? 2 : 1;
+  static constexpr int threads = shift_threads;
+  // two blocks at a time hide each other's barriers, where a thread can do with 128 registers
+  static constexpr int blocks_per_unit = sizeof(T) == 4 && P == Planes::value ? 2 : 1;
   static constexpr int planes = plane_count<T, P>;
   using Arguments = ShiftArguments<T>;
+  using Tile = ShiftTile<T, threads, planes>;
 
   // The sums of a tile, and the parts of a batch of pairs or what is to be transformed.
   static std::int64_t shared_numbers(const Arguments& a) {
     const std::int64_t partial = 2 * planes * threads;
     const std::int64_t values = a.scratch == nullptr ? a.value_numbers() : 0;
-    return round_up(tile_numbers(a.lanes), 2) + (values > partial ? values : partial);
+    return Tile::numbers(a.lanes) + (values > partial ? values : partial);
   }
 
   template <class Team>
   SYMKERNEL_HD void operator()(Team& team, const Arguments& a) const {
-    const std::int64_t parts =
-        a.job.output == Output::matvec ? ceil_div(a.tiles.column_tiles, a.columns_per_block) : 1;
-    for (std::int64_t at = team.block().x; at < a.tile_count; at += team.blocks().x) {
-      std::int64_t p = 0, q = 0;
-      if (a.job.output != Output::matvec) {
-        if (!a.tiles.find(at, p, q)) continue;
-        run(team, a, p, q);
-        write(team, a, p, q);
-        continue;
-      }
-      p = at / parts;
-      const std::int64_t part = at % parts, end = (part + 1) * a.columns_per_block;
-      for (q = part * a.columns_per_block; q < end && q < a.tiles.column_tiles; ++q) {
-        run(team, a, p, q);
-        multiply(team, a, p, q, q > part * a.columns_per_block,
-                 a.sink.k + part * a.sink.n * a.sink.columns);
-      }
-    }
+    T* tile = reinterpret_cast<T*>(team.shared());
+    Tile::each(team, a, tile, [&](std::int64_t p, std::int64_t q) { run(team, a, p, q, tile); });
   }
 
  private:
@@ -108,17 +56,12 @@ struct ShiftSum {
   };
   using Sums = T[planes][2];
 
-  static SYMKERNEL_HD std::int64_t tile_numbers(int lanes) {
-    return static_cast<std::int64_t>(planes) * lanes * (lanes + 1);
-  }
-  static SYMKERNEL_INLINE T* tile_memory(char* shared) { return reinterpret_cast<T*>(shared); }
-
-  // Sums of tile (p, q) into shared memory, [plane][row][column], rows one number apart.
+  // Sums of tile (p, q) into shared memory.
   template <class Team>
-  static SYMKERNEL_INLINE void run(Team& team, const Arguments& a, std::int64_t p, std::int64_t q) {
+  static SYMKERNEL_INLINE void run(Team& team, const Arguments& a, std::int64_t p, std::int64_t q,
+                                   T* tile) {
     const std::int64_t size = a.transform.f.size, channels = a.job.g.channels;
-    T* tile = tile_memory(team.shared());
-    T* memory = tile + round_up(tile_numbers(a.lanes), 2);
+    T* memory = tile + Tile::numbers(a.lanes);
     const int groups = threads / a.lanes, group = team.thread() / a.lanes;
     Lane<T> lane;
     lane.lanes = a.lanes;
@@ -211,56 +154,6 @@ struct ShiftSum {
       const int to = row + 2 * pair + c % 2;
       tile[(c / 2 * a.lanes + to) * (a.lanes + 1) + lane] = sum;
     }
-  }
-
-  // The tile to k and dk, where y is x entries on and above the diagonal and their mirror images.
-  template <class Team>
-  static SYMKERNEL_INLINE void write(Team& team, const Arguments& a, std::int64_t p,
-                                     std::int64_t q) {
-    const SinkArguments<T>& sink = a.sink;
-    T* tile = tile_memory(team.shared());
-    const int lanes = a.lanes, pitch = lanes + 1;
-    const std::int64_t i0 = p * lanes, j0 = q * lanes;
-    for (int c = 0; c < planes; ++c) {
-      if (c > sink.derivatives) break;
-      T* out = c == 0 ? sink.k : sink.dk + c - 1;
-      const std::int64_t step = c == 0 ? 1 : sink.derivatives;
-      T* plane = tile + c * lanes * pitch;
-      for (int at = team.thread(); at < lanes * lanes; at += threads) {
-        const std::int64_t i = i0 + at / lanes, j = j0 + at % lanes;
-        if (i >= sink.n || j >= sink.m || (sink.symmetric && j < i)) continue;
-        T* entry = plane + at / lanes * pitch + at % lanes;
-        out[(i * sink.m + j) * step] = *entry = *entry * pair_scale(sink, i, j);
-      }
-      team.sync();
-      for (int at = team.thread(); sink.symmetric && at < lanes * lanes; at += threads) {
-        const std::int64_t i = i0 + at % lanes, j = j0 + at / lanes;
-        if (i < j && j < sink.m)
-          out[(j * sink.m + i) * step] = plane[at % lanes * pitch + at / lanes];
-      }
-    }
-    team.sync();
-  }
-
-  // out[i][c] (+)= sum_j k[i][j] v[j][c] for the rows of the tile.
-  template <class Team>
-  static SYMKERNEL_INLINE void multiply(Team& team, const Arguments& a, std::int64_t p,
-                                        std::int64_t q, bool later, T* out) {
-    const SinkArguments<T>& sink = a.sink;
-    const T* tile = tile_memory(team.shared());
-    const std::int64_t i0 = p * a.lanes, j0 = q * a.lanes;
-    const std::int64_t rows = sink.n - i0 < a.lanes ? sink.n - i0 : a.lanes;
-    const int count = static_cast<int>(sink.m - j0 < a.lanes ? sink.m - j0 : a.lanes);
-    for (std::int64_t at = team.thread(); at < rows * sink.columns; at += threads) {
-      const std::int64_t row = at / sink.columns, c = at % sink.columns, i = i0 + row;
-      const T* k = tile + row * (a.lanes + 1);
-      T sum = T(0);
-      for (int j = 0; j < count; ++j)
-        sum = fma(k[j] * pair_scale(sink, i, j0 + j), sink.v[(j0 + j) * sink.columns + c], sum);
-      T* to = out + i * sink.columns + c;
-      *to = later ? *to + sum : sum;
-    }
-    team.sync();
   }
 };
 

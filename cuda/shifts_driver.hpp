@@ -108,6 +108,7 @@ class ShiftDriver {
            2 * pairs * each * lanes <= shift_value_bytes)
       pairs *= 2;
     arguments_.lanes = lanes;
+    while (1 << arguments_.lane_bits < lanes) ++arguments_.lane_bits;
     arguments_.pairs = pairs;
   }
 

@@ -6,6 +6,7 @@
 
 #include "cuda/executor.hpp"
 #include "cuda/shifts.hpp"
+#include "cuda/shifts_registers.hpp"
 
 namespace symkernel {
 namespace gpu {
@@ -45,9 +46,36 @@ void launch_shift_sum(ShiftArguments<T> a, Executor& executor) {
   executor.template launch<Program>({blocks}, Program::shared_numbers(a) * each, a);
 }
 
+// In registers where there is a program for this transform and its spectra fit into shared memory.
+template <class Transform, class T, class Executor>
+bool run_in_registers(const ShiftArguments<T>& a, Executor& executor) {
+  using Program = RegisterShiftSum<T, Transform>;
+  if (!Transform::is(a.transform.f) || a.lanes != Program::lanes ||
+      Program::shared_numbers(a) * static_cast<std::int64_t>(sizeof(T)) > max_shared_bytes)
+    return false;
+  launch_shift_sum<Program>(a, executor);
+  return true;
+}
+
+// Values of 64 complex numbers fill the registers of a thread in float32; in float64 exponentials
+// take longer than transforms, and 64 do not fit.
+template <class T, class Executor>
+bool run_in_registers(const ShiftArguments<T>& a, Executor& executor) {
+  if constexpr (sizeof(T) == 4) {
+    if (a.job.kernel != KernelId::rbf || a.job.output == Output::gradient) return false;
+    return run_in_registers<RegisterTransform<8, 8, true>>(a, executor) ||
+           run_in_registers<RegisterTransform<8, 8, false>>(a, executor) ||
+           run_in_registers<RegisterTransform<8, 4, true>>(a, executor) ||
+           run_in_registers<RegisterTransform<4, 4, true>>(a, executor);
+  } else {
+    return false;
+  }
+}
+
 // The one door to all of them.
 template <class T, class Executor>
 void run_shift_sum(const ShiftArguments<T>& a, Executor& executor) {
+  if (run_in_registers(a, executor)) return;
   if (a.job.output == Output::gradient) {
     launch_shift_sum<ShiftSum<T, AnyMap, Planes::gradient>>(a, executor);
   } else if (a.job.kernel == KernelId::rbf) {

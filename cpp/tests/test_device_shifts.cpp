@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actions.hpp"
@@ -153,6 +154,26 @@ void test_sizes() {
   }
 }
 
+// Transforms in registers: every size of them, beside maps and channels, alone and with neighbours
+// whose spectra do not fit beside them.
+template <class T>
+void test_registers() {
+  Random random(47);
+  int turn = 0;
+  for (const Grid& grid :
+       {Grid{{64}, 1, Maps::none}, Grid{{64}, 2, Maps::reflection}, Grid{{64}, 5, Maps::none},
+        Grid{{8, 8}, 1, Maps::all}, Grid{{32}, 3, Maps::reflection}, Grid{{16}, 4, Maps::none}}) {
+    const OrbitAction action = action_of(grid, random);
+    const BaseKernel base = BaseKernel::by_name("rbf", {0.8});
+    for (const auto& [n, m] : {std::pair(1, 35), std::pair(34, 33), std::pair(67, 3)}) {
+      DeviceCase<T> device = device_case<T>(grid, action, n, m, ++turn, random);
+      device.set_kernel(base, "in registers, " + name_of(grid));
+      device.check_gram(Output::gram);
+      device.check_matvec(1 + turn % 5);
+    }
+  }
+}
+
 // Few lanes, and values that do not fit into shared memory.
 template <class T>
 void test_large_grids() {
@@ -269,6 +290,8 @@ void check::tests() {
   test_kernels<float>();
   test_sizes<double>();
   test_sizes<float>();
+  test_registers<double>();
+  test_registers<float>();
   test_large_grids<double>();
   test_large_grids<float>();
   test_coincidences<double>();
