@@ -9,16 +9,13 @@
 #include "cuda/executor.hpp"
 #include "cuda/gram.hpp"
 #include "cuda/prepare.hpp"
+#include "cuda/shifts_rule.hpp"
 #include "cuda/shifts_run.hpp"
 #include "symkernel/error.hpp"
 #include "symkernel/fourier_plan.hpp"
 
 namespace symkernel {
 namespace gpu {
-
-// Up to this many products per pair and map, inner products one by one are cheaper than a
-// transform.
-constexpr std::int64_t max_direct_products = 256;
 
 template <class T, class Executor>
 class ShiftDriver {
