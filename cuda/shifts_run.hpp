@@ -15,6 +15,8 @@ namespace gpu {
 // multiprocessor has only 100 kB.
 constexpr std::int64_t shift_value_bytes = 40 * 1024;
 constexpr int max_shift_lanes = 32, min_shift_lanes = 2;
+// Blocks of a launch; where there are more tiles a block computes several.
+constexpr std::int64_t max_shift_blocks = std::int64_t(1) << 30;
 
 // Spectra of all samples of one side.
 template <class T, class Executor>
@@ -23,7 +25,7 @@ void run_shift_spectra(typename ShiftSpectra<T>::Arguments a, Executor& executor
   const std::int64_t bytes =
       2 * a.lanes * a.transform.f.size * static_cast<std::int64_t>(sizeof(T));
   if (bytes <= max_shared_bytes) {
-    executor.template launch<Program>({a.panels}, bytes, a);
+    executor.template launch<Program>({std::min(a.panels, max_shift_blocks)}, bytes, a);
     return;
   }
   const std::int64_t blocks = std::min<std::int64_t>(a.panels, executor.units());
@@ -37,7 +39,7 @@ void launch_shift_sum(ShiftArguments<T> a, Executor& executor) {
   constexpr auto each = static_cast<std::int64_t>(sizeof(T));
   const std::int64_t bytes = Program::shared_numbers(a) * each;
   if (bytes <= max_shared_bytes) {
-    executor.template launch<Program>({a.tile_count}, bytes, a);
+    executor.template launch<Program>({std::min(a.tile_count, max_shift_blocks)}, bytes, a);
     return;
   }
   const std::int64_t blocks = std::min<std::int64_t>(a.tile_count, 2 * executor.units());
