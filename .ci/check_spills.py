@@ -157,9 +157,7 @@ def complaints(found: Usage, every: bool) -> list[str]:
         elif registers > budgets[name]:
             wrong.append(f"{name}: {registers} registers, budget {budgets[name]}")
     missing = sorted(budgets.keys() - {name for _, name in found})
-    wrong += [
-        f"{name}: in {TABLE.name}, but not compiled" for name in sorted(budgets.keys() - compiled)
-    ]
+    wrong += [f"{name}: in {TABLE.name}, but not compiled" for name in missing]
     if every:
         gone = sorted(key for key in spills if found.get(key, (0, 0))[1] == 0)
         wrong += [f"{name} on {a}: in {TABLE.name}, but spills nothing" for a, name in gone]
