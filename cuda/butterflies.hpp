@@ -129,7 +129,7 @@ SYMKERNEL_NOINLINE void odd_butterflies(const BlockTransform<T>& transform, int 
 
 // Passes [first, n_passes), a barrier after each.
 template <class Team, class T>
-SYMKERNEL_INLINE void run_passes(Team& team, const BlockTransform<T>& transform, int first,
+SYMKERNEL_NOINLINE void run_passes(Team& team, const BlockTransform<T>& transform, int first,
                                  const Lane<T>& lane) {
   SYMKERNEL_UNROLL_BY(1)
   for (int i = first; i < transform.f.n_passes; ++i) {
@@ -172,21 +172,6 @@ struct SpectraOfLane {
   int channels;
 };
 
-// sum over channels of C_k conj(Y_rows[k])
-template <class T>
-SYMKERNEL_INLINE ComplexLanes<T> spectral_value(const SpectraOfLane<T>& s, std::int64_t size,
-                                                int lanes, std::int64_t k) {
-  const T* x = s.x + 2 * k;
-  const T* y = s.y + 2 * static_cast<std::int64_t>(s.rows[k]) * lanes;
-  ComplexLanes<T> sum = {T(0), T(0)};
-  for (int c = 0; c < s.channels; ++c, x += 2 * size, y += 2 * size * lanes) {
-    const ComplexLanes<T> a = load_value(x), b = load_value(y);
-    sum.re = fma(a.im, b.im, fma(a.re, b.re, sum.re));
-    sum.im = fma(-a.re, b.im, fma(a.im, b.re, sum.im));
-  }
-  return sum;
-}
-
 // The product, and the first pass where its radix is R > 1: its legs are neighbours in the spectra.
 template <int R, class T>
 SYMKERNEL_INLINE void product_butterflies(const SpectraOfLane<T>& s, std::int64_t size,
@@ -195,9 +180,22 @@ SYMKERNEL_INLINE void product_butterflies(const SpectraOfLane<T>& s, std::int64_
   const std::int64_t step = std::int64_t(2) * length * lane.lanes;
   SYMKERNEL_UNROLL_BY(1)
   for (int u = lane.member; u < length; u += lane.members) {
+    // sum over channels of C_k conj(Y_rows[k]), the loads of all legs beside each other
     ComplexLanes<T> z[R];
     SYMKERNEL_UNROLL
-    for (int t = 0; t < R; ++t) z[t] = spectral_value(s, size, lane.lanes, u * R + t);
+    for (int t = 0; t < R; ++t) z[t] = {T(0), T(0)};
+    const T *x = s.x + static_cast<std::int64_t>(2) * u * R, *y = s.y;
+    SYMKERNEL_UNROLL_BY(1)
+    for (int c = 0; c < s.channels; ++c, x += 2 * size, y += 2 * size * lane.lanes) {
+      SYMKERNEL_UNROLL
+      for (int t = 0; t < R; ++t) {
+        const ComplexLanes<T> a = load_value(x + 2 * t);
+        const ComplexLanes<T> b =
+            load_value(y + static_cast<std::int64_t>(s.rows[u * R + t]) * (2 * lane.lanes));
+        z[t].re = fma(a.im, b.im, fma(a.re, b.re, z[t].re));
+        z[t].im = fma(-a.re, b.im, fma(a.im, b.re, z[t].im));
+      }
+    }
     SmallTransform<R>::apply(z);
     T* at = lane.at(u);
     SYMKERNEL_UNROLL

@@ -30,16 +30,15 @@ template <class T, template <class> class Maps, Planes P>
 struct ShiftSum {
   static constexpr int threads = shift_threads;
   // two blocks at a time hide each other's barriers, where a thread can do with 128 registers
-  static constexpr int blocks_per_unit = sizeof(T) == 4 && P == Planes::value ? 2 : 1;
+  static constexpr bool light = P == Planes::value && (sizeof(T) == 4 || !Maps<T>::unit_rows);
+  static constexpr int blocks_per_unit = light ? 2 : 1;
   static constexpr int planes = plane_count<T, P>;
   using Arguments = ShiftArguments<T>;
   using Tile = ShiftTile<T, threads, planes>;
 
-  // The sums of a tile, and the parts of a batch of pairs or what is to be transformed.
+  // The sums of a tile, those of every thread, and what is to be transformed.
   static std::int64_t shared_numbers(const Arguments& a) {
-    const std::int64_t partial = 2 * planes * threads;
-    const std::int64_t values = a.scratch == nullptr ? a.value_numbers() : 0;
-    return Tile::numbers(a.lanes) + (values > partial ? values : partial);
+    return Tile::numbers(a.lanes) + partial + (a.scratch == nullptr ? a.value_numbers() : 0);
   }
 
   template <class Team>
@@ -49,19 +48,25 @@ struct ShiftSum {
   }
 
  private:
+  static constexpr int partial = 2 * planes * threads;
   // A thread's pair of samples against its sample of y.
   struct Pair {
     std::int64_t i, j;
     T bias[2];
+
+    SYMKERNEL_INLINE Pair(const Arguments& a, std::int64_t i_, std::int64_t j_) : i(i_), j(j_) {
+      const T own = a.job.y.bias[j];
+      bias[0] = a.job.x.bias[i] + own;
+      bias[1] = a.job.x.bias[i + 1] + own;
+    }
   };
-  using Sums = T[planes][2];
 
   // Sums of tile (p, q) into shared memory.
   template <class Team>
   static SYMKERNEL_INLINE void run(Team& team, const Arguments& a, std::int64_t p, std::int64_t q,
                                    T* tile) {
     const std::int64_t size = a.transform.f.size, channels = a.job.g.channels;
-    T* memory = tile + Tile::numbers(a.lanes);
+    T *sums = tile + Tile::numbers(a.lanes), *memory = sums + partial;
     const int groups = threads / a.lanes, group = team.thread() / a.lanes;
     Lane<T> lane;
     lane.lanes = a.lanes;
@@ -78,41 +83,32 @@ struct ShiftSum {
     for (int row = 0; row < a.lanes; row += 2 * a.pairs) {
       const std::int64_t first = p * a.lanes + row;
       if (first >= a.job.x.n) break;
-      Pair samples;
-      samples.i = first + 2 * pair;
-      samples.j = q * a.lanes + lane.lane;
-      const T by = a.job.y.bias[samples.j];
-      samples.bias[0] = a.job.x.bias[samples.i] + by;
-      samples.bias[1] = a.job.x.bias[samples.i + 1] + by;
-      spectra.x = a.x + (samples.i / 2) * (2 * channels * size);
-      Sums sums;
-      SYMKERNEL_UNROLL
-      for (int c = 0; c < planes; ++c) sums[c][0] = sums[c][1] = T(0);
+      spectra.x = a.x + (first / 2 + pair) * (2 * channels * size);
       SYMKERNEL_UNROLL_BY(1)
       for (std::int64_t h = 0; h < a.job.g.n_maps; ++h) {
         spectra.rows = a.job.g.spectral_rows + h * size;
         correlate_lanes(team, a.transform, spectra, lane);
-        Maps<T>::with(a.job.kernel, a.job.parameters,
-                      [&](const auto& kernel) { add(kernel, a, lane, samples, h * size, sums); });
+        const Pair samples(a, first + 2 * pair, q * a.lanes + lane.lane);
+        Maps<T>::with(a.job.kernel, a.job.parameters, [&](const auto& kernel) {
+          add(kernel, a, lane, samples, h, sums + team.thread());
+        });
         team.sync();  // correlations make room for the next ones
       }
-      SYMKERNEL_UNROLL
-      for (int c = 0; c < planes; ++c) {
-        SYMKERNEL_UNROLL
-        for (int s = 0; s < 2; ++s) memory[(c * 2 + s) * threads + team.thread()] = sums[c][s];
-      }
-      team.sync();
-      gather(team, a, row, lane.members, memory, tile);
+      gather(team, a, row, lane.members, sums, tile);
       team.sync();
     }
   }
 
-  // The thread's share of the correlations, numbered from element e on.
+  // The thread's share of the correlations after map h, added to its sums. (These wait in shared
+  // memory: in registers they would be in the way of the transforms.)
   template <class Kernel>
   static SYMKERNEL_INLINE void add(const Kernel& kernel, const Arguments& a, const Lane<T>& lane,
-                                   const Pair& samples, std::int64_t e, Sums& sums) {
+                                   const Pair& samples, std::int64_t h, T* to) {
     const int size = a.transform.f.size;
-    SYMKERNEL_UNROLL_BY(4)
+    T sums[planes][2];
+    SYMKERNEL_UNROLL
+    for (int c = 0; c < planes; ++c) sums[c][0] = sums[c][1] = T(0);
+    SYMKERNEL_UNROLL_BY(2)
     for (int k = lane.member; k < size; k += lane.members) {
       const ComplexLanes<T> value = load_value(lane.at(k));
       const T t[2] = {value.re, value.im};
@@ -121,7 +117,7 @@ struct ShiftSum {
         const T b = samples.bias[s];
         T form = fma(a.factor, t[s], b);
         if (Maps<T>::cancels && a.refine.wants(t[s], b, form))
-          form = refined(a, e + k, samples.i + s, samples.j, b, form);
+          form = refined(a, h * size + k, samples.i + s, samples.j, b, form);
         if constexpr (P == Planes::value) {
           sums[0][s] += kernel.value(form);
         } else {
@@ -131,6 +127,11 @@ struct ShiftSum {
           for (int c = 0; c < Kernel::n_gradients; ++c) sums[1 + c][s] += d[c];
         }
       }
+    }
+    SYMKERNEL_UNROLL
+    for (int l = 0; l < 2 * planes; ++l) {
+      T& sum = to[l * threads];
+      sum = h == 0 ? sums[l / 2][l % 2] : sum + sums[l / 2][l % 2];
     }
   }
 
@@ -144,11 +145,11 @@ struct ShiftSum {
   // The sums of a batch of pairs, from those of the threads.
   template <class Team>
   static SYMKERNEL_INLINE void gather(Team& team, const Arguments& a, int row, int members,
-                                      const T* memory, T* tile) {
+                                      const T* sums, T* tile) {
     const int count = 2 * planes * a.pairs * a.lanes;
     for (int at = team.thread(); at < count; at += threads) {
       const int lane = at % a.lanes, pair = at / a.lanes % a.pairs, c = at / (a.lanes * a.pairs);
-      const T* from = memory + c * threads + pair * members * a.lanes + lane;
+      const T* from = sums + c * threads + pair * members * a.lanes + lane;
       T sum = T(0);
       for (int m = 0; m < members; ++m) sum += from[m * a.lanes];
       const int to = row + 2 * pair + c % 2;
