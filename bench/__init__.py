@@ -4,6 +4,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 
 * ``grams``: Gram matrices averaged over a group, the library's inner loop;
 * ``closed_forms``: Gram matrices over groups that no sum could visit;
+* ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``programs``: whole programs, fit and predict, with peak memory;
 * ``peers``: the same answers by NumPy, scikit-learn, PyTorch, invariantkernels with GPyTorch;
 * ``formulas``: closed forms in NumPy, by a grid of rotations, by thewalrus;

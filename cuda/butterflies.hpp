@@ -130,7 +130,7 @@ SYMKERNEL_NOINLINE void odd_butterflies(const BlockTransform<T>& transform, int 
 // Passes [first, n_passes), a barrier after each.
 template <class Team, class T>
 SYMKERNEL_NOINLINE void run_passes(Team& team, const BlockTransform<T>& transform, int first,
-                                 const Lane<T>& lane) {
+                                   const Lane<T>& lane) {
   SYMKERNEL_UNROLL_BY(1)
   for (int i = first; i < transform.f.n_passes; ++i) {
     switch (transform.f.passes[i].radix) {

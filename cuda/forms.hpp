@@ -182,7 +182,6 @@ struct FisherPairs {
     }
   }
 
- private:
   // Puts the poles for exponents up to `exponent` into shared memory.
   template <class Team>
   static SYMKERNEL_INLINE void load(Team& team, const State& state, double exponent,
@@ -405,7 +404,7 @@ struct OctahedralPairs {
     }
   }
 
- private:
+  // The shifts of a sample, and its weight.
   static SYMKERNEL_INLINE T side(const T* from, T (&shift)[3]) {
     SYMKERNEL_UNROLL
     for (int c = 0; c < 3; ++c) shift[c] = from[c];
@@ -415,6 +414,13 @@ struct OctahedralPairs {
 
 // ---- sign flips
 // ----------------------------------------------------------------------------------
+
+// The scale of features at a rate; power: of the flips (symkernel/sign_flips.hpp).
+template <class T>
+SYMKERNEL_INLINE T flip_scale(T rate, int power) {
+  const double c = static_cast<double>(rate) * 1.4426950408889634074;
+  return static_cast<T>(power == 2 ? ::sqrt(c) : c);
+}
 
 // out = scale |in| for panels of samples, once per rate.
 template <class T>
@@ -430,9 +436,7 @@ struct ScaleMagnitudes {
   SYMKERNEL_HD void operator()(Team& team, const Arguments& a) const {
     const std::int64_t at = team.block().x * threads + team.thread(), m = team.block().y;
     if (at >= a.size) return;
-    const double c = static_cast<double>(a.rates[m]) * 1.4426950408889634074;
-    const T scale = static_cast<T>(a.power == 2 ? ::sqrt(c) : c);
-    a.out[m * a.size + at] = abs(a.in[at]) * scale;
+    a.out[m * a.size + at] = abs(a.in[at]) * flip_scale(a.rates[m], a.power);
   }
 };
 

@@ -10,8 +10,10 @@
 
 #include "cuda/elements.hpp"
 #include "cuda/executor.hpp"
+#include "cuda/form_gradients_run.hpp"
 #include "cuda/forms_run.hpp"
 #include "cuda/gram.hpp"
+#include "cuda/permanent_gradients_run.hpp"
 #include "cuda/permanents_driver.hpp"
 #include "cuda/prepare.hpp"
 #include "symkernel/error.hpp"
@@ -45,14 +47,20 @@ class FormDriver {
 
   void gram() {
     const std::int64_t n = request_.x.rows, m = y_.rows;
+    const bool gradient_x = request_.output == Output::gradient_x;
     const bool matvec = request_.output == Output::matvec;
-    if (n == 0 || (matvec && request_.v.columns == 0)) return;
+    if (n == 0 || ((matvec || gradient_x) && request_.v.columns == 0)) return;
     if (m == 0) {
-      if (matvec) executor_.clear(request_.k, n * request_.v.columns * bytes_each);
+      const std::int64_t numbers = request_.v.columns * (gradient_x ? action_.degree() : 1);
+      if (matvec || gradient_x) executor_.clear(request_.k, n * numbers * bytes_each);
       return;
     }
     prepare();
-    if (matvec) {
+    if (gradient_x) {
+      run_gradient_x(FormMode::matvec, request_.k);
+    } else if (request_.output == Output::ard) {
+      run_scales(FormMode::tiles, n * m);
+    } else if (matvec) {
       run_matvec();
     } else {
       launch_.arguments.mode = FormMode::tiles;
@@ -67,6 +75,9 @@ class FormDriver {
             "a diagonal is of one sample set, and no product");
     if (request_.x.rows == 0) return;
     prepare();
+    if (request_.output == Output::gradient_x)
+      return run_gradient_x(FormMode::diagonal, request_.dk);
+    if (request_.output == Output::ard) return run_scales(FormMode::diagonal, request_.x.rows);
     launch_.arguments.mode = FormMode::diagonal;
     launch_.grid = {launch_.arguments.tiles.row_tiles};
     run();
@@ -82,11 +93,19 @@ class FormDriver {
     const std::int64_t d = action_.degree();
     require(request_.x.columns == d, "x must have as many columns as the action");
     require(symmetric_ || request_.y.columns == d, "y must have as many columns as the action");
-    require(request_.output != Output::matvec || request_.v.rows == y_.rows,
+    const bool gradient_x = request_.output == Output::gradient_x;
+    const bool weighted = request_.output == Output::matvec || gradient_x;
+    require(!weighted || request_.v.data == nullptr || request_.v.rows == y_.rows,
             "v must have one row per sample of y");
-    require(request_.output == Output::gram || request_.output == Output::gradient ||
-                request_.output == Output::matvec,
-            "closed forms have values, derivatives for hyperparameters and products with vectors");
+    const bool scales = request_.output == Output::ard;
+    require(!scales || form_.base == FormBase::rbf,
+            "derivatives for length scales per feature need an RBF or Matern kernel");
+    if ((scales || gradient_x) && permanents()) {
+      for (const PointBlock& b : action_.blocks())
+        require(b.points <= max_permanent_gradient_size,
+                "derivatives of permanents of more than 20 points are out of reach");
+    }
+    require(request_.output != Output::packed, "the device has no packed form");
     require(form_.planes <= max_form_planes, "closed forms have at most two derivatives");
   }
 
@@ -243,6 +262,37 @@ class FormDriver {
     using Program = ScaleMagnitudes<T>;
     executor_.template launch<Program>({ceil_div(size, Program::threads), a.n_rates}, 0,
                                        {operand.panels, a.rates, size, power, memory.data()});
+  }
+
+  FormGradientLaunch<T> gradient_launch(FormMode mode) {
+    FormGradientLaunch<T> launch;
+    launch.arguments.a = launch_.arguments;
+    launch.arguments.a.mode = mode;
+    launch.arguments.layout.features = elements_.elements().layout;
+    launch.states = launch_.states;
+    launch.base = launch_.base;
+    return launch;
+  }
+
+  // Gradients of K v in the rows of x, or of K(x_i, x_i).
+  void run_gradient_x(FormMode mode, T* out) {
+    FormGradientLaunch<T> launch = gradient_launch(mode);
+    const bool diagonal = mode == FormMode::diagonal;
+    if (diagonal) launch.arguments.a.sink.columns = 1;
+    // K(x, y) is symmetric: both arguments of K(x, x) give the same
+    const double factor = (diagonal ? 2.0 : 1.0) / static_cast<double>(action_.order());
+    if (permanents())
+      return run_permanent_gradient_x(launch, action_.blocks(), factor, basis_.data(), out,
+                                      executor_);
+    run_form_gradient_x(launch, factor, basis_.data(), out, executor_);
+  }
+
+  // Derivatives for length scales per feature, added up over what the sums consist of.
+  void run_scales(FormMode mode, std::int64_t pairs) {
+    executor_.clear(request_.dk, pairs * action_.degree() * bytes_each);
+    const FormGradientLaunch<T> launch = gradient_launch(mode);
+    if (permanents()) return run_permanent_scales(launch, action_.blocks(), executor_);
+    run_form_scales(launch, executor_);
   }
 
   // Rows of tiles are the blocks; where they are too few to fill the device, columns are shared

@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "cuda/cuda_executor.hpp"
+#include "cuda/form_gradients_run.hpp"
 #include "cuda/forms_run.hpp"
+#include "cuda/permanent_gradients_run.hpp"
 #include "cuda/permanents_driver.hpp"
 
 namespace symkernel {
@@ -16,6 +18,22 @@ extern template void run_permanents(const FormLaunch<float>&, const std::vector<
                                     CudaExecutor&);
 extern template void run_permanents(const FormLaunch<double>&, const std::vector<PointBlock>&,
                                     CudaExecutor&);
+extern template void run_form_scales(FormGradientLaunch<float>, CudaExecutor&);
+extern template void run_form_scales(FormGradientLaunch<double>, CudaExecutor&);
+extern template void run_form_gradient_x(FormGradientLaunch<float>, double, const double*, float*,
+                                         CudaExecutor&);
+extern template void run_form_gradient_x(FormGradientLaunch<double>, double, const double*, double*,
+                                         CudaExecutor&);
+extern template void run_permanent_scales(const FormGradientLaunch<float>&,
+                                          const std::vector<PointBlock>&, CudaExecutor&);
+extern template void run_permanent_scales(const FormGradientLaunch<double>&,
+                                          const std::vector<PointBlock>&, CudaExecutor&);
+extern template void run_permanent_gradient_x(const FormGradientLaunch<float>&,
+                                              const std::vector<PointBlock>&, double, const double*,
+                                              float*, CudaExecutor&);
+extern template void run_permanent_gradient_x(const FormGradientLaunch<double>&,
+                                              const std::vector<PointBlock>&, double, const double*,
+                                              double*, CudaExecutor&);
 
 }  // namespace gpu
 }  // namespace symkernel

@@ -21,9 +21,10 @@ struct GramRequest {
   MatrixView<const T> x;
   MatrixView<const T> y;  // data null: y is x, computed once and mirrored
   Output output = Output::gram;
-  MatrixView<const T> v;  // matvec: (m, columns)
-  T* k = nullptr;         // (n, m); matvec: (n, columns)
-  T* dk = nullptr;        // gradient: (n, m, gradients); ard: (n, m, d)
+  MatrixView<const T> v;  // matvec, gradient_x: (m, columns)
+  // (n, m); matvec: (n, columns); gradient_x: gradients (n, columns, d) of K v in the rows of x
+  T* k = nullptr;
+  T* dk = nullptr;  // gradient: (n, m, gradients); ard: (n, m, d)
 };
 
 // Queues the computation on the executor's stream. Host memory may be freed on return.
@@ -32,7 +33,8 @@ struct GramRequest {
 template <class T, class Executor>
 void gram(const GramRequest<T>& request, Executor& executor);
 
-// K(x_i, x_i) into k (n,), and with Output::gradient or ard its derivatives into dk (n, ...).
+// K(x_i, x_i) into k (n,), and with Output::gradient or ard its derivatives into dk (n, ...), with
+// Output::gradient_x its gradients in the rows of x (n, d), and those alone.
 template <class T, class Executor>
 void diagonal(const GramRequest<T>& request, Executor& executor);
 

@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <cstdint>
 #include <new>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "cuda/diagonal.hpp"
 #include "cuda/elements.hpp"
 #include "cuda/executor.hpp"
 #include "cuda/expand.hpp"
 #include "cuda/forms_driver.hpp"
+#include "cuda/gradient_x.hpp"
 #include "cuda/gram.hpp"
 #include "cuda/kernel_maps.hpp"
 #include "cuda/orbit_programs.hpp"
@@ -48,6 +51,7 @@ class GramDriver {
     elements_ = DeviceElements<T, Executor>(action_, executor_);
     prepare();
     fill_job();
+    if (request_.output == Output::gradient_x) return run_gradients(true, request_.dk);
     DiagonalArguments<T> arguments;
     arguments.job = arguments_.job;
     arguments.antipode = (T(2) - antipode_share<T>)*T(2);  // of two unit squares
@@ -60,14 +64,22 @@ class GramDriver {
   void gram() {
     const std::int64_t n = request_.x.rows, m = y_.rows;
     const bool matvec = request_.output == Output::matvec;
-    if (n == 0 || (matvec && request_.v.columns == 0)) return;
+    const bool gradient_x = request_.output == Output::gradient_x;
+    if (n == 0 || ((matvec || gradient_x) && request_.v.columns == 0)) return;
     if (m == 0) {
-      if (matvec) executor_.clear(request_.k, n * request_.v.columns * bytes_each);
+      const std::int64_t numbers = request_.v.columns * (gradient_x ? action_.degree() : 1);
+      if (matvec || gradient_x) executor_.clear(request_.k, n * numbers * bytes_each);
       return;
     }
     if (ShiftDriver<T, Executor>::serves(request_, producer_))
       return ShiftDriver<T, Executor>(request_, producer_, executor_).gram();
     elements_ = DeviceElements<T, Executor>(action_, executor_);
+    if (gradient_x) {
+      prepare();
+      fill_job();
+      run_gradients(false, request_.k);
+      return;
+    }
     choose_tiles();
     prepare();
     fill_arguments();
@@ -86,7 +98,9 @@ class GramDriver {
     const std::int64_t d = action_.degree();
     require(request_.x.columns == d, "x must have as many columns as the action");
     require(symmetric_ || request_.y.columns == d, "y must have as many columns as the action");
-    require(request_.output != Output::matvec || request_.v.rows == y_.rows,
+    const bool weighted =
+        request_.output == Output::matvec || request_.output == Output::gradient_x;
+    require(!weighted || request_.v.data == nullptr || request_.v.rows == y_.rows,
             "v must have one row per sample of y");
     const bool permutations =
         action_.kind() == ActionKind::signed_permutations || action_.kind() == ActionKind::shifts;
@@ -214,6 +228,36 @@ class GramDriver {
       arguments_.first_feature = f;
       run_elements(grid);
     }
+  }
+
+  // The mean of the samples, as the part that the trivial group fixes.
+  DeviceArray<double, Executor> plain_mean() {
+    std::vector<std::int32_t> identity(static_cast<std::size_t>(action_.degree()));
+    std::iota(identity.begin(), identity.end(), 0);
+    const DeviceArray<std::int32_t, Executor> rows(executor_, identity);
+    Elements<double> trivial;
+    trivial.order = 1;
+    trivial.d = action_.degree();
+    trivial.rows = rows.data();
+    return find_center(y_, trivial, nullptr, executor_);
+  }
+
+  // Gradients of K v in the rows of x, or of K(x_i, x_i).
+  void run_gradients(bool paired, T* out) {
+    GradientXArguments<T> arguments;
+    arguments.job = arguments_.job;
+    const DeviceArray<double, Executor> mean =
+        stationary() ? plain_mean() : DeviceArray<double, Executor>();
+    arguments.mean = mean.data();
+    arguments.v = request_.v.data;
+    arguments.columns = request_.v.columns;
+    GradientXResult<T> result;
+    // K(x, y) is symmetric: both arguments of K(x, x) give the same
+    result.factor = (paired ? 2.0 : 1.0) * producer_.cross / static_cast<double>(action_.order());
+    result.power = producer_.power;
+    result.basis = basis_.data();
+    result.out = out;
+    run_gradient_x(arguments, result, pair_family(producer_), paired, executor_);
   }
 
   // Rows of tiles are the blocks; where they are too few to fill the device, columns are shared

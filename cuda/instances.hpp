@@ -4,6 +4,7 @@
 
 #include "cuda/cuda_executor.hpp"
 #include "cuda/diagonal.hpp"
+#include "cuda/gradient_x.hpp"
 #include "cuda/orbit_programs.hpp"
 #include "cuda/points.hpp"
 #include "cuda/prepare.hpp"
@@ -31,6 +32,11 @@ extern template void run_point_sum(const PointArguments<float>&, int, Grid, Cuda
 extern template void run_point_sum(const PointArguments<double>&, int, Grid, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<float>&, std::int64_t, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<double>&, std::int64_t, CudaExecutor&);
+extern template void run_gradient_x(const GradientXArguments<float>&, const GradientXResult<float>&,
+                                    PairFamily, bool, CudaExecutor&);
+extern template void run_gradient_x(const GradientXArguments<double>&,
+                                    const GradientXResult<double>&, PairFamily, bool,
+                                    CudaExecutor&);
 extern template void run_shift_spectra<float>(ShiftSpectra<float>::Arguments, CudaExecutor&);
 extern template void run_shift_spectra<double>(ShiftSpectra<double>::Arguments, CudaExecutor&);
 extern template void run_shift_sum(const ShiftArguments<float>&, CudaExecutor&);

@@ -103,6 +103,12 @@ SYMKERNEL_INLINE T feature_distance(bool laplacian, T z, T sum) {
   return laplacian ? sum + abs(z) : fma(z, z, sum);
 }
 
+// Its derivative for z; over 2 where it is z^2.
+template <class T>
+SYMKERNEL_INLINE T feature_slope(bool laplacian, T z) {
+  return !laplacian ? z : z > T(0) ? T(1) : z < T(0) ? T(-1) : T(0);
+}
+
 // k(x_row, y_column) and its t d/dt, from differences.
 template <class T>
 SYMKERNEL_INLINE Dual<T> permanent_entry(const PermanentArguments<T>& arguments,

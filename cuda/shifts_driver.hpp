@@ -23,8 +23,9 @@ class ShiftDriver {
   // Requests that transforms serve; the others are summed element by element.
   static bool serves(const GramRequest<T>& request, const symkernel::Producer& producer) {
     const OrbitAction& action = *request.action;
-    return action.kind() == ActionKind::shifts && !producer.manhattan &&
-           request.output != Output::ard &&
+    const bool served = request.output == Output::gram || request.output == Output::gradient ||
+                        request.output == Output::matvec;
+    return served && action.kind() == ActionKind::shifts && !producer.manhattan &&
            action.n_points() * action.degree() > max_direct_products;
   }
 

@@ -7,6 +7,8 @@ namespace symkernel {
 
 void bind_machine(pybind11::module_& m);    // instruction sets, threads, probes
 void bind_orbit_sum(pybind11::module_& m);  // gram, diagonal, matvec, gradients over finite groups
+void bind_alignment(pybind11::module_& m);  // nearest points of orbits, assignments, rotations
 void bind_closure(pybind11::module_& m);    // groups from generators
+void bind_modes(pybind11::module_& m);      // sums of monomials and Fourier modes over orbits
 
 }  // namespace symkernel

@@ -6,5 +6,7 @@ PYBIND11_MODULE(_cpu, m) {
   m.attr("__version__") = SYMKERNEL_VERSION;
   symkernel::bind_machine(m);
   symkernel::bind_orbit_sum(m);
+  symkernel::bind_alignment(m);
   symkernel::bind_closure(m);
+  symkernel::bind_modes(m);
 }

@@ -101,7 +101,8 @@ class Driver {
     if (request_.output == Output::gradient_x) {
       gradient_task().run();
     } else {
-      job_.symmetric = symmetric && request_.output != Output::matvec;
+      job_.symmetric =
+          symmetric && request_.output != Output::matvec && request_.elements == nullptr;
       if (request_.output == Output::matvec) pack_v();
       run_blocks();
     }
@@ -152,6 +153,13 @@ class Driver {
 
   // Closed forms take rows as they are and squared norms as their bias.
   static host::Producer make_producer(const GramRequest<T>& request) {
+    if (request.output == Output::nearest) {  // -|x - gy|^2
+      host::Producer producer;
+      producer.cross = 2.0;
+      producer.self = -1.0;
+      producer.refine = true;
+      return producer;
+    }
     if (request.form == nullptr)
       return kernels[static_cast<int>(request.kernel->id)].producer(request.kernel->parameters);
     host::Producer producer;
@@ -173,6 +181,12 @@ class Driver {
         action.kind() == ActionKind::signed_permutations || action.kind() == ActionKind::matrices;
     require(request_.output != Output::packed || request_.y.data == nullptr,
             "the packed form is that of K(x, x)");
+    if (request_.output == Output::nearest) {
+      require(!request_.paired || request_.y.rows == request_.x.rows,
+              "pairs of rows need as many rows of y as of x");
+      require(action.order() <= (std::int64_t(1) << 24), "more elements than a float can number");
+      return;
+    }
     const bool scales = request_.output == Output::ard;
     if (request_.form != nullptr) {
       if (scales || request_.output == Output::gradient_x) check_form_derivatives(scales);
@@ -211,7 +225,11 @@ class Driver {
     job_.x_depth = job_.g.d;
     const bool doubled = job_.g.has_signs || job_.g.kind == ActionKind::shifts;
     job_.depth = doubled ? 2 * job_.g.d : job_.g.d;
-    if (request_.form != nullptr) {
+    if (request_.output == Output::nearest) {
+      job_.refine = true;
+      job_.elements = request_.elements;
+      job_.paired = request_.paired;
+    } else if (request_.form != nullptr) {
       fill_form();
     } else {
       fill_kernel();
@@ -556,6 +574,7 @@ class Driver {
   std::int64_t block_panels(std::int64_t x_panels, std::int64_t columns) const {
     const std::int64_t planes = request_.output == Output::ard        ? 1 + job_.g.d
                                 : request_.output == Output::gradient ? 1 + job_.gradients
+                                : request_.output == Output::nearest  ? 2
                                                                       : 1;
     const double bytes = static_cast<double>(engine_.mr) * engine_.nr * sizeof(T) *
                          static_cast<double>(planes + job_.v_columns);
@@ -603,12 +622,19 @@ class Driver {
       const std::int64_t derivatives = request_.output == Output::gradient ? job_.gradients
                                        : request_.output == Output::ard    ? job_.g.d
                                                                            : 0;
-      open_pages(request_.k, request_.output == Output::packed ? n * (n + 1) / 2 : n * m);
+      if (!request_.paired)
+        open_pages(request_.k, request_.output == Output::packed ? n * (n + 1) / 2 : n * m);
       open_pages(request_.dk, n * m * derivatives);
     }
     const std::int64_t size = block_panels(x_panels, matvec ? 1 : columns);
     std::vector<Block> blocks;
     for (std::int64_t q = matvec ? 0 : columns - 1; q >= 0; --q) {
+      if (request_.paired) {  // tiles on the diagonal
+        const std::int64_t last = std::min(n, (q + 1) * engine_.nr);
+        for (std::int64_t p = q * engine_.nr / engine_.mr; p * engine_.mr < last; ++p)
+          blocks.push_back({q, p, p + 1});
+        continue;
+      }
       const std::int64_t end = job_.symmetric
                                    ? std::min(x_panels, ceil_div((q + 1) * engine_.nr, engine_.mr))
                                    : x_panels;

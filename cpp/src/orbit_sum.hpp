@@ -107,6 +107,10 @@ struct GramRequest {
   MatrixView<const T> v;  // matvec, gradient_x: (m, columns)
   T* k = nullptr;         // gradient_x: gradients (n, columns, d) of K(x, y) v in the rows of x
   T* dk = nullptr;
+  // nearest, without a kernel or a form: squared distances in k and, if wanted, the elements, for
+  // all pairs (n, m) or for pairs of rows (n)
+  std::int32_t* elements = nullptr;
+  bool paired = false;
   int n_threads = 0;
 };
 

@@ -67,6 +67,10 @@ class DeviceCase {
   void check_matvec(std::int64_t columns) {
     for (const bool symmetric : {false, true}) compare(Output::matvec, symmetric, columns);
   }
+  void check_gradient_x(std::int64_t columns) {
+    for (const bool symmetric : {false, true}) compare(Output::gradient_x, symmetric, columns);
+    check_diagonal(Output::gradient_x);
+  }
   void check_diagonal(Output output) {
     const std::int64_t n = rows(x_), derivatives = derivative_count(output);
     const std::vector<double> x(x_.begin(), x_.end());
@@ -79,7 +83,7 @@ class DeviceCase {
     gpu::GramRequest<T> r = request(true, output, own, own_dk);
     gpu::diagonal(r, executor);
     describe("diagonal", output);
-    own.check(k, tolerance(k, k));
+    if (output != Output::gradient_x) own.check(k, tolerance(k, k));
     own_dk.check(dk, 10 * tolerance(dk, k));
     CHECK(executor.held() == 0);
   }
@@ -112,7 +116,7 @@ class DeviceCase {
     return static_cast<std::int64_t>(samples.size()) / action_.degree();
   }
   std::int64_t derivative_count(Output output) const {
-    if (output == Output::ard) return action_.degree();
+    if (output == Output::ard || output == Output::gradient_x) return action_.degree();
     if (output != Output::gradient) return 0;
     return form_ != nullptr ? form_->planes - 1 : kernel_->gradients;
   }
@@ -169,9 +173,11 @@ class DeviceCase {
   }
 
   void compare(Output output, bool symmetric, std::int64_t columns) {
-    const bool matvec = output == Output::matvec;
+    const bool gradient_x = output == Output::gradient_x;
+    const bool matvec = output == Output::matvec || gradient_x;
     const std::int64_t n = rows(x_), m = symmetric ? n : rows(y_);
-    const std::int64_t width = matvec ? columns : m, derivatives = derivative_count(output);
+    const std::int64_t width = !matvec ? m : columns * (gradient_x ? action_.degree() : 1);
+    const std::int64_t derivatives = matvec ? 0 : derivative_count(output);
     const std::vector<double> x(x_.begin(), x_.end()), y(y_.begin(), y_.end());
     Random random(9);
     const std::vector<T> v = samples<T>(m, columns, random);

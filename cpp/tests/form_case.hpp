@@ -38,6 +38,12 @@ class PoisonedOutput {
     std::fill(values_.begin() + count, values_.end(), T(7));
   }
   T* data() { return values_.data(); }
+  template <class Map>
+  void map(Map mapped) {
+    const auto end = values_.begin() + static_cast<std::ptrdiff_t>(size_);
+    const std::vector<T> inner = mapped(std::vector<T>(values_.begin(), end));
+    std::copy(inner.begin(), inner.end(), values_.begin());
+  }
   // Each value within `tolerance` of the expected one, relative to the largest of `scale` and them.
   void check(const std::vector<double>& expected, const std::vector<double>& scale,
              double tolerance) const {
@@ -74,8 +80,17 @@ class FormCase {
         wide_y_(y_.begin(), y_.end()),
         tolerance_(tolerance * (sizeof(T) == 8 ? 1e-13 : 2e-6)),
         slope_tolerance_(slope_tolerance * tolerance_),
+        scale_tolerance_(8 * slope_tolerance_),  // sums of several that cancel
         order_(order),
         units_(units) {}
+
+  void check_gradients(std::int64_t columns) {
+    for (const bool symmetric : {false, true}) {
+      check(Output::gradient_x, symmetric, columns);
+      if (form_.base == symkernel::FormBase::rbf) check(Output::ard, symmetric, 0);
+    }
+    check_diagonal_gradients();
+  }
 
   void check_all(std::int64_t columns) {
     for (const bool symmetric : {false, true}) {
@@ -114,10 +129,13 @@ class FormCase {
   }
 
   void check(Output output, bool symmetric, std::int64_t columns) {
-    const bool matvec = output == Output::matvec;
+    const bool gradient_x = output == Output::gradient_x, ard = output == Output::ard;
+    const bool matvec = output == Output::matvec || gradient_x;
     const std::int64_t n = rows(x_), m = symmetric ? n : rows(y_);
-    const std::int64_t width = matvec ? columns : m;
-    const std::int64_t derivatives = output == Output::gradient ? form_.planes - 1 : 0;
+    const std::int64_t width = !matvec ? m : columns * (gradient_x ? action_.degree() : 1);
+    const std::int64_t derivatives = output == Output::gradient ? form_.planes - 1
+                                     : ard                      ? action_.degree()
+                                                                : 0;
     Random random(9);
     std::vector<T> v;
     for (std::int64_t i = 0; i < m * columns; ++i)
@@ -137,8 +155,78 @@ class FormCase {
     r.v = {v.data(), m, columns};
     gpu::FormDriver<T, gpu::HostExecutor>(r, executor).gram();
     describe(symmetric ? "x, x" : "x, y", output);
-    own.check(k, k, tolerance_ * (matvec ? std::sqrt(static_cast<double>(m)) : 1.0));
-    own_dk.check(dk, k, slope_tolerance_);
+    // gradients of K(x, x) may cancel; values beside those for length scales are as good as they
+    own.check(k, gradient_x ? std::vector<double>{1.0} : k,
+              (gradient_x || ard ? slope_tolerance_ : tolerance_) *
+                  (matvec ? std::sqrt(static_cast<double>(m)) : 1.0));
+    if (ard) {
+      own_dk.map([&](std::vector<T> values) { return mixed(std::move(values)); });
+      dk = mixed(dk);
+    }
+    own_dk.check(dk, k, ard ? scale_tolerance_ : slope_tolerance_);
+    CHECK(executor.held() == 0);
+  }
+
+  // Sums over features that the form mixes: coordinates of a point, or with row permutations those
+  // of a block.
+  template <class U>
+  std::vector<U> mixed(std::vector<U> dk) const {
+    const bool matrix = form_.form >= symkernel::PairForm::rotations_2 &&
+                        form_.form <= symkernel::PairForm::octahedral_rotations;
+    if (!matrix) return dk;
+    const std::size_t d = size_of(action_.degree());
+    for (std::size_t at = 0; at < dk.size(); at += d) {
+      for (const symkernel::PointBlock& b : action_.blocks()) {
+        const std::int64_t size = b.points * b.dimension;
+        const std::int64_t step = action_.order() > 1 ? size : b.dimension;
+        for (std::int64_t first = b.feature; first < b.feature + size; first += step) {
+          U sum = U(0);
+          for (std::int64_t k = first; k < first + step; ++k) {
+            U& own = dk[at + size_of(action_.layout()[size_of(k)])];
+            sum += own;
+            own = U(0);
+          }
+          dk[at + size_of(action_.layout()[size_of(first)])] = sum;
+        }
+      }
+    }
+    return dk;
+  }
+
+  // Gradients of K(x_i, x_i) for features of x and length scales against the CPU's.
+  void check_diagonal_gradients() {
+    const std::int64_t n = rows(x_), d = action_.degree();
+    std::vector<double> none, gradients(size_of(n * d));
+    auto truth = request<symkernel::GramRequest<double>>(wide_x_, wide_x_, true, Output::gradient_x,
+                                                         none.data(), gradients.data());
+    truth.n_threads = 1;
+    symkernel::StopToken token(nullptr);
+    symkernel::diagonal(truth, token);
+    gpu::HostExecutor executor(order_, units_);
+    PoisonedOutput<T> own(n * d);
+    auto r = request<gpu::GramRequest<T>>(x_, x_, true, Output::gradient_x,
+                                          static_cast<T*>(nullptr), own.data());
+    gpu::FormDriver<T, gpu::HostExecutor>(r, executor).diagonal();
+    describe("diagonal", Output::gradient_x);
+    own.check(gradients, {1.0}, slope_tolerance_);
+    if (form_.base != symkernel::FormBase::rbf) return;
+
+    std::vector<double> k(size_of(n * n)), dk(size_of(n * n * d)), values, slopes;
+    truth = request<symkernel::GramRequest<double>>(wide_x_, wide_x_, true, Output::ard, k.data(),
+                                                    dk.data());
+    truth.n_threads = 1;
+    symkernel::gram(truth, token);
+    for (std::int64_t i = 0; i < n; ++i) {
+      values.push_back(k[size_of(i * n + i)]);
+      for (std::int64_t c = 0; c < d; ++c) slopes.push_back(dk[size_of((i * n + i) * d + c)]);
+    }
+    PoisonedOutput<T> own_k(n), own_dk(n * d);
+    r = request<gpu::GramRequest<T>>(x_, x_, true, Output::ard, own_k.data(), own_dk.data());
+    gpu::FormDriver<T, gpu::HostExecutor>(r, executor).diagonal();
+    describe("diagonal", Output::ard);
+    own_k.check(values, values, slope_tolerance_);
+    own_dk.map([&](std::vector<T> own_slopes) { return mixed(std::move(own_slopes)); });
+    own_dk.check(mixed(slopes), values, scale_tolerance_);
     CHECK(executor.held() == 0);
   }
 
@@ -175,7 +263,7 @@ class FormCase {
   std::string name_;
   std::vector<T> x_, y_;
   std::vector<double> wide_x_, wide_y_;
-  double tolerance_, slope_tolerance_;
+  double tolerance_, slope_tolerance_, scale_tolerance_;
   gpu::FiberOrder order_;
   int units_;
 };

@@ -12,5 +12,6 @@ void check::tests() {
   symkernel::test_bessel();
   symkernel::test_matrix_fisher();
   symkernel::test_moments();
+  symkernel::test_assignment();
 #endif
 }

@@ -13,5 +13,6 @@ void test_permanent();
 void test_bessel();
 void test_matrix_fisher();
 void test_moments();
+void test_assignment();
 
 SYMKERNEL_END_NAMESPACE

@@ -122,9 +122,10 @@ void check_form(const Case& c, const ClosedForm& form, const std::string& name, 
   const std::vector<T> x = samples<T>(n, d, radius, random);
   const std::vector<T> y = near_samples(x, m, d, radius, random);
   ++turn;
-  test::FormCase<T>(action, form, name + ", " + c.form, x, y, tolerance, slope_tolerance,
-                    test::fiber_orders[turn % 3], turn % 2 == 0 ? 1 : 5)
-      .check_all(1 + turn % 6);
+  test::FormCase<T> both(action, form, name + ", " + c.form, x, y, tolerance, slope_tolerance,
+                         test::fiber_orders[turn % 3], turn % 2 == 0 ? 1 : 5);
+  both.check_all(1 + turn % 6);
+  both.check_gradients(turn % 4);
 }
 
 template <class T>
@@ -169,8 +170,8 @@ void test_exponents() {
       const double rate = exponent / 2.7;
       const double tolerance = sizeof(T) == 8 ? std::fmax(4, exponent / 100) : 4;
       // derivatives are differences of numbers as large as the exponent
-      check_form<T>(c, form_of(c.form, {rate}, "rbf", true), "one exponent", 9, 18, 2, tolerance,
-                    random, std::fmax(10, exponent / 2));
+      check_form<T>(c, form_of(c.form, {rate}, "rbf", true), "exponent " + std::to_string(exponent),
+                    9, 18, 2, tolerance, random, std::fmax(10, exponent / 2));
     }
     if (sizeof(T) == 8)
       check_form<T>(c, form_of(c.form, {900, 0.2}, "rbf", false), "mixed exponents", 9, 18, 2, 20,
@@ -191,7 +192,7 @@ void test_large_clouds() {
     check_form<T>(c, form_of(c.form, {0.4}, "rbf", true), "large", 9, 18, 2, 4, random);
     if (sizeof(T) == 8 && c.form != std::string("sign_flips"))
       check_form<T>(c, form_of(c.form, {1500}, "rbf", false), "large and sharp", 5, 18, 2, 20,
-                    random);
+                    random, 3000);
   }
 }
 
@@ -253,8 +254,28 @@ void test_refusals() {
   r.action = &action;
   r.x = {x.data(), 2, 15};
   r.k = k.data();
-  r.output = Output::ard;
+  r.output = Output::packed;
   CHECK_THROWS(std::invalid_argument, (gpu::FormDriver<T, gpu::HostExecutor>(r, executor).gram()));
+  const Case large = {"permanents", {{21, 1}}, 1}, flips = {"sign_flips", {{15, 1}}, 1};
+  for (const Output output : {Output::ard, Output::gradient_x}) {
+    const OrbitAction many = action_of(large);
+    const ClosedForm permanents = form_of(large.form, {0.4}, "rbf", false);
+    r.output = output;
+    r.form = &permanents;
+    r.action = &many;
+    r.x = {x.data(), 1, 21};
+    CHECK_THROWS(std::invalid_argument,
+                 (gpu::FormDriver<T, gpu::HostExecutor>(r, executor).gram()));
+  }
+  const OrbitAction signs = action_of(flips);
+  const ClosedForm laplacian = form_of(flips.form, {0.4}, "laplacian", false);
+  r.output = Output::ard;
+  r.form = &laplacian;
+  r.action = &signs;
+  r.x = {x.data(), 2, 15};
+  CHECK_THROWS(std::invalid_argument, (gpu::FormDriver<T, gpu::HostExecutor>(r, executor).gram()));
+  r.form = &form;
+  r.action = &action;
   r.output = Output::gram;
   r.x.columns = 14;
   CHECK_THROWS(std::invalid_argument, (gpu::FormDriver<T, gpu::HostExecutor>(r, executor).gram()));

@@ -145,6 +145,43 @@ void bind(nb::module_& m) {
       nb::arg("kernel"), nb::arg("action"), nb::arg("x").noconvert(), nb::arg("gradient"),
       nb::arg("per_feature"), nb::arg("k").noconvert(), nb::arg("dk").noconvert(),
       nb::arg("stream") = 0, "K(x_i, x_i), and its derivatives when asked.");
+  m.def(
+      "gradient_x",
+      [](const Kernel& kernel, const OrbitAction& action, const In<T, 2>& x, const In<T, 2>& y,
+         const In<T, 2>& v, const Out<T, 3>& out, std::uintptr_t stream) {
+        auto request = make_request<T>(kernel, action, x, std::optional<In<T, 2>>(y));
+        request.v = view(v);
+        require(request.v.rows == request.y.rows, "v must have one row per sample of y");
+        require(extent(out.shape(0)) == request.x.rows &&
+                    extent(out.shape(1)) == request.v.columns &&
+                    extent(out.shape(2)) == request.x.columns,
+                "out must have shape (n, columns, d)");
+        request.output = Output::gradient_x;
+        request.k = out.data();
+        const int device = device_of(out);
+        const nb::gil_scoped_release release;
+        ModuleExecutor executor = make_executor(device, stream);
+        gpu::gram(request, executor);
+      },
+      nb::arg("kernel"), nb::arg("action"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
+      nb::arg("v").noconvert(), nb::arg("out").noconvert(), nb::arg("stream") = 0,
+      "Gradients (n, columns, d) of K(x, y) v in the rows of x.");
+  m.def(
+      "diagonal_gradient_x",
+      [](const Kernel& kernel, const OrbitAction& action, const In<T, 2>& x, const Out<T, 2>& out,
+         std::uintptr_t stream) {
+        auto request = make_request<T>(kernel, action, x, std::optional<In<T, 2>>());
+        require(extent(out.shape(0)) == request.x.rows && extent(out.shape(1)) == request.x.columns,
+                "out must have shape (n, d)");
+        request.output = Output::gradient_x;
+        request.dk = out.data();
+        const int device = device_of(out);
+        const nb::gil_scoped_release release;
+        ModuleExecutor executor = make_executor(device, stream);
+        gpu::diagonal(request, executor);
+      },
+      nb::arg("kernel"), nb::arg("action"), nb::arg("x").noconvert(), nb::arg("out").noconvert(),
+      nb::arg("stream") = 0, "Gradients (n, d) of K(x_i, x_i) in the rows of x.");
 }
 
 }  // namespace

@@ -12,11 +12,13 @@ sum
 
 from importlib.metadata import version
 
-from symkernel import cuda, groups, kernels
+from symkernel import cuda, diagnostics, groups, kernels
+from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    MaxFilter,
 )
 from symkernel.kernels import InvariantKernel
 
@@ -27,8 +29,12 @@ __all__ = [
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "MaxFilter",
     "__version__",
+    "align",
     "cuda",
+    "diagnostics",
     "groups",
     "kernels",
+    "orbit_distance",
 ]

@@ -157,19 +157,30 @@ SYMKERNEL_INLINE R sign_flips_gradient(const Scalar<R>* x, std::int64_t x_stride
 }
 
 // K and, for every feature, d log K / d u_i = log(2) (-da_i/du_i - dz_i/du_i 2^-z_i / (1 +
-// 2^-z_i)).
-template <class R, template <class> class Flips>
-SYMKERNEL_INLINE R sign_flips_slopes(const Scalar<R>* x, std::int64_t x_stride, const Scalar<R>* y,
-                                     std::int64_t y_stride, std::int64_t n, Scalar<R>* slopes,
-                                     std::int64_t slope_stride) {
+// 2^-z_i)), which sink(i, slope) receives.
+template <class R, template <class> class Flips, class Sink>
+SYMKERNEL_INLINE R sign_flips_slopes_to(const Scalar<R>* x, std::int64_t x_stride,
+                                        const Scalar<R>* y, std::int64_t y_stride, std::int64_t n,
+                                        Sink sink) {
   using T = Scalar<R>;
   using K = Flips<R>;
   const R one(T(1)), log2(T(0.69314718055994530942));
   return sign_flips_with<R, Flips>(
       x, x_stride, y, y_stride, n, [&](std::int64_t i, R u, R v, R, R, R w) SYMKERNEL_LAMBDA {
         const R slope = fma(K::gap_slope(u, v), w / (one + w), K::near_slope(u, v));
-        InMemory<R>::store(log2 * slope, slopes + i * slope_stride);
+        sink(i, log2 * slope);
       });
+}
+
+// The same into memory: slopes[i * slope_stride].
+template <class R, template <class> class Flips>
+SYMKERNEL_INLINE R sign_flips_slopes(const Scalar<R>* x, std::int64_t x_stride, const Scalar<R>* y,
+                                     std::int64_t y_stride, std::int64_t n, Scalar<R>* slopes,
+                                     std::int64_t slope_stride) {
+  return sign_flips_slopes_to<R, Flips>(x, x_stride, y, y_stride, n,
+                                        [&](std::int64_t i, R slope) SYMKERNEL_LAMBDA {
+                                          InMemory<R>::store(slope, slopes + i * slope_stride);
+                                        });
 }
 
 SYMKERNEL_END_NAMESPACE

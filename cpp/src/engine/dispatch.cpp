@@ -4,14 +4,17 @@
 #include <cstring>
 
 #include "engine/engine.hpp"
+#include "engine/pair_engine.hpp"
 
 namespace symkernel {
 
 extern const Engine<double> baseline_f64;
 extern const Engine<float> baseline_f32;
+extern const PairEngine baseline_pairs;
 #if defined(SYMKERNEL_X86_ENGINES)
 extern const Engine<double> avx2_f64, avx512_f64;
 extern const Engine<float> avx2_f32, avx512_f32;
+extern const PairEngine avx2_pairs, avx512_pairs;
 #endif
 
 namespace {
@@ -19,6 +22,7 @@ namespace {
 struct Choice {
   const Engine<double>* f64;
   const Engine<float>* f32;
+  const PairEngine* pairs;
 };
 
 constexpr int max_choices = 3;
@@ -36,11 +40,11 @@ bool supported(int index) {
 
 Choice choice(int index) {
 #if defined(SYMKERNEL_X86_ENGINES)
-  if (index == 0) return {&avx512_f64, &avx512_f32};
-  if (index == 1) return {&avx2_f64, &avx2_f32};
+  if (index == 0) return {&avx512_f64, &avx512_f32, &avx512_pairs};
+  if (index == 1) return {&avx2_f64, &avx2_f32, &avx2_pairs};
 #endif
   (void)index;
-  return {&baseline_f64, &baseline_f32};
+  return {&baseline_f64, &baseline_f32, &baseline_pairs};
 }
 
 int find(const char* name) {
@@ -75,6 +79,7 @@ int& selected() {
 
 const Engine<double>& engine_f64() { return *choice(selected()).f64; }
 const Engine<float>& engine_f32() { return *choice(selected()).f32; }
+const PairEngine& pair_engine() { return *choice(selected()).pairs; }
 
 const char* const* available_isas() {
   static const char* names[max_choices + 1] = {};

@@ -149,6 +149,7 @@ enum class Output {
   matvec,    // k v (n, columns)
   // gradients of k v in x, as sums of samples of y and a multiple of x: see gradient_lanes.hpp
   gradient_x,
+  nearest,  // least |x - g y|^2 in k (n, m), and the element that has it; (n) where paired
 };
 
 template <class T>
@@ -173,7 +174,8 @@ struct Job {
   T* dk = nullptr;
   const T* v = nullptr;  // matvec, gradient_x: (panel, column, nr), zero padded
   std::int64_t v_columns = 0;
-  bool paired = false;  // gradient_x of closed forms, y is x: sample i against itself alone
+  bool paired = false;  // sample i against itself alone: gradient_x of closed forms, nearest
+  std::int32_t* elements = nullptr;  // nearest: (n, m) or (n), or null
   StopToken* token = nullptr;
 };
 

@@ -18,6 +18,16 @@
 
 SYMKERNEL_BEGIN_NAMESPACE
 
+// Defined in nearest.hpp, which a translation unit of its own compiles.
+template <class T>
+std::int64_t nearest_scratch(const Job<T>& job, std::int64_t panels);
+template <class T>
+void run_nearest(const Job<T>& job, const Block& block, T* scratch, int thread);
+extern template std::int64_t nearest_scratch<double>(const Job<double>&, std::int64_t);
+extern template std::int64_t nearest_scratch<float>(const Job<float>&, std::int64_t);
+extern template void run_nearest<double>(const Job<double>&, const Block&, double*, int);
+extern template void run_nearest<float>(const Job<float>&, const Block&, float*, int);
+
 template <class T>
 void pack(const T* rows, std::int64_t n, std::int64_t d, const std::int32_t* layout, double scale,
           bool negated_copy, int width, std::int64_t panel, T* out) {
@@ -68,6 +78,7 @@ std::int64_t gradient_scratch_size(const Job<T>& job, std::int64_t panels) {
 
 template <class T>
 std::int64_t scratch_size(const Job<T>& job, std::int64_t block_panels) {
+  if (job.output == Output::nearest) return nearest_scratch(job, block_panels) + 64;
   if (job.output == Output::gradient_x) {
     const std::int64_t blocks = gradient_scratch_size(job, block_panels);
     const std::int64_t diagonal = diagonal_scratch(job);
@@ -140,6 +151,10 @@ void run_gradient_x(const Job<T>& job, const Block& block, T* scratch, int threa
 
 template <class T>
 void run_block(const Job<T>& job, const Block& block, T* scratch, int thread) {
+  if (job.output == Output::nearest) {
+    run_nearest(job, block, scratch, thread);
+    return;
+  }
   if (job.output == Output::gradient_x) {
     run_gradient_x(job, block, scratch, thread);
     return;

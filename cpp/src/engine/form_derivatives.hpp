@@ -12,6 +12,7 @@
 #include "engine/engine.hpp"
 #include "engine/tile_product.hpp"
 #include "symkernel/bessel.hpp"
+#include "symkernel/form_gradients.hpp"
 #include "symkernel/matrix_fisher.hpp"
 #include "symkernel/moments.hpp"
 #include "symkernel/octahedral.hpp"
@@ -133,32 +134,26 @@ class FormDerivatives {
     return total;
   }
 
-  // ---- one vector: dF/dx = -2 t x (F - 2 t |y|^2 H_(d+2) e^-b / d)
-  // ---------------------------------
+  // ---- one vector
+  // --------------------------------------------------------------------------------
 
   // K, and what multiplies x and y in the gradients for them.
   V sphere(std::int64_t p, std::int64_t q, int i, int v, V& radial_x, V& radial_y) const {
     const V x2(job_.x.bias[p * S::mr + i]), y2 = V::load(job_.y.bias + q * S::nr + v * S::width);
     V total(T(0));
     if (job_.form.base == FormBase::powers) {
-      V slope;
-      total = sphere_moments_slope(x2 * y2, static_cast<int>(job_.g.d), job_.form.values,
-                                   static_cast<int>(job_.form.n_rates) - 1, slope);
-      radial_x = V(T(2)) * slope * y2;
-      radial_y = V(T(2)) * slope * x2;
-      return total;
+      return sphere_moments_gradient(x2, y2, static_cast<int>(job_.g.d), job_.form.values,
+                                     static_cast<int>(job_.form.n_rates) - 1, radial_x, radial_y);
     }
-    const V inverse(static_cast<T>(1.0 / state_->dimension));
     radial_x = radial_y = V(T(0));
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
-      const V two_t(job_.form.rates[m] + job_.form.rates[m]);
-      const V b = bias(p, q, i, v) * V(job_.form.rates[m]), z2 = x2 * y2 * two_t * two_t;
       const V weight(job_.form.values[m]);
-      const V value = weight * state_->sphere.value(z2, b);
-      const V above = weight * two_t * inverse * state_->derivative.value(z2, b);
-      total = total + value;
-      radial_x = fma(two_t, fma(above, y2, -value), radial_x);
-      radial_y = fma(two_t, fma(above, x2, -value), radial_y);
+      V own_x, own_y;
+      const V value = sphere_gradient(state_->sphere, state_->derivative, state_->dimension, x2, y2,
+                                      job_.form.rates[m], own_x, own_y);
+      total = fma(weight, value, total);
+      radial_x = fma(weight, own_x, radial_x);
+      radial_y = fma(weight, own_y, radial_y);
     }
     return total;
   }
@@ -205,7 +200,14 @@ class FormDerivatives {
     return V(job_.x.bias[p * S::mr + i]) + V::load(job_.y.bias + q * S::nr + v * S::width);
   }
 
-  static SYMKERNEL_INLINE V square_sum(V a, V b) { return fma(a, a, b * b); }
+  static SYMKERNEL_INLINE void load_plane(const T* from, V (&m)[4]) {
+    SYMKERNEL_UNROLL
+    for (int e = 0; e < 4; ++e) m[e] = V::load(from + e * S::nr);
+  }
+  static SYMKERNEL_INLINE void add_plane_to(T* to, const V (&gradient)[4]) {
+    SYMKERNEL_UNROLL
+    for (int e = 0; e < 4; ++e) add_to(to + e * S::nr, gradient[e]);
+  }
   static SYMKERNEL_INLINE void add_to(T* at, V value) { (V::load(at) + value).store(at); }
 
   void make_fisher_forms() {
@@ -251,78 +253,46 @@ class FormDerivatives {
       for (int e = 0; e < 9; ++e) add_to(to + e * S::nr, gradient[e]);
       return value;
     }
-    const V re = V::load(from) + V::load(from + 3 * S::nr);
-    const V im = V::load(from + S::nr) - V::load(from + 2 * S::nr);
-    V slope, mirrored;
-    const V value = sphere_moments_slope(square_sum(re, im), 2, c, degree, slope);
-    if (job_.form.form == PairForm::rotations_2) {
-      add_plane(to, re, im, slope + slope);
-      return value;
-    }
-    const V a = V::load(from) - V::load(from + 3 * S::nr);
-    const V b = V::load(from + S::nr) + V::load(from + 2 * S::nr);
-    const V other = sphere_moments_slope(square_sum(a, b), 2, c, degree, mirrored);
-    add_plane(to, re, im, slope);
-    add_to(to, mirrored * a);
-    add_to(to + S::nr, mirrored * b);
-    add_to(to + 2 * S::nr, mirrored * b);
-    add_to(to + 3 * S::nr, -(mirrored * a));
-    return (value + other) * V(T(0.5));
+    V matrix[4], gradient[4];
+    load_plane(from, matrix);
+    for (V& g : gradient) g = V(T(0));
+    const V value = job_.form.form == PairForm::rotations_2
+                        ? plane_moments_gradient<false>(matrix, c, degree, gradient)
+                        : plane_moments_gradient<true>(matrix, c, degree, gradient);
+    add_plane_to(to, gradient);
+    return value;
   }
 
-  // factor times what re = M_00 + M_11 and im = M_01 - M_10 are multiplied by, for every entry.
-  static SYMKERNEL_INLINE void add_plane(T* to, V re, V im, V factor) {
-    add_to(to, factor * re);
-    add_to(to + S::nr, factor * im);
-    add_to(to + 2 * S::nr, -(factor * im));
-    add_to(to + 3 * S::nr, factor * re);
-  }
-
-  // d log I_0(2 t |S|) = 2 t^2 H_4/H_2 (re dre + im dim), S = re + i im.
   V planar(const T* from, V b, V two_t, V weight, T* to) {
     const V four_t2 = two_t * two_t, half(T(0.5));
-    V exponent = -b, value(T(1));
+    V exponent = -b, value(T(1)), matrix[4];
     T* ratios = slopes_;  // of every block
     for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
-      const T* at = from + job_.g.blocks[n].entry * S::nr;
-      const V re = V::load(at) + V::load(at + 3 * S::nr);
-      const V im = V::load(at + S::nr) - V::load(at + 2 * S::nr);
-      const V z2 = square_sum(re, im) * four_t2;
-      V own(T(0)), above(T(0));
-      const V factor = state_->sphere.factor(z2, own);
-      const V derivative = state_->derivative.factor(z2, above);
-      const V ratio = derivative / factor * exp2((above - own) * V(static_cast<T>(log2e)));
+      load_plane(from + job_.g.blocks[n].entry * S::nr, matrix);
+      V ratio;
+      value = value * plane_factor(state_->sphere, state_->derivative,
+                                   plane_sum<false>(matrix).square(), four_t2, exponent, ratio);
       ratio.store(ratios + n * S::width);
-      value = value * factor;
-      exponent = exponent + own;
     }
     value = value * exp2(exponent * V(static_cast<T>(log2e)));
     const V scale = weight * value * four_t2 * half;
     for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
       const std::int64_t entry = job_.g.blocks[n].entry * S::nr;
-      const T* at = from + entry;
-      add_plane(to + entry, V::load(at) + V::load(at + 3 * S::nr),
-                V::load(at + S::nr) - V::load(at + 2 * S::nr),
-                scale * V::load(ratios + n * S::width));
+      V gradient[4] = {V(T(0)), V(T(0)), V(T(0)), V(T(0))};
+      load_plane(from + entry, matrix);
+      add_plane<false>(plane_sum<false>(matrix), scale * V::load(ratios + n * S::width), gradient);
+      add_plane_to(to + entry, gradient);
     }
     return value;
   }
 
-  // The mean over the plane and its mirror image.
   V mirrored_planar(const T* from, V b, V two_t, V weight, T* to) const {
-    const V four_t2 = two_t * two_t, half(T(0.5));
-    const V a = V::load(from), d = V::load(from + 3 * S::nr);
-    const V c = V::load(from + S::nr), e = V::load(from + 2 * S::nr);
-    const V turned = square_sum(a + d, c - e) * four_t2;
-    const V mirrored = square_sum(a - d, c + e) * four_t2;
-    const V scale = weight * four_t2 * V(T(0.25));
-    const V first = scale * state_->derivative.value(turned, b);
-    const V second = scale * state_->derivative.value(mirrored, b);
-    add_to(to, fma(first, a + d, second * (a - d)));
-    add_to(to + S::nr, fma(first, c - e, second * (c + e)));
-    add_to(to + 2 * S::nr, fma(-first, c - e, second * (c + e)));
-    add_to(to + 3 * S::nr, fma(first, a + d, -(second * (a - d))));
-    return (state_->sphere.value(turned, b) + state_->sphere.value(mirrored, b)) * half;
+    V matrix[4], gradient[4] = {V(T(0)), V(T(0)), V(T(0)), V(T(0))};
+    load_plane(from, matrix);
+    const V value = mirrored_plane_gradient(state_->sphere, state_->derivative, matrix, b, two_t,
+                                            weight, gradient);
+    add_plane_to(to, gradient);
+    return value;
   }
 
   template <bool RotationsOnly>

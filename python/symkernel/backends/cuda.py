@@ -109,6 +109,28 @@ def diagonal(
     return K, dK
 
 
+def gradient_x(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:
+    """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
+    xp = cupy()
+    out: Array = xp.empty((len(X), V.shape[1], X.shape[1]), dtype=X.dtype)
+    with xp.cuda.Device(_device_of(X)):
+        device.require().gradient_x(
+            native_kernel(kernel), native_action(table), X, Y, V, out, _stream(xp)
+        )
+    return out
+
+
+def diagonal_gradient_x(kernel: Any, table: Any, X: Any) -> Array:
+    """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
+    xp = cupy()
+    out: Array = xp.empty(X.shape, dtype=X.dtype)
+    with xp.cuda.Device(_device_of(X)):
+        device.require().diagonal_gradient_x(
+            native_kernel(kernel), native_action(table), X, out, _stream(xp)
+        )
+    return out
+
+
 def available_bytes() -> int:
     """Memory that the current GPU has left, CuPy's unused blocks included."""
     xp = cupy()

@@ -63,6 +63,22 @@ def diagonal(
     return cpu.diagonal(kernel, table, X, gradient, per_feature, n_jobs)
 
 
+def gradient_x(
+    kernel: Kernel, table: Table, X: Any, Y: Any, V: Any, n_jobs: int | None = None
+) -> Array:
+    """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
+    if is_on_device(X):
+        return cuda.gradient_x(kernel, table, X, Y, V)
+    return cpu.gradient_x(kernel, table, X, Y, V, n_jobs)
+
+
+def diagonal_gradient_x(kernel: Kernel, table: Table, X: Any, n_jobs: int | None = None) -> Array:
+    """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
+    if is_on_device(X):
+        return cuda.diagonal_gradient_x(kernel, table, X)
+    return cpu.diagonal_gradient_x(kernel, table, X, n_jobs)
+
+
 def form_gram(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, n_jobs: int | None = None
 ) -> Array:
@@ -89,17 +105,9 @@ def form_gradient(
 ) -> tuple[Array, Array]:
     """Gram matrix (n, m) of a closed form and its derivatives (n, m, p)."""
     if is_on_device(X):
-        _refuse_per_feature(per_feature)
-        return cuda.gram_gradient((table, rates), table, X, Y)
+        kernel = table, value_only(rates) if per_feature else rates
+        return cuda.gram_gradient(kernel, table, X, Y, per_feature)
     return forms.gram_gradient(table, rates, X, Y, n_jobs, per_feature)
-
-
-def _refuse_per_feature(per_feature: bool) -> None:
-    if per_feature:
-        raise ValueError(
-            "a closed form has no derivatives for a length scale per feature on a GPU; "
-            "give NumPy arrays, or one length scale"
-        )
 
 
 def form_matvec(
@@ -121,9 +129,27 @@ def form_diagonal(
 ) -> tuple[Array, Array]:
     """K(x_i, x_i) of a closed form, of shape (n,), and its derivatives (n, p) when asked."""
     if is_on_device(X):
-        _refuse_per_feature(gradient and per_feature)
-        return cuda.diagonal((table, rates if gradient else value_only(rates)), table, X, gradient)
+        kernel = table, rates if gradient and not per_feature else value_only(rates)
+        return cuda.diagonal(kernel, table, X, gradient, per_feature)
     return forms.diagonal(table, rates, X, gradient, per_feature, n_jobs)
+
+
+def form_gradient_x(
+    table: FormTable, rates: Rates | Powers, X: Any, Y: Any, V: Any, n_jobs: int | None = None
+) -> Array:
+    """Gradients (n, c, d) of K(X, Y) V in the rows of X, of a closed form."""
+    if is_on_device(X):
+        return cuda.gradient_x((table, value_only(rates)), table, X, Y, V)
+    return forms.gradient_x(table, rates, X, Y, V, n_jobs)
+
+
+def form_diagonal_gradient_x(
+    table: FormTable, rates: Rates | Powers, X: Any, n_jobs: int | None = None
+) -> Array:
+    """Gradients (n, d) of K(x_i, x_i) in the rows of X, of a closed form."""
+    if is_on_device(X):
+        return cuda.diagonal_gradient_x((table, value_only(rates)), table, X)
+    return forms.diagonal_gradient_x(table, rates, X, n_jobs)
 
 
 def require_room(X: Any, shape: tuple[int, ...], itemsize: int, what: str, advice: str) -> None:

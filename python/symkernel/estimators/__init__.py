@@ -1,6 +1,7 @@
 """scikit-learn estimators on invariant kernels."""
 
 from symkernel.estimators.classifier import InvariantKernelClassifier
+from symkernel.estimators.max_filter import MaxFilter
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.estimators.ridge_cv import GridEdgeWarning, InvariantKernelRidgeCV
 
@@ -9,4 +10,5 @@ __all__ = [
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "MaxFilter",
 ]

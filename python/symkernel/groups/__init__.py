@@ -31,6 +31,7 @@ from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.permutation_group import PermutationGroup
 from symkernel.groups.point_group import PointGroup
 from symkernel.groups.product import Product
+from symkernel.groups.random_action import move_randomly
 from symkernel.groups.registry import from_name
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
@@ -78,4 +79,5 @@ __all__ = [
     "Trivial",
     "Young",
     "from_name",
+    "move_randomly",
 ]

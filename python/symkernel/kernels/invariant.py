@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from symkernel.backends.arrays import is_on_device, like, namespace, to_device, to_host
+from symkernel.backends.arrays import is_on_device, like, namespace
 from symkernel.backends.execute import require_room
 from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import diagonal, packed_shape, scale
@@ -50,7 +50,8 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     method : str, default="auto"
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
         "sample", which are not and say so; "auto" takes the cheapest exact method, and a
-        quadrature, with a warning, only where there is none. ``plan()`` says which.
+        quadrature, with a warning, only where there is none. ``plan()`` says which. No average is
+        "orbit_distance": the base kernel of min over g of |x - g y|, for reflection groups alone.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.
@@ -441,8 +442,6 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         time of ``matvec`` for all features together; every further column of weights adds d
         multiply-adds per pair and element. Memory O((n c + m) d) beside tiles.
 
-        Samples on a GPU are brought to the CPU, and the gradient back.
-
         Where a kernel has a kink, at coincident points for Matern 1/2, equal features for
         Laplacian, angles 0 and pi for ArcCosine(0) and the origin for ArcCosine(1), the gradient is
         the mean over opposite directions, to which the kinked term adds nothing.
@@ -465,23 +464,26 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         >>> bool(np.allclose(forces.sum(axis=1), 0.0))  # translations: no net force
         True
         """
-        if is_on_device(X):
-            host = (None if Z is None else to_host(to_device(Z)) for Z in (X, Y, weights))
-            there: Array = to_device(self._where_samples_live().gradient_x(*host, n_jobs=n_jobs))
-            return there
-        shape = np.shape(X)[1:]
+        shape = tuple(X.shape[1:]) if is_on_device(X) else np.shape(X)[1:]
         X, Y, plan = self._prepare(X, Y)
         Y = X if Y is None else Y
         columns, tail = _as_columns(weights, "weights", Y.shape[0], X)
         n, c = X.shape[0], columns.shape[1]
-        require_memory((n, c, X.shape[1]), X.itemsize, "the gradient", "Use fewer samples.")
+        if moving.must_move(self.device, X):
+            there = self._where_samples_live()
+            moved: Array = moving.gradient_x(
+                lambda A, B, V: there.gradient_x(A, B, V, n_jobs=n_jobs), X, Y, columns
+            )
+            return moved.reshape(n, *tail, *shape)
+        require_room(X, (n, c, X.shape[1]), X.itemsize, "the gradient", "Use fewer samples.")
         if self.normalize:
             columns = columns * _inverse_root(plan.diag(Y, n_jobs))[:, None]
         gradient = plan.gradient_x(X, Y, columns, n_jobs)
         if self.normalize:  # f = r (K w) with r = K(x, x)^(-1/2), grad r = -r grad K(x, x) / 2 K
             diagonal = plan.diag(X, n_jobs)
             root = _inverse_root(diagonal)
-            slope = plan.diag_gradient_x(X, n_jobs) / (2 * np.where(root > 0, diagonal, 1))[:, None]
+            safe = namespace(X).where(root > 0, diagonal, 1)
+            slope = plan.diag_gradient_x(X, n_jobs) / (2 * safe)[:, None]
             values = plan.matvec(X, Y, columns, n_jobs)
             gradient -= values[:, :, None] * slope[:, None, :]
             gradient *= root[:, None, None]

@@ -1,7 +1,7 @@
 """Kernels of arrays that live on another device than the one that computes.
 
-A Gram matrix on its way from a GPU is cut into tiles of rows: while one is copied, the next is
-computed.
+A Gram matrix, or gradients, on the way from a GPU are cut into tiles of rows: while one is copied,
+the next is computed.
 """
 
 from __future__ import annotations
@@ -62,19 +62,48 @@ def gram(compute: Callable[[Any, Any], Any], X: Array, Y: Array | None) -> Any:
     xp = cupy()
     left = xp.asarray(X)
     right = left if Y is None else xp.asarray(Y)
-    n, m = len(left), len(right)
-    K = np.empty((n, m), dtype=X.dtype)
-    rows = max(1, min(n, _TILE_BYTES // max(1, m * X.itemsize)))
-    slots = [_Slot(xp, rows * m, X.dtype) for _ in range(2)]
+    K = np.empty((len(left), len(right)), dtype=X.dtype)
+    _in_tiles(xp, compute, left, right, K, Y is None)
+    return K
+
+
+def gradient_x(compute: Callable[[Any, Any, Any], Any], X: Array, Y: Array, V: Array) -> Any:
+    """Gradients (n, c, d) of K(X, Y) V where X lives, by ``compute(X, Y, V)`` on the other device.
+
+    Parameters
+    ----------
+    compute : callable
+        Gradients (n, c, d) of three arrays on the device that computes.
+    X : ndarray of shape (n, d)
+        Samples at which gradients are wanted, moved in tiles.
+    Y : ndarray of shape (m, d)
+        Samples, moved as a whole.
+    V : ndarray of shape (m, c)
+        Weights, of the dtype of X.
+    """
+    if is_on_device(X):
+        return like(compute(to_host(X), to_host(Y), to_host(V)), X)
+    xp = cupy()
+    left, right, weights = xp.asarray(X), xp.asarray(Y), xp.asarray(V)
+    gradient = np.empty((len(X), V.shape[1], X.shape[1]), dtype=X.dtype)
+    _in_tiles(xp, lambda rows, columns: compute(rows, columns, weights), left, right, gradient)
+    return gradient
+
+
+def _in_tiles(
+    xp: Any, compute: Callable[[Any, Any], Any], X: Any, Y: Any, out: Array, symmetric: bool = False
+) -> None:
+    """Write ``compute(rows of X, Y)`` to those rows of an array on the host, tile by tile."""
+    n, width = len(out), out.size // max(1, len(out))
+    rows = max(1, min(n, _TILE_BYTES // max(1, width * out.itemsize)))
+    slots = [_Slot(xp, rows * width, out.dtype) for _ in range(2)]
     xp.cuda.get_current_stream().synchronize()  # the samples have arrived for all streams
     for step, start in enumerate(range(0, n, rows)):
         slot = slots[step % 2]
-        slot.deliver(K)
-        stop = min(start + rows, n)
-        slot.begin(compute, left[start:stop], right, start, Y is None)
+        slot.deliver(out)
+        slot.begin(compute, X[start : min(start + rows, n)], Y, start, symmetric)
     for slot in slots:
-        slot.deliver(K)
-    return K
+        slot.deliver(out)
 
 
 class _Slot:

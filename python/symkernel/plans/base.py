@@ -73,7 +73,7 @@ class BaseSpec:
 
     def unscaled_gradient(self, gradient: Array) -> Array:
         """Gradients (..., d) in the samples, from those in samples that were scaled."""
-        return gradient if self.scale is None else gradient / self.scale.astype(gradient.dtype)
+        return gradient if self.scale is None else gradient / like(self.scale, gradient)
 
 
 class NotApplicableError(ValueError):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from symkernel.backends import execute, forms
+from symkernel.backends import execute
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers, Rates
 from symkernel.groups import Group
@@ -158,14 +158,14 @@ class ClosedForm(Plan):
         ready, other, rates, unit = self._in_units(X, Y)
         assert other is not None
         weights = V.astype(ready.dtype, copy=False)
-        gradient = forms.gradient_x(self._table, rates, ready, other, weights, n_jobs)
+        gradient = execute.form_gradient_x(self._table, rates, ready, other, weights, n_jobs)
         return self._unprepared(gradient, unit).astype(V.dtype, copy=False)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
         self._require_minors("samples")
         ready, _, rates, unit = self._in_units(X)
-        gradient = forms.diagonal_gradient_x(self._table, rates, ready, n_jobs)
+        gradient = execute.form_diagonal_gradient_x(self._table, rates, ready, n_jobs)
         return self._unprepared(gradient, unit).astype(X.dtype, copy=False)
 
     def _unprepared(self, gradient: Array, unit: float) -> Array:

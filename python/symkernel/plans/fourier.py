@@ -7,9 +7,9 @@ import weakref
 from symkernel.backends import cpu, cuda, execute
 from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
+from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
-from symkernel.plans.grid_shifts import shift_table
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
@@ -107,7 +107,7 @@ class Shifts(Plan):
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
         X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = cpu.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
+        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
         return self.base.unscaled_gradient(gradient)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
@@ -237,14 +237,14 @@ class Irreps(Plan):
         if self.base.name in _KINKED:
             return OrbitSum(self.base, self.group).gradient_x(X, Y, V, n_jobs)
         X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = cpu.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
+        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
         return self.base.unscaled_gradient(gradient)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
         if self.base.name in _KINKED:
             return OrbitSum(self.base, self.group).diag_gradient_x(X, n_jobs)
-        gradient = cpu.diagonal_gradient_x(
+        gradient = execute.diagonal_gradient_x(
             self.base.native, self._table, self.base.scaled(X), n_jobs
         )
         return self.base.unscaled_gradient(gradient)

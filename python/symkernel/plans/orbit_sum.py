@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symkernel.backends import cpu, execute
+from symkernel.backends import execute
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
@@ -85,12 +85,12 @@ class OrbitSum(Plan):
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
         X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = cpu.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
+        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
         return self.base.unscaled_gradient(gradient)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-        gradient = cpu.diagonal_gradient_x(
+        gradient = execute.diagonal_gradient_x(
             self.base.native, self._table, self.base.scaled(X), n_jobs
         )
         return self.base.unscaled_gradient(gradient)

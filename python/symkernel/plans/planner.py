@@ -13,6 +13,7 @@ from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
 from symkernel.plans.moments import Moments
+from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.polynomial_tail import polynomial_degree
 from symkernel.plans.quadrature import Quadrature
@@ -38,7 +39,12 @@ _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
     "sample": (Sampled, ("n_samples", "random_state")),
 }
 
-METHODS = ("auto", *_EXACT, *_APPROXIMATE)
+# Invariant kernels that are no averages: asked for by name, never chosen.
+_NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
+    "orbit_distance": OrbitDistance,
+}
+
+METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_NO_AVERAGE)
 
 
 # Below this many multiply-adds per pair no search for irreducible representations is worth it.
@@ -56,10 +62,12 @@ def make_plan(
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample"}, default="auto"
+    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "orbit_distance"}, \
+default="auto"
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
         from its irreducible representations; "auto" takes the cheapest exact method.
+        "orbit_distance" is no average: a kernel of min over g of |x - g y|, for reflection groups.
 
     Returns
     -------
@@ -79,6 +87,8 @@ def make_plan(
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
+    if method in _NO_AVERAGE:
+        return _NO_AVERAGE[method](base, group)
     if base.name == "von_mises":
         return Angles(base, group, method, make_plan)
     if method in _APPROXIMATE:

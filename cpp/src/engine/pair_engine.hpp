@@ -1,0 +1,56 @@
+// What is done for one pair of point sets at a time: assignments, and rotations. Plain data shared
+// by translation units that are compiled for different machines, as in engine.hpp.
+#pragma once
+
+#include <cstdint>
+
+namespace symkernel {
+
+class StopToken;
+
+// Point sets (n, points, dimension) against (m, points, dimension): all pairs, or row with row; all
+// pairs of one set with itself once, and mirrored.
+struct PairJob {
+  const double* x = nullptr;
+  const double* y = nullptr;
+  std::int64_t n = 0, m = 0, points = 0, dimension = 0;
+  bool paired = false, symmetric = false;
+  double* squares = nullptr;  // (n, m), or (n) for pairs of rows
+  StopToken* token = nullptr;
+};
+
+// min over permutations within blocks of consecutive points, and over matrices h, of |x - h s y|^2.
+struct MatchJob : PairJob {
+  const std::int64_t* blocks = nullptr;  // (n_blocks) points in each
+  std::int64_t n_blocks = 0, largest_block = 0;
+  bool either_sign = false;          // y and -y are the same point
+  const double* matrices = nullptr;  // (n_matrices, dimension, dimension)
+  std::int64_t n_matrices = 0;
+  std::int32_t* points_of_y = nullptr;  // pairs of rows: (n, points), point of y for each of x
+  std::int32_t* matrix = nullptr;       // pairs of rows: (n)
+};
+
+// min over rotations R and the given permutations s of |x - R s y|^2 for points of the plane or of
+// space.
+struct RotationJob : PairJob {
+  bool reflections = false;
+  const std::int32_t* rows = nullptr;  // (n_rows, points)
+  std::int64_t n_rows = 0;
+  double* rotations = nullptr;    // pairs of rows: (n, dimension^2)
+  std::int32_t* which = nullptr;  // pairs of rows: (n), the row permutation
+};
+
+struct PairEngine {
+  int width;  // samples of y that a rotation job takes at a time
+  std::int64_t (*match_scratch)(const MatchJob& job);
+  // Rows of x first .. last - 1.
+  void (*match)(const MatchJob& job, std::int64_t first, std::int64_t last, double* scratch,
+                int thread);
+  std::int64_t (*rotation_scratch)(const RotationJob& job);
+  // Samples q * width .. of y against all of x, or against their own.
+  void (*rotate)(const RotationJob& job, std::int64_t q, double* scratch, int thread);
+};
+
+const PairEngine& pair_engine();
+
+}  // namespace symkernel

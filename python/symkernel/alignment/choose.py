@@ -1,0 +1,91 @@
+"""Chooses the route to the nearest point of an orbit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from symkernel.alignment.base import Array, NoRouteError, Route
+from symkernel.alignment.routes.alternation import Alternation
+from symkernel.alignment.routes.angles import Angles
+from symkernel.alignment.routes.centring import Centring, Weighting
+from symkernel.alignment.routes.chamber import Chamber
+from symkernel.alignment.routes.enumeration import Enumeration, enumeration_cost
+from symkernel.alignment.routes.matching import Matching, matching_cost
+from symkernel.alignment.routes.rotation import Rotation
+from symkernel.alignment.structure import structure_of
+from symkernel.groups import Group, GroupTooLargeError
+
+__all__ = ["METHODS", "choose_route"]
+
+METHODS = ("auto", "chamber", "matching", "rotation", "enumeration", "angles", "alternation")
+
+
+def choose_route(
+    group: Group,
+    method: str,
+    weights: Array | None,
+    n_restarts: int,
+    random_state: np.random.Generator,
+) -> Route:
+    """Route for a group; "auto" takes the cheapest exact one.
+
+    Parameters
+    ----------
+    group : Group
+    method : str
+        One of ``METHODS``.
+    weights : ndarray of shape (d,) or None
+        Weight of every feature; for groups that leave points where they are.
+    n_restarts, random_state
+        Of the alternation.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+    NoRouteError, GroupTooLargeError
+        If the method does not apply, or none does; the message gives the reasons.
+    """
+    if method not in METHODS:
+        known = ", ".join(map(repr, METHODS))
+        raise ValueError(f"method must be one of {known}; got {method!r}")
+    structure = structure_of(group)
+    if structure.on_angles and structure.centres:
+        raise NoRouteError(f"{group!r} shifts angles and coordinates; no route takes both")
+    rest = structure.rest
+    makers: dict[str, Callable[[], Route]] = {
+        "chamber": lambda: Chamber(rest),
+        "matching": lambda: Matching(rest),
+        "rotation": lambda: Rotation(rest),
+        "enumeration": lambda: Enumeration(rest),
+        "angles": lambda: Angles(rest),
+        "alternation": lambda: Alternation(rest, n_restarts, random_state),
+    }
+    route = makers[method]() if method != "auto" else _auto(rest, makers, structure.on_angles)
+    if weights is not None:
+        route = Weighting(route, weights)
+    return Centring(structure.centres, route, weights) if structure.centres else route
+
+
+def _auto(group: Group, makers: dict[str, Callable[[], Route]], on_angles: bool) -> Route:
+    if on_angles:
+        return makers["angles"]()
+    reasons: list[ValueError] = []
+    names = ("chamber", "matching") if group.is_finite else ("rotation", "alternation")
+    for name in names:
+        try:
+            route = makers[name]()
+        except (NoRouteError, GroupTooLargeError) as reason:
+            reasons.append(reason)
+            continue
+        if isinstance(route, Matching) and enumeration_cost(group) < matching_cost(route):
+            break
+        return route
+    if not group.is_finite:
+        raise NoRouteError("; ".join(dict.fromkeys(map(str, reasons))))
+    try:
+        return makers["enumeration"]()
+    except GroupTooLargeError as reason:
+        raise NoRouteError("; ".join(map(str, (reason, *reasons)))) from None

@@ -1,0 +1,1 @@
+"""Ways to the nearest point of an orbit, one file each."""

@@ -1,0 +1,137 @@
+"""Training data with random images beside them: the symmetry taught by example."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from symkernel.groups import Group, from_name
+from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.groups.random_action import RandomAction
+from symkernel.kernels.samples import check_samples
+
+__all__ = ["Augmented"]
+
+Array = NDArray[Any]
+
+
+class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Fit an estimator on samples and random images of them.
+
+    Parameters
+    ----------
+    estimator : scikit-learn regressor
+        Fitted on ``(n_images + 1) n`` samples.
+    group : Group or str
+        Group that acts on the samples, or the name of one.
+    n_images : int, default=4
+        Random images of each sample, beside the sample itself.
+    output : None, "same" or "vector", default=None
+        How targets turn with the samples: not at all, like them (forces), or each vector in the
+        last axis by the rotation of the group (dipoles).
+    random_state : int, numpy Generator, numpy RandomState or None, default=0
+        Source of the images.
+
+    Attributes
+    ----------
+    estimator_ : object
+        The fitted clone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from symkernel import diagnostics, groups
+    >>> X = np.random.default_rng(0).standard_normal((30, 2))
+    >>> model = diagnostics.Augmented(KNeighborsRegressor(1), groups.SO(2), n_images=9)
+    >>> model.fit(X, np.hypot(*X.T)).estimator_.n_samples_fit_
+    300
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        group: Group | str,
+        n_images: int = 4,
+        *,
+        output: str | None = None,
+        random_state: RandomState = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.group = group
+        self.n_images = n_images
+        self.output = output
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
+        """Fit a clone of the estimator on the samples and their images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features) or (n, *group.shape)
+        y : array-like of shape (n, ...)
+        **fit_params
+            Passed on to the estimator.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X or y does not fit the group, or a parameter is out of range.
+        """
+        count = as_count(self.n_images, "n_images", 0)
+        if self.output not in (None, "same", "vector"):
+            raise ValueError(f"output must be None, 'same' or 'vector', got {self.output!r}")
+        group = self.group
+        if isinstance(group, str):
+            group = from_name(group, int(np.prod(np.shape(X)[1:])))
+        samples = check_samples(X, group=group)
+        targets = np.asarray(y)
+        if targets.ndim == 0 or len(targets) != len(samples):
+            raise ValueError(f"y must have {len(samples)} rows like X, got shape {targets.shape}")
+        rng = as_generator(self.random_state)
+        all_samples, all_targets = [samples], [targets]
+        for _ in range(count):
+            action = RandomAction(group, len(samples), rng)
+            all_samples.append(action.act(samples))
+            all_targets.append(self._turned(action, targets, group))
+        shape = np.shape(X)[1:]
+        augmented = np.concatenate(all_samples)
+        self.estimator_ = clone(self.estimator).fit(
+            augmented.reshape(len(augmented), *shape), np.concatenate(all_targets), **fit_params
+        )
+        return self
+
+    def _turned(self, action: RandomAction, targets: Array, group: Group) -> Array:
+        if self.output is None:
+            return targets
+        if self.output == "vector":
+            return action.turn(targets)
+        flat = targets.reshape(len(targets), -1)
+        if flat.shape[1] != group.degree:
+            raise ValueError(
+                f"output='same' needs targets of {group.degree} numbers per sample, like the "
+                f"samples, got shape {targets.shape}"
+            )
+        return action.act(flat, linear=True).reshape(targets.shape)
+
+    def predict(self, X: Any) -> Array:
+        """Predictions of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+        """
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict(X))

@@ -1,0 +1,65 @@
+"""Pictures of broken symmetry. Needs matplotlib (the extra ``demo``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from symkernel.diagnostics.convergence import Convergence
+    from symkernel.diagnostics.report import InvarianceReport
+
+__all__ = ["draw_convergence", "draw_report"]
+
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
+
+
+def draw_report(report: InvarianceReport) -> Figure:
+    """Spread of every sample in order of size, and the variance by representation."""
+    import matplotlib.pyplot as plt
+
+    panels = 2 if report.by_irrep else 1
+    figure, axes = plt.subplots(
+        1, panels, figsize=(4.2 * panels, 3.4), layout="constrained", squeeze=False
+    )
+    left = axes[0, 0]
+    ordered = np.sort(report.spread)[::-1]
+    left.plot(np.arange(1, len(ordered) + 1), ordered, color=_BLUE)
+    left.axhline(report.std, color=_ORANGE, linestyle="--", label=f"std {report.std:.3g}")
+    left.set_xlabel("sample, the worst first")
+    left.set_ylabel("spread over the orbit")
+    left.set_ylim(bottom=0)
+    left.legend(frameon=False)
+    if report.by_irrep:
+        right = axes[0, 1]
+        names = [*report.by_irrep, "not resolved"]
+        total = report.std**2 or 1.0
+        shares = [power / total for power in report.by_irrep.values()]
+        shares.append(report.unresolved)
+        colours = [_BLUE] * len(report.by_irrep) + [_GREY]
+        right.barh(range(len(names)), np.multiply(100, shares), color=colours)
+        right.set_yticks(range(len(names)), names)
+        right.invert_yaxis()
+        right.set_xlabel("share of the variance, %")
+    return figure
+
+
+def draw_convergence(table: Convergence) -> Figure:
+    """Change of the averaged predictions, and spread, against the number of elements."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
+    places = np.arange(len(table.names))
+    axes.plot(places, table.change, "o-", color=_BLUE, label="distance from the finest grid")
+    axes.plot(places, table.std, "s--", color=_ORANGE, label="spread over the grid")
+    labels = [f"{n}\n{size}" for n, size in zip(table.names, table.sizes, strict=True)]
+    axes.set_xticks(places, labels)
+    axes.set_xlabel("grid, and its number of elements")
+    positive = [v for v in (*table.change, *table.std) if v > 0]
+    if positive:
+        axes.set_yscale("log")
+    axes.legend(frameon=False)
+    return figure

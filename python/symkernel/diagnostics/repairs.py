@@ -1,0 +1,232 @@
+"""Ways to repair a broken symmetry, side by side."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import (
+    RBF,
+    CompoundKernel,
+    Exponentiation,
+    Kernel,
+    KernelOperator,
+)
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.svm import SVC, SVR
+
+from symkernel.diagnostics.augmented import Augmented
+from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
+from symkernel.diagnostics.orbit_values import BATCH
+from symkernel.diagnostics.report import invariance_report
+from symkernel.diagnostics.symmetrized import Symmetrized
+from symkernel.estimators import InvariantKernelRidge
+from symkernel.groups import Group
+from symkernel.groups._checks import RandomState
+from symkernel.kernels import InvariantKernel
+
+__all__ = ["Repair", "Repairs", "compare_repairs", "invariant_version"]
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """One row of a comparison.
+
+    Attributes
+    ----------
+    name : str
+    model : object
+        The fitted model.
+    rmse : float
+        Root mean square error on the test samples.
+    std : float
+        Root mean square over test samples of the standard deviation over the orbit.
+    fit_seconds, predict_seconds : float
+    """
+
+    name: str
+    model: Any
+    rmse: float
+    std: float
+    fit_seconds: float
+    predict_seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Repairs:
+    """Outcome of ``compare_repairs``: ``print`` it, or take a row by name with ``[]``.
+
+    Attributes
+    ----------
+    rows : tuple of Repair
+    grid : OrbitGrid
+        Elements over which the spread was measured.
+    """
+
+    rows: tuple[Repair, ...]
+    grid: OrbitGrid
+
+    def __getitem__(self, name: str) -> Repair:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"no row {name!r}; rows: {', '.join(r.name for r in self.rows)}")
+
+    def __str__(self) -> str:
+        head = f"{'':<12} {'RMSE':>10} {'spread':>10} {'fit s':>9} {'predict s':>10}"
+        lines = [
+            f"{r.name:<12} {r.rmse:>10.4g} {r.std:>10.3g} {r.fit_seconds:>9.3g} "
+            f"{r.predict_seconds:>10.3g}"
+            for r in self.rows
+        ]
+        return "\n".join([head, *lines, f"spread over {len(self.grid)} elements: {self.grid.name}"])
+
+
+def compare_repairs(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    X_test: Any,
+    y_test: Any,
+    *,
+    group: Group,
+    grid: str | int | None = None,
+    n_images: int = 4,
+    invariant: Any = None,
+    batch_size: int = BATCH,
+    random_state: RandomState = 0,
+) -> Repairs:
+    """Fit a model as it is, on augmented data, averaged afterwards, and invariant by construction.
+
+    Parameters
+    ----------
+    estimator : scikit-learn regressor
+        The model, which need not know the symmetry.
+    X, X_test : array-like of shape (n, n_features)
+        Training and test samples.
+    y, y_test : array-like of shape (n,) or (n, n_targets)
+        Their targets.
+    group : Group
+        Group without translations.
+    grid : str or int, default=None
+        Elements that are averaged over; see ``orbit_grid``.
+    n_images : int, default=4
+        Images per sample in the augmented data.
+    invariant : scikit-learn regressor, default=None
+        An invariant model; by default ``invariant_version(estimator, group)``, and no such row
+        where there is none.
+    batch_size : int, default=8192
+        Rows per call of a model.
+    random_state : int, numpy Generator, numpy RandomState or None, default=0
+        Source of the images.
+
+    Returns
+    -------
+    Repairs
+        Rows "plain", "augmented", "symmetrized" and "invariant".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.kernel_ridge import KernelRidge
+    >>> from symkernel import diagnostics, groups
+    >>> X = np.random.default_rng(0).standard_normal((300, 3))
+    >>> y = np.exp(-(X**2).sum(axis=1))
+    >>> table = diagnostics.compare_repairs(
+    ...     KernelRidge(alpha=1e-6, kernel="rbf", gamma=0.5),
+    ...     X[:50], y[:50], X[50:], y[50:], group=groups.O(3)
+    ... )
+    >>> bool(table["invariant"].rmse < 0.1 * table["plain"].rmse)
+    True
+    """
+    elements = orbit_grid(group, grid)
+    plain = clone(estimator)
+    models: dict[str, Any] = {
+        "plain": plain,
+        "augmented": Augmented(estimator, group, n_images, random_state=random_state),
+        "symmetrized": Symmetrized(estimator, group, grid, batch_size=batch_size),
+    }
+    if invariant is None:
+        try:
+            invariant = invariant_version(estimator, group)
+        except TypeError:
+            invariant = None
+    if invariant is not None:
+        models["invariant"] = clone(invariant)
+    targets = np.asarray(y_test, dtype=np.float64)
+    rows = []
+    for name, model in models.items():
+        start = time.perf_counter()
+        model.fit(X, y)
+        fitted = time.perf_counter()
+        predicted = np.asarray(model.predict(X_test))
+        done = time.perf_counter()
+        report = invariance_report(
+            model, X_test, group=group, grid=elements, batch_size=batch_size, n_bootstrap=1
+        )
+        error = float(np.sqrt(((predicted.reshape(targets.shape) - targets) ** 2).mean()))
+        rows.append(Repair(name, model, error, report.std, fitted - start, done - fitted))
+    return Repairs(tuple(rows), elements)
+
+
+def invariant_version(estimator: Any, group: Group | str) -> Any:
+    """Return the same kernel machine with its kernel averaged over a group, not fitted.
+
+    Parameters
+    ----------
+    estimator : KernelRidge, InvariantKernelRidge, GaussianProcessRegressor, SVR or SVC
+        Its other parameters are kept.
+    group : Group or str
+        Group that acts on the samples, or the name of one.
+
+    Returns
+    -------
+    object
+        An estimator of the same kind; ``InvariantKernelRidge`` for ``KernelRidge``.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is no kernel machine of these, or its kernel cannot be averaged.
+
+    Examples
+    --------
+    >>> from sklearn.kernel_ridge import KernelRidge
+    >>> from symkernel import diagnostics, groups
+    >>> model = diagnostics.invariant_version(KernelRidge(kernel="rbf"), groups.Cyclic(3))
+    >>> model.kernel, model.group
+    ('rbf', Cyclic(3))
+    """
+    if isinstance(estimator, InvariantKernelRidge):
+        model = clone(estimator)
+        return model.set_params(group=group)
+    if isinstance(estimator, KernelRidge):
+        p = estimator.get_params(deep=False)
+        names = ("alpha", "kernel", "gamma", "degree", "coef0")
+        return InvariantKernelRidge(**{k: p[k] for k in names}, group=group)
+    if isinstance(estimator, GaussianProcessRegressor):
+        kernel = RBF(1.0, "fixed") if estimator.kernel is None else estimator.kernel
+        return clone(estimator).set_params(kernel=_averaged(kernel, group))
+    if isinstance(estimator, SVR | SVC) and isinstance(estimator.kernel, Kernel):
+        return clone(estimator).set_params(kernel=_averaged(estimator.kernel, group))
+    raise TypeError(
+        f"{type(estimator).__name__} has no kernel that can be averaged: use KernelRidge, "
+        "GaussianProcessRegressor, or SVR and SVC with a kernel object of scikit-learn"
+    )
+
+
+def _averaged(kernel: Kernel, group: Group | str) -> Kernel:
+    """Average every kernel of an expression that depends on more than x = y."""
+    if isinstance(kernel, InvariantKernel):
+        return kernel
+    if isinstance(kernel, KernelOperator):
+        return type(kernel)(_averaged(kernel.k1, group), _averaged(kernel.k2, group))
+    if isinstance(kernel, CompoundKernel | Exponentiation):
+        raise TypeError(f"{type(kernel).__name__} cannot be averaged part by part")
+    if type(kernel).__name__ in ("ConstantKernel", "WhiteKernel"):
+        return kernel
+    return InvariantKernel(kernel, group)

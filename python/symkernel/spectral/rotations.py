@@ -1,0 +1,205 @@
+"""The rotation group as a manifold, and its matrix elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lstsq
+
+from symkernel.groups import SO, Element, Group
+from symkernel.groups._checks import RandomState, as_count
+from symkernel.spectral.fixed_space import fixed_space
+from symkernel.spectral.harmonics import solid_harmonics
+from symkernel.spectral.manifold import Level
+from symkernel.spectral.representation import DenseManifold
+from symkernel.spectral.subspace import DenseSubspace, InvariantSubspace
+
+__all__ = ["SO3"]
+
+Array = NDArray[np.float64]
+
+# Larger differences of matrix entries are no rounding.
+_SAME = 1e-9
+
+
+class SO3(DenseManifold):
+    """Rotation matrices of space, as nine features in C order; a level is a degree.
+
+    With Y(R x) = D^l(R) Y(x) for the real spherical harmonics of degree l, the basis of level l is
+    sqrt(2l + 1) D^l_ij(R), (2l + 1)^2 functions, the real form of Wigner's D functions; eigenvalue
+    l (l + 1). Groups act from the left along axis 0 of (3, 3), R -> A R, and from the right along
+    axis 1, R -> R A^T; so does every map of the nine features that takes rotations to rotations.
+
+    Examples
+    --------
+    >>> from symkernel import groups
+    >>> from symkernel.spectral import SO3
+    >>> left = groups.PointGroup("O").along(0, (3, 3))
+    >>> [SO3().invariants(left, l).dimension for l in range(5)]
+    [1, 0, 0, 0, 9]
+    """
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the group of rotations, 3."""
+        return 3
+
+    @property
+    def ambient(self) -> int:
+        """Number of features, 9."""
+        return 9
+
+    def all_levels(self) -> Iterator[Level]:
+        """All degrees, without end."""
+        degree = 0
+        while True:
+            yield Level(degree, float(degree * (degree + 1)), (2 * degree + 1) ** 2)
+            degree += 1
+
+    def random_points(self, n: int, random_state: RandomState = None) -> Array:
+        """Return independent uniform rotations, (n, 9)."""
+        elements = SO(3).sample(as_count(n, "n", 0), random_state)
+        return np.array([g.as_matrix().reshape(-1) for g in elements]).reshape(-1, 9)
+
+    def invariants(
+        self, group: Group, level: int | float, tolerance: float = 1e-9
+    ) -> InvariantSubspace:
+        """Return the invariant functions of one level.
+
+        If every generator acts from one side, they are products of invariant vectors of the two
+        sides, found in 2l + 1 unknowns each; else the whole level has (2l + 1)^2.
+        """
+        self.check(group)
+        known = self._level(level)
+        sides = self._sides(group, known) if known.level > 0 else None
+        if sides is None:
+            return self._dense_invariants(group, known, tolerance)
+        degree = int(known.level)
+        gap, residual, vectors = np.inf, 0.0, []
+        for matrices in sides:
+            if not matrices:
+                vectors.append(np.eye(2 * degree + 1))
+                continue
+            identity = np.eye(2 * degree + 1)
+            # <C, D(A) D(R) D(B)^T> = <D(A)^T C D(B), D(R)>: both sides fixed by transposes.
+            found = fixed_space(
+                [wigner(matrix[None], degree)[0].T - identity for matrix in matrices], tolerance
+            )
+            vectors.append(found.basis)
+            gap, residual = min(gap, found.gap), max(residual, found.residual)
+        return DenseSubspace(
+            level=known.level,
+            eigenvalue=known.eigenvalue,
+            multiplicity=known.multiplicity,
+            gap=gap,
+            residual=residual,
+            combinations=np.asarray(np.kron(vectors[0], vectors[1]), np.float64),
+            basis=partial(self._eigenfunctions, level=known.level),
+        )
+
+    def _sides(self, group: Group, known: Level) -> tuple[list[Array], list[Array]] | None:
+        left: list[Array] = []
+        right: list[Array] = []
+        for _, g in self._named_maps(group, known):
+            pair = _factors(g)
+            if pair is None:
+                return None
+            moved = [np.abs(matrix - np.eye(3)).max() > _SAME for matrix in pair]
+            if all(moved):
+                return None
+            for side, matrix, moves in zip((left, right), pair, moved, strict=True):
+                if moves:
+                    side.append(matrix)
+        return left, right
+
+    def _ascending(self, X: Array, top: int | float) -> Iterator[Array]:
+        rotations = X.reshape(-1, 3, 3)
+        for degree in range(int(top) + 1):
+            values = wigner(rotations, degree) * np.sqrt(2.0 * degree + 1.0)
+            yield values.reshape(len(X), (2 * degree + 1) ** 2).T
+
+    def _eigenfunctions(self, X: Array, level: int | float) -> Array:
+        values = wigner(X.reshape(-1, 3, 3), int(level)) * np.sqrt(2.0 * level + 1.0)
+        return np.ascontiguousarray(values.reshape(len(X), (2 * int(level) + 1) ** 2))
+
+    # R -> A R B^T has the weights of A and of B together.
+    def _weight(self, level: int | float) -> float:
+        return 2.0 * float(level)
+
+    def _defect(self, X: Array) -> tuple[Array, str]:
+        matrices = X.reshape(-1, 3, 3)
+        off = np.abs(matrices.transpose(0, 2, 1) @ matrices - np.eye(3)).max(axis=(1, 2), initial=0)
+        turned = np.linalg.det(matrices) < 0
+        return np.where(turned, 2.0, off), "samples are 3 x 3 rotation matrices, flattened"
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return ()
+
+
+def wigner(rotations: Array, degree: int) -> Array:
+    """Return D^l(R), (n, 2l + 1, 2l + 1), with Y(R x) = D^l(R) Y(x) for real harmonics.
+
+    R = Rz(a) Ry(b) Rz(c) and Ry(b) = P Rz(b) P^T with one fixed P, so that D is two constant
+    orthogonal matrices between plane rotations: stable at every degree. Where b vanishes a is
+    whatever rounding makes it, and c makes up for it.
+    """
+    if degree == 0:
+        return np.ones((len(rotations), 1, 1))
+    a = np.arctan2(rotations[:, 1, 2], rotations[:, 0, 2])
+    b = np.arctan2(np.hypot(rotations[:, 0, 2], rotations[:, 1, 2]), rotations[:, 2, 2])
+    cos, sin = np.cos(a), np.sin(a)
+    # The second row of Rz(-a) R = Ry(b) Rz(c) is (sin c, cos c, 0).
+    c = np.arctan2(
+        cos * rotations[:, 1, 0] - sin * rotations[:, 0, 0],
+        cos * rotations[:, 1, 1] - sin * rotations[:, 0, 1],
+    )
+    fixed = _axis_change(degree)
+    inner = _turned_columns(fixed, b) @ fixed.T
+    return _turned_columns(_turned_columns(inner.transpose(0, 2, 1), -a).transpose(0, 2, 1), c)
+
+
+# M D(Rz(t)) for each angle: D turns the pair (cos m, sin m) by [[cos mt, -sin mt], [sin mt, cos
+# mt]]. As D(Rz(t))^T = D(Rz(-t)), rows are turned through transposes.
+def _turned_columns(matrix: Array, angle: Array) -> Array:
+    degree = (matrix.shape[-1] - 1) // 2
+    multiple = angle[:, None] * np.arange(1, degree + 1)
+    cos, sin = np.cos(multiple)[:, None, :], np.sin(multiple)[:, None, :]
+    out = np.empty((len(angle), *matrix.shape[-2:]))
+    even, odd = matrix[..., 1::2], matrix[..., 2::2]
+    out[..., 0] = matrix[..., 0]
+    out[..., 1::2] = even * cos + odd * sin
+    out[..., 2::2] = odd * cos - even * sin
+    return out
+
+
+@cache
+def _axis_change(degree: int) -> Array:
+    """D^l of the rotation P with P e_z = e_y, P e_x = e_z, P e_y = e_x: Ry(b) = P Rz(b) P^T."""
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((3, 4 * degree + 16))
+    points /= np.linalg.norm(points, axis=0)
+    turned = points[[1, 2, 0]]
+    values, moved = points, turned
+    for now, then in zip(
+        solid_harmonics(points, degree), solid_harmonics(turned, degree), strict=True
+    ):
+        values, moved = now, then
+    matrix = lstsq(values.T, moved.T)[0].T
+    return np.asarray(matrix @ (1.5 * np.eye(len(matrix)) - 0.5 * matrix.T @ matrix))
+
+
+def _factors(g: Element) -> tuple[Array, Array] | None:
+    """Rotations (A, B) with g.R = A R B^T, or None."""
+    tensor = g.as_matrix().reshape(3, 3, 3, 3).transpose(0, 2, 1, 3).reshape(9, 9)
+    u, values, vt = np.linalg.svd(tensor)
+    left, right = u[:, 0].reshape(3, 3), vt[0].reshape(3, 3)
+    left, right = left * np.sqrt(3.0), right * (values[0] / np.sqrt(3.0))
+    if np.abs(np.kron(left, right) - g.as_matrix()).max() > _SAME:
+        return None
+    if np.linalg.det(left) < 0:
+        left, right = -left, -right
+    return (left, right) if np.linalg.det(right) > 0 else None
