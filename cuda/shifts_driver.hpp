@@ -74,7 +74,7 @@ class ShiftDriver {
     g.kind = ActionKind::shifts;
     g.order = action_.order();
     g.d = action_.degree();
-    g.transform = plan_.transform([this](const auto& table) { return place(table); });
+    g.transform = plan_.transform([this](const auto& table) { return this->place(table); });
     g.channels = g.d / size;
     g.n_maps = action_.n_matrices();
     g.grid_maps = place(action_.rows());
