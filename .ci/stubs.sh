@@ -5,7 +5,7 @@ set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-(cd "$tmp" && pybind11-stubgen --ignore-all-errors -o "$tmp" symkernel._cpu >/dev/null 2>&1)
+(cd "$tmp" && python -m pybind11_stubgen --ignore-all-errors -o "$tmp" symkernel._cpu >/dev/null 2>&1)
 # The version is that of the build; constants of the file system have no place in a stub.
 # Arrays of float32 and float64 are overloads of their own, which mypy takes for one type.
 {

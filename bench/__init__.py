@@ -4,10 +4,12 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 
 * ``grams``: Gram matrices averaged over a group, the library's inner loop;
 * ``closed_forms``: Gram matrices over groups that no sum could visit;
+* ``canonical``: canonical forms of large batches;
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``programs``: whole programs, fit and predict, with peak memory;
 * ``peers``: the same answers by NumPy, scikit-learn, PyTorch, invariantkernels with GPyTorch;
 * ``formulas``: closed forms in NumPy, by a grid of rotations, by thewalrus;
+* ``plain``: canonical forms in NumPy and in plain C++, by the system's compiler;
 * ``timing``, ``memory``, ``machine``: how time, memory and the machine are measured;
 * ``runner``: runs cases and gathers the results; ``report``: tables, comparison, README;
 * ``gpu``: the library on a GPU, started by ``bench/gpu.sh``.

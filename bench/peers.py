@@ -19,6 +19,8 @@ import numpy.typing as npt
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 
+from . import plain
+
 Array: TypeAlias = npt.NDArray[Any]
 Orbit: TypeAlias = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int8] | None]]
 
@@ -28,11 +30,14 @@ _MODULES = {
     "torch": "torch",
     "invariantkernels + gpytorch": "invariantkernels",
     "thewalrus": "thewalrus",
+    "sympy": "sympy",
 }
 
 
 def installed(peer: str) -> bool:
     """Whether what a peer needs is installed."""
+    if peer == "plain C++":
+        return plain.compiler() is not None
     module = _MODULES.get(peer)
     return module is None or importlib.util.find_spec(module) is not None
 

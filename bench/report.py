@@ -29,6 +29,8 @@ FORMULA_PEERS = {
     "thewalrus": "thewalrus",
 }
 
+BATCH_PEERS = {"numpy": "NumPy", "plain C++": "plain C++, one thread"}
+
 
 def load(path: str | Path) -> dict[str, Any]:
     """Read results, refusing files of another schema."""
@@ -64,7 +66,11 @@ def format_results(results: dict[str, Any]) -> str:
         parts.append(_gram_table(results["grams"]))
     if results.get("closed_forms"):  # absent from files of earlier versions
         parts.append(_form_table(results["closed_forms"]))
+    if results.get("canonical"):
+        parts.append(_canonical_table(results["canonical"]))
     parts.extend(_program_table(program) for program in results["programs"])
+    if results.get("group_orders"):
+        parts.append(_order_table(results["group_orders"]))
     if results["quick"]:
         parts.append("Quick run: tiny inputs, no measurement.")
     parts.append(describe_machine(results))
@@ -134,6 +140,28 @@ def _form_table(rows: Sequence[dict[str, Any]], most_threads_only: bool = False)
     return _markdown(header, table)
 
 
+def _canonical_table(rows: Sequence[dict[str, Any]], most_threads_only: bool = False) -> str:
+    """Times per sample: slow peers are timed on fewer samples."""
+    header = ("canonical form, time per sample", "threads", "symkernel", *BATCH_PEERS.values())
+    if most_threads_only:
+        most = {r["case"]: r["threads"] for r in sorted(rows, key=lambda r: int(r["threads"]))}
+        rows = [r for r in rows if r["threads"] == most[r["case"]]]
+    table = []
+    for r in rows:
+        times = {p: m["median"] / m["samples"] for p, m in r["results"].items()}
+        ours = times[OURS]
+        table.append((
+            f"{r['title']}, n = {r['samples']}",
+            str(r["threads"]),
+            _time(ours),
+            *(
+                f"{_time(times[p])} ({times[p] / ours:.1f}x)" if p in times else ""
+                for p in BATCH_PEERS
+            ),
+        ))  # fmt: skip
+    return _markdown(header, table)
+
+
 def _per_pair(result: dict[str, Any]) -> float:
     return float(result["median"] / result["pairs"])
 
@@ -163,6 +191,19 @@ def _program_table(program: dict[str, Any]) -> str:
     return _markdown((title, "time", "", "peak memory", "", "test error"), rows)
 
 
+def _order_table(rows: Sequence[dict[str, Any]]) -> str:
+    table = [
+        (
+            r["title"],
+            str(r["points"]),
+            _time(r["results"][OURS]["median"]),
+            _versus(r["results"], "sympy"),
+        )
+        for r in rows
+    ]
+    return _markdown(("order of a group", "points", "symkernel", "sympy"), table)
+
+
 def _versus(results: dict[str, Any], peer: str) -> str:
     if peer not in results:
         return ""
@@ -172,7 +213,11 @@ def _versus(results: dict[str, Any], peer: str) -> str:
 
 def _timings(results: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Name of every measured program of every case, and its median."""
-    for r in (*results["grams"], *results.get("closed_forms", ()), *results["programs"]):
+    for r in results.get("group_orders", ()):
+        for program, measured in r["results"].items():
+            yield f"order of {r['title']}: {program}", measured["median"]
+    shared = ("grams", "closed_forms", "canonical", "programs")
+    for r in (row for key in shared for row in results.get(key, ())):
         for program, measured in r["results"].items():
             dtype = f", {r['dtype']}" if "dtype" in r else ""
             yield f"{r['case']}{dtype}, {r['threads']} threads: {program}", measured["median"]
@@ -220,7 +265,11 @@ def readme_section(results: dict[str, Any], command: str) -> str:
     parts = [_readme_grams(results["grams"])] if results["grams"] else []
     if results.get("closed_forms"):
         parts.append(_form_table(results["closed_forms"], most_threads_only=True))
+    if results.get("canonical"):
+        parts.append(_canonical_table(results["canonical"], most_threads_only=True))
     parts.extend(_program_table(program) for program in results["programs"])
+    if results.get("group_orders"):
+        parts.append(_order_table(results["group_orders"]))
     parts.append(f"Medians of `{command}` on an idle machine: {describe_machine(results)}.")
     return "\n\n".join(parts)
 

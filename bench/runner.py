@@ -6,22 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from . import formulas, machine, peers
+from .canonical import CANONICAL_CASES, CANONICAL_PEERS, CanonicalCase
 from .closed_forms import FORM_CASES, FormCase
 from .grams import GRAM_CASES, GramCase
+from .group_orders import ORDER_CASES, ORDER_PEERS, OrderCase, our_order
 from .memory import peak_of
+from .permutation_groups import known_orders
 from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
 
 SCHEMA = 1
-Case: TypeAlias = GramCase | FormCase | ProgramCase
+Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase | OrderCase
 # What is timed, given the number of threads.
 Program: TypeAlias = Callable[[int], Any]
-CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *PROGRAM_CASES)
+CASES: tuple[Case, ...] = (
+    *GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES, *ORDER_CASES,
+)  # fmt: skip
 
 # Largest relative difference from NumPy's answer in float64 that an answer may have.
 GRAM_TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -71,7 +77,13 @@ def run(
     counts = sorted(set(n_threads)) or sorted({1, machine.available_cores()})
     if counts[0] < 1:
         raise ValueError(f"threads must be at least 1; got {counts[0]}")
-    known = (*peers.GRAM_PEERS, *formulas.FORMULA_PEERS, *peers.PROGRAM_PEERS)
+    known = (
+        *peers.GRAM_PEERS,
+        *formulas.FORMULA_PEERS,
+        *CANONICAL_PEERS[1:],
+        *peers.PROGRAM_PEERS,
+        *ORDER_PEERS,
+    )
     for peer in only:
         if peer not in known:
             raise ValueError(f"unknown peer {peer!r}; known: {', '.join(known)}")
@@ -83,12 +95,22 @@ def run(
         "machine": machine.facts(),
         "grams": [],
         "closed_forms": [],
+        "canonical": [],
         "programs": [],
+        "group_orders": [],
     }
     for case in chosen:
         if isinstance(case, ProgramCase):
             tell(f"{case.name}, {_threads(counts[-1:])}")
             results["programs"].append(_run_program(case, counts[-1], allowed, effort, quick))
+            continue
+        if isinstance(case, CanonicalCase):
+            tell(f"{case.name}, {_threads(counts)}")
+            results["canonical"] += _run_canonical(case, counts, allowed, effort, quick)
+            continue
+        if isinstance(case, OrderCase):
+            tell(case.name)
+            results["group_orders"] += _run_orders(case, allowed, effort, quick)
             continue
         for dtype in dtypes:
             tell(f"{case.name}, {dtype}, {_threads(counts)}")
@@ -200,6 +222,76 @@ def _run_form(
             **_rates(plan.cost, X.shape[0] * len(Y), median(times[OURS]), peak),
         })  # fmt: skip
     return results
+
+
+def _run_canonical(
+    case: CanonicalCase,
+    counts: Sequence[int],
+    allowed: Sequence[str],
+    effort: Effort,
+    quick: bool,
+) -> list[dict[str, Any]]:
+    """One result for every number of threads; answers are equal to the tolerance of the case."""
+    X = case.data(quick)
+    rivals = {name: rival for name, rival in case.rivals.items() if name in allowed}
+    programs: dict[str, Program] = {OURS: partial(case.ours, X)}
+    for name, rival in rivals.items():
+        programs[name] = partial(lambda form, Z, count: form(Z), rival.form, X[: rival.rows])
+    first = next(iter(case.rivals.values()))
+    truth = first.form(X[: first.rows])
+
+    def check(name: str, answer: Any) -> None:
+        shared = min(len(answer), len(truth))
+        difference = float(np.abs(answer[:shared] - truth[:shared]).max())
+        if not difference <= case.tolerance:
+            raise AssertionError(f"{name} differs from NumPy's answer on {case.name}")
+
+    results = []
+    for count, (times, _) in _side_by_side(programs, check, "float64", counts, effort).items():
+        summary = _summary(times)
+        for name, result in summary.items():
+            result["samples"] = min(rivals[name].rows, len(X)) if name in rivals else len(X)
+        results.append({
+            "case": case.name,
+            "title": case.title,
+            "threads": count,
+            "samples": len(X),
+            "results": summary,
+        })  # fmt: skip
+    return results
+
+
+def _run_orders(
+    case: OrderCase, allowed: Sequence[str], effort: Effort, quick: bool
+) -> list[dict[str, Any]]:
+    """One result for every group; nothing here uses more than one thread."""
+    results = []
+    for group, (rows, order) in known_orders(quick).items():
+        programs = {OURS: our_order, **{p: f for p, f in ORDER_PEERS.items() if p in allowed}}
+        loops = {}
+        for name, program in programs.items():
+            start = perf_counter()
+            if program(rows) != order:
+                raise AssertionError(f"{name} finds another order than {order} for {group}")
+            loops[name] = 1 + int(effort.pause / (perf_counter() - start))
+        calls = {name: partial(_repeat, f, rows, loops[name]) for name, f in programs.items()}
+        times = {
+            name: [seconds / loops[name] for seconds in measured]
+            for name, measured in interleave(calls, effort).items()
+        }
+        results.append({
+            "case": case.name,
+            "title": group,
+            "threads": 1,
+            "points": len(rows[0]),
+            "results": _summary(times),
+        })  # fmt: skip
+    return results
+
+
+def _repeat(program: Callable[[Any], object], argument: Any, count: int) -> None:
+    for _ in range(count):
+        program(argument)
 
 
 def _side_by_side(

@@ -35,6 +35,7 @@ GROUPS = {
     "grid of rings": groups.Cyclic(3).along(0, (3, 4)) * groups.Dihedral(4).along(1, (3, 4)),
     "C2 x Td": groups.Cyclic(2).along(0, (2, 3)) * groups.PointGroup("Td").along(1, (2, 3)),
     "young": groups.Young("ababb"),
+    "wreath": groups.Wreath(groups.Cyclic(3), groups.Symmetric(2)),
     "young points": groups.Young("aba").along(0, (3, 2)),
     # of angles
     "torus": groups.Torus(1).along(1, (4, 1)),

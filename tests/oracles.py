@@ -339,3 +339,9 @@ def signed_singular_values(M):
     """s1 >= s2 >= |s3| with the sign of det M on s3, of an mpmath matrix."""
     s = sorted(mpmath.svd_r(M, compute_uv=False), reverse=True)
     return s[0], s[1], s[2] if mpmath.det(M) >= 0 else -s[2]
+
+
+def least_images(group, X):
+    """The image of every row that comes first in lexicographic order, by listing all of them."""
+    images = np.stack([[g.apply(x) for x in X] for g in group.elements()]) + 0.0
+    return np.array([min(map(tuple, column)) for column in images.swapaxes(0, 1)])

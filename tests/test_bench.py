@@ -16,16 +16,20 @@ from symkernel import cli
 from threadpoolctl import threadpool_info
 
 bench = importlib.import_module("symkernel.bench")
-closed_forms, formulas, grams, memory, peers, programs, report, runner, timing = (
+(
+    canonical, closed_forms, formulas, grams, group_orders, memory, peers, permutation_groups,
+    plain, programs, report, runner, timing,
+) = (
     importlib.import_module(f"symkernel.bench.{name}")
     for name in (
-        "closed_forms", "formulas", "grams", "memory", "peers", "programs", "report", "runner",
-        "timing",
+        "canonical", "closed_forms", "formulas", "grams", "group_orders", "memory", "peers",
+        "permutation_groups", "plain", "programs", "report", "runner", "timing",
     )
 )  # fmt: skip
 
 GRAMS = [case.name for case in grams.GRAM_CASES]
 FORMS = [case.name for case in closed_forms.FORM_CASES]
+BATCHES = [case.name for case in canonical.CANONICAL_CASES]
 SO3, PERMANENTS = closed_forms.FORM_CASES
 
 
@@ -34,7 +38,8 @@ def results(tmp_path_factory):
     """One quick run through the command line, of the cases that need no optional peer."""
     path = tmp_path_factory.mktemp("bench") / "results.json"
     arguments = ["bench", "--quick", "--threads", "1", "2", "--json", str(path)]
-    arguments += ["--case=" + name for name in [*GRAMS, *FORMS, "program-ring"]]
+    names = [*GRAMS, *FORMS, *BATCHES, "program-ring", "group-order"]
+    arguments += ["--case=" + name for name in names]
     arguments += ["--peer=numpy", "--peer=scikit-learn", "--peer=numpy + scikit-learn"]
     arguments += ["--peer=numpy + scipy", "--peer=rotation grid"]
     assert cli.main(arguments) == 0
@@ -83,6 +88,41 @@ def test_closed_form_results_count_pairs(results):
                 rows_timed = min(case.rivals[name].rows, case.quick_n)
                 assert measured["pairs"] == rows_timed * case.quick_n
         assert r["fraction_of_machine"] > 0
+
+
+def test_canonical_results_count_samples(results):
+    rows = results["canonical"]
+    assert [(r["case"], r["threads"]) for r in rows] == [(n, t) for n in BATCHES for t in (1, 2)]
+    for r in rows:
+        assert r["results"].keys() == {"symkernel", "numpy"}
+        for measured in r["results"].values():
+            assert 0 < measured["least"] <= measured["median"] <= measured["most"]
+            assert measured["samples"] == r["samples"]
+    text = report.format_results(results)
+    assert all(case.title in text for case in canonical.CANONICAL_CASES)
+
+
+@pytest.mark.parametrize("case", canonical.CANONICAL_CASES, ids=BATCHES)
+def test_batch_peers_agree(case):
+    X = case.data(quick=True)
+    ours = case.ours(X, 1)
+    for name, rival in case.rivals.items():
+        if peers.installed(name):
+            np.testing.assert_allclose(rival.form(X), ours, rtol=0.0, atol=case.tolerance)
+    assert peers.installed("plain C++") == (plain.compiler() is not None)
+
+
+def test_group_orders_are_those_of_the_literature(results, monkeypatch):
+    rows = results["group_orders"]
+    assert [r["title"] for r in rows] == list(permutation_groups.known_orders(True))
+    assert "order of a group" in report.format_results(results)
+    rows, order = permutation_groups.known_orders(True)["M24"]
+    assert group_orders.our_order(rows) == order
+    if peers.installed("sympy"):
+        assert group_orders.sympy_order(rows) == order
+    monkeypatch.setattr(runner, "our_order", lambda rows: 7)
+    with pytest.raises(AssertionError, match="symkernel finds another order than 4325"):
+        runner._run_orders(group_orders.ORDER_CASES[0], [], timing.QUICK, True)
 
 
 def test_program_results_have_memory_and_equal_errors(results):

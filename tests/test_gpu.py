@@ -282,3 +282,11 @@ def test_numpy_arrays_moved_in_tiles(cp):
         assert close(got, k(X, other), 1e-12)
     assert close(moved.diag(X), k.diag(X), 1e-12)
     assert close(moved.matvec(X, Y, np.ones(211)), k.matvec(X, Y, np.ones(211)), 1e-12)
+
+
+def test_canonical_forms_are_found_on_the_host(cp):
+    X = samples(GROUPS["dihedral"], 9)
+    k = InvariantKernel(RBF(1.3), "dihedral", method="canonical")
+    K = k(cp.asarray(X))
+    assert isinstance(K, cp.ndarray)
+    assert close(cp.asnumpy(K), k(X), 1e-12, 1.0)

@@ -10,5 +10,8 @@ void bind_orbit_sum(pybind11::module_& m);  // gram, diagonal, matvec, gradients
 void bind_alignment(pybind11::module_& m);  // nearest points of orbits, assignments, rotations
 void bind_closure(pybind11::module_& m);    // groups from generators
 void bind_modes(pybind11::module_& m);      // sums of monomials and Fourier modes over orbits
+void bind_least_images(pybind11::module_& m);  // canonical forms by stabiliser chains
+void bind_frames(pybind11::module_& m);        // frames of clouds of points
+void bind_canonical(pybind11::module_& m);     // canonical forms of permutation kind
 
 }  // namespace symkernel

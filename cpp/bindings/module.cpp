@@ -9,4 +9,7 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_alignment(m);
   symkernel::bind_closure(m);
   symkernel::bind_modes(m);
+  symkernel::bind_least_images(m);
+  symkernel::bind_frames(m);
+  symkernel::bind_canonical(m);
 }

@@ -1,4 +1,5 @@
 // Groups from generators: orders known from the literature, membership, elements, limits.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <set>
@@ -8,6 +9,7 @@
 
 #include "check.hpp"
 #include "symkernel/closure.hpp"
+#include "symkernel/minimal_image.hpp"
 #include "symkernel/schreier_sims.hpp"
 
 namespace symkernel {
@@ -137,6 +139,97 @@ void test_refusals() {
   CHECK_THROWS(std::runtime_error, PermutationChain(g.data(), 1, 3, 0, stop));
 }
 
+std::vector<std::vector<std::int32_t>> all_of(const PermutationChain& chain) {
+  std::vector<std::int64_t> digits(chain.depth(), 0), all;
+  for (bool done = false; !done;) {
+    all.insert(all.end(), digits.begin(), digits.end());
+    done = true;
+    for (std::size_t l = chain.depth(); done && l-- > 0;) {
+      digits[l] = (digits[l] + 1) % static_cast<std::int64_t>(chain.orbit_length(l));
+      done = digits[l] == 0;
+    }
+  }
+  const std::size_t count = chain.depth() == 0 ? 1 : all.size() / chain.depth();
+  std::vector<std::int32_t> images(count * chain.degree());
+  chain.elements(all.data(), count, images.data(), no_poll);
+  std::vector<Permutation> elements;
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto row = images.begin() + static_cast<std::ptrdiff_t>(k * chain.degree());
+    elements.emplace_back(row, row + static_cast<std::ptrdiff_t>(chain.degree()));
+  }
+  return elements;
+}
+
+// Against all elements, on vectors of few different entries.
+void test_least_images() {
+  check::context("least images and stabilisers");
+  const std::size_t unlimited = static_cast<std::size_t>(-1);
+  const Poll poll = no_poll;
+  const std::vector<std::vector<Permutation>> groups = {
+      {cycles(4, {})},
+      {cycles(6, {{1, 2, 3, 4, 5, 6}}), cycles(6, {{2, 6}, {3, 5}})},
+      {cycles(6, {{1, 2, 3}}), cycles(6, {{3, 4, 5}})},
+      {cycles(8, {{1, 2}, {5, 6}}), cycles(8, {{2, 3, 4}, {6, 7, 8}})},
+      {cycles(11, {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}),
+       cycles(11, {{3, 7, 11, 8}, {4, 10, 5, 6}})}};
+  std::uint32_t state = 1;
+  for (const auto& generators : groups) {
+    const PermutationChain chain = chain_of(generators);
+    const OrderedChain ordered(chain, unlimited, 0, poll);
+    MinimalImage search(ordered, 100000, poll);
+    const auto elements = all_of(chain);
+    for (std::uint32_t colours = 1; colours <= 4; ++colours) {
+      std::vector<std::int32_t> r;
+      for (std::size_t i = 0; i < chain.degree(); ++i) {
+        state = state * 1664525U + 1013904223U;
+        r.push_back(static_cast<std::int32_t>((state >> 16) % colours));
+      }
+      std::vector<std::int32_t> least = r, image = r;
+      long stabilizer = 0;
+      for (const auto& g : elements) {
+        for (std::size_t i = 0; i < r.size(); ++i) image[i] = r[static_cast<std::size_t>(g[i])];
+        least = std::min(least, image);
+        stabilizer += image == r ? 1 : 0;
+      }
+      search.find(r.data());
+      for (std::size_t i = 0; i < r.size(); ++i) {
+        image[i] = r[static_cast<std::size_t>(search.carrier()[i])];
+      }
+      CHECK(image == least);
+      CHECK(chain.contains(search.carrier().data()));
+      long found = 1;
+      for (const auto factor : search.factors()) found *= factor;
+      CHECK(found == stabilizer);
+      const ColourStabilizer held(ordered, r.data(), 100000, poll);
+      found = 1;
+      for (const auto factor : held.factors()) found *= factor;
+      CHECK(found == stabilizer);
+      for (const auto& g : held.generators()) CHECK(chain.contains(g.data()));
+    }
+  }
+}
+
+void test_limits() {
+  check::context("limits of memory and of steps");
+  Permutation turn, swap;
+  for (std::int32_t i = 0; i < 300; ++i) {
+    turn.push_back((i + 1) % 300);
+    swap.push_back(i ^ 1);
+  }
+  std::vector<std::int32_t> rows = turn;
+  rows.insert(rows.end(), swap.begin(), swap.end());
+  CHECK_THROWS(ChainTooLarge, PermutationChain(rows.data(), 2, 300, 0, no_poll, 10000));
+  const PermutationChain chain(rows.data(), 2, 300, 0, no_poll);
+  CHECK_THROWS(ChainTooLarge, OrderedChain(chain, 10000, 0, no_poll));
+  const PermutationChain a8 =
+      chain_of({cycles(8, {{1, 2, 3}}), cycles(8, {{2, 3, 4, 5, 6, 7, 8}})});
+  const Poll poll = no_poll;
+  const OrderedChain ordered(a8, 1 << 20, 0, poll);
+  const std::vector<std::int32_t> r = {0, 1, 0, 1, 0, 1, 0, 1};
+  MinimalImage search(ordered, 3, poll);
+  CHECK_THROWS(SearchTooLong, search.find(r.data()));
+}
+
 std::vector<double> turn(double angle) {
   return {std::cos(angle), -std::sin(angle), std::sin(angle), std::cos(angle)};
 }
@@ -181,5 +274,7 @@ void check::tests() {
   test_rubiks_cube();
   test_elements_and_membership();
   test_refusals();
+  test_least_images();
+  test_limits();
   test_matrices();
 }

@@ -10,11 +10,14 @@ route and hands back an ordinary scikit-learn kernel or estimator.
 sum
 """
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from symkernel import cuda, diagnostics, groups, kernels
+from symkernel import cuda, groups, kernels
 from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
+    Canonicalizer,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
@@ -22,9 +25,13 @@ from symkernel.estimators import (
 )
 from symkernel.kernels import InvariantKernel
 
+if TYPE_CHECKING:
+    from symkernel import diagnostics, spectral
+
 __version__ = version("symkernel")
 
 __all__ = [
+    "Canonicalizer",
     "InvariantKernel",
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
@@ -37,4 +44,14 @@ __all__ = [
     "groups",
     "kernels",
     "orbit_distance",
+    "spectral",
 ]
+
+# Subpackages that most programs do without are imported when they are first named.
+_ON_DEMAND = ("diagnostics", "spectral")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return import_module(f"symkernel.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

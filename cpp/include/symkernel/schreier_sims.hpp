@@ -11,47 +11,66 @@
 // A chain is guessed from random elements (product replacement: Celler et al. 1995) and then
 // proved: the order found is a lower bound, so a chain that meets the order of the (alternating or
 // symmetric) upper bound is complete, and any other one is checked with every Schreier generator;
-// what does not strip is added, so the result is exact whatever the random elements were.
+// what does not strip is added, so the result is exact whatever the random elements were. Symmetric
+// and alternating groups are recognised beforehand and need no levels (giant.hpp).
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
+#include "symkernel/giant.hpp"
+#include "symkernel/permutations.hpp"
+
 namespace symkernel {
 
-/// Called often by long computations; may throw to stop them.
-using Poll = std::function<void()>;
+/// A chain needs more memory than it may have.
+class ChainTooLarge : public std::length_error {
+ public:
+  explicit ChainTooLarge(double bytes)
+      : std::length_error("the stabiliser chain does not fit in memory"), bytes_(bytes) {}
+  double bytes() const { return bytes_; }
+
+ private:
+  double bytes_;
+};
 
 class PermutationChain {
  public:
-  using Point = std::int32_t;
+  using Point = permutations::Point;
 
   /// `generators` holds `count` rows of `degree` images. Throws std::invalid_argument for a row
-  /// that is no permutation. The result depends on nothing but the arguments.
+  /// that is no permutation, ChainTooLarge where more than `max_bytes` would be kept. The result
+  /// depends on nothing but the arguments.
   PermutationChain(const Point* generators, std::size_t count, std::size_t degree,
-                   std::uint64_t seed, const Poll& poll)
-      : degree_(degree), random_(seed) {
+                   std::uint64_t seed, const Poll& poll,
+                   std::size_t max_bytes = static_cast<std::size_t>(-1))
+      : degree_(degree),
+        max_bytes_(max_bytes),
+        random_(seed),
+        identity_(permutations::identity(degree)) {
     std::vector<Permutation> given;
     for (std::size_t k = 0; k < count; ++k) {
       Permutation g(generators + k * degree, generators + (k + 1) * degree);
       check_permutation(g);
-      if (!is_identity(g) && std::find(given.begin(), given.end(), g) == given.end()) {
+      if (!permutations::is_identity(g) &&
+          std::find(given.begin(), given.end(), g) == given.end()) {
         given.push_back(std::move(g));
       }
     }
     if (given.empty()) return;
-    RandomElements random(given, *this, poll);
-    add_level(first_moved(given.front()));
     std::vector<std::size_t> labels;
     for (const auto& g : given) labels.push_back(add_generator(g));
+    const GiantBound bound(given, degree_);
+    RandomElements random(given, random_, poll);
+    if (recognise(bound, random)) return;
+    add_level(permutations::first_moved(given.front()));
     levels_[0].schreier = labels;
     // Where the rows of the first level cannot be kept, random elements keep its tree shallow.
     for (int k = 0; k < kHelpers && degree_ * degree_ > kStoredEntries; ++k) {
@@ -59,27 +78,35 @@ class PermutationChain {
     }
     attach(0, labels);
     guess(random);
-    if (is_giant(GiantBound(given, degree_))) return;
+    if (is_giant(bound)) return;
     prove(poll);
   }
 
   std::size_t degree() const { return degree_; }
-  std::size_t depth() const { return levels_.size(); }
-  Point base(std::size_t level) const { return levels_[level].base; }
-  std::size_t orbit_length(std::size_t level) const { return levels_[level].orbit.size(); }
+  std::size_t depth() const { return giant_ ? giant_->depth() : levels_.size(); }
+  Point base(std::size_t level) const { return giant_ ? giant_->base(level) : levels_[level].base; }
+  std::size_t orbit_length(std::size_t level) const {
+    return giant_ ? giant_->orbit_length(level) : levels_[level].orbit.size();
+  }
+  /// Elements that generate the group, among them those given.
+  std::size_t generator_count() const { return generators_.size(); }
+  const std::vector<Point>& generator(std::size_t k) const { return generators_[k].forward; }
 
   /// Whether the permutation `g` (degree images) lies in the group.
   bool contains(const Point* g) const {
+    if (!permutations::permutes(g, degree_)) return false;
+    if (giant_) return giant_->contains(g);
     Permutation residue(g, g + degree_);
-    return strip(residue, 0) == levels_.size() && is_identity(residue);
+    return strip(residue, 0) == levels_.size() && permutations::is_identity(residue);
   }
 
   /// out[k] = the element named by the digits c_0, c_1, ... of row k, 0 <= c_l < orbit_length(l).
   /// All zeros is the identity. Rows that share leading digits with the row before share their
   /// products.
   void elements(const std::int64_t* digits, std::size_t count, Point* out, const Poll& poll) const {
+    if (giant_) return list_giant(digits, count, out, poll);
     const std::size_t depth = levels_.size();
-    std::vector<Permutation> partial(depth + 1, identity());
+    std::vector<Permutation> partial(depth + 1, identity_);
     const std::int64_t* last = nullptr;
     for (std::size_t k = 0; k < count; ++k) {
       const std::int64_t* row = digits + k * depth;
@@ -87,9 +114,7 @@ class PermutationChain {
       while (last != nullptr && from < depth && row[from] == last[from]) ++from;
       for (std::size_t l = from; l < depth; ++l) {
         const auto& level = levels_[l];
-        if (row[l] < 0 || static_cast<std::size_t>(row[l]) >= level.orbit.size()) {
-          throw std::invalid_argument("digit outside the orbit of its level");
-        }
+        check_digit(row[l], level.orbit.size());
         partial[l + 1] = partial[l];
         multiply_by_inverse(level, static_cast<std::size_t>(row[l]), partial[l + 1]);
       }
@@ -100,7 +125,7 @@ class PermutationChain {
   }
 
  private:
-  using Permutation = std::vector<Point>;
+  using Permutation = permutations::Permutation;
 
   struct Generator {
     Permutation forward, inverse;
@@ -134,54 +159,58 @@ class PermutationChain {
         return i;
       };
       for (const auto& g : generators) {
-        std::vector<char> seen(degree, 0);
-        bool odd = false;
         for (std::size_t i = 0; i < degree; ++i) {
           root[find(i)] = find(static_cast<std::size_t>(g[i]));
-          for (std::size_t j = i; seen[j] == 0;) {
-            seen[j] = 1;
-            j = static_cast<std::size_t>(g[j]);
-            if (j != i) odd = !odd;  // a cycle of length m is m - 1 transpositions
-          }
         }
-        even = even && !odd;
+        even = even && !permutations::is_odd(g.data(), degree);
       }
       orbit_size.assign(degree, 0);
       for (std::size_t i = 0; i < degree; ++i) ++orbit_size[orbit_of[i] = find(i)];
     }
   };
 
-  // Random elements of a group by product replacement with an accumulator.
-  class RandomElements {
-   public:
-    RandomElements(const std::vector<Permutation>& given, PermutationChain& chain, const Poll& poll)
-        : chain_(chain), poll_(poll), accumulator_(chain.identity()) {
-      for (std::size_t k = 0; k < std::max(given.size(), kPool); ++k) {
-        pool_.push_back(given[k % given.size()]);
-      }
-      for (std::size_t k = 0; k < 4 * pool_.size() + 20; ++k) next();
+  // Looks for a symmetric or alternating group on the only orbit.
+  bool recognise(const GiantBound& bound, RandomElements& random) {
+    std::vector<Point> moved;
+    for (std::size_t i = 0; i < degree_; ++i) {
+      if (bound.orbit_size[bound.orbit_of[i]] > 1) moved.push_back(static_cast<Point>(i));
     }
-
-    const Permutation& next() {
-      const std::size_t a = chain_.below(pool_.size());
-      const std::size_t b = (a + 1 + chain_.below(pool_.size() - 1)) % pool_.size();
-      if (chain_.below(2) == 0) {
-        multiply(pool_[a], pool_[b].data());
-      } else {
-        invert(pool_[b], scratch_);
-        multiply(pool_[a], scratch_.data());
-      }
-      multiply(accumulator_, pool_[a].data());
-      poll_();
-      return accumulator_;
+    const std::size_t m = moved.size();
+    const auto first = static_cast<std::size_t>(moved.front());
+    if (m < kLeastGiant || bound.orbit_size[bound.orbit_of[first]] != m) return false;
+    std::size_t trials = 8;  // of which a giant fails all once in e^8 times
+    for (std::size_t k = m; k > 2; k /= 3) trials += 12;
+    for (std::size_t k = 0; k < trials; ++k) {
+      if (!Giant::proves(random.next().data(), degree_, m)) continue;
+      giant_.emplace(std::move(moved), degree_, bound.even);
+      return true;
     }
+    return false;
+  }
 
-   private:
-    PermutationChain& chain_;
-    const Poll& poll_;
-    std::vector<Permutation> pool_;
-    Permutation accumulator_, scratch_;
-  };
+  void list_giant(const std::int64_t* digits, std::size_t count, Point* out,
+                  const Poll& poll) const {
+    const std::size_t depth = giant_->depth();
+    for (std::size_t k = 0; k < count; ++k) {
+      for (std::size_t l = 0; l < depth; ++l) {
+        check_digit(digits[k * depth + l], giant_->orbit_length(l));
+      }
+      giant_->element(digits + k * depth, out + k * degree_);
+      poll();
+    }
+  }
+
+  static void check_digit(std::int64_t digit, std::size_t length) {
+    if (digit < 0 || static_cast<std::size_t>(digit) >= length) {
+      throw std::invalid_argument("digit outside the orbit of its level");
+    }
+  }
+
+  // Before more is kept. The levels of a chain are known when it is complete, not before.
+  void reserve(std::size_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ > max_bytes_) throw ChainTooLarge(static_cast<double>(bytes_));
+  }
 
   bool is_giant(const GiantBound& bound) const {
     auto left = bound.orbit_size;
@@ -199,46 +228,10 @@ class PermutationChain {
     return index == 1 || bound.even;
   }
 
-  Permutation identity() const {
-    Permutation g(degree_);
-    std::iota(g.begin(), g.end(), Point{0});
-    return g;
-  }
-
-  static bool is_identity(const Permutation& g) {
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i] != static_cast<Point>(i)) return false;
-    }
-    return true;
-  }
-
-  static Point first_moved(const Permutation& g) {
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i] != static_cast<Point>(i)) return static_cast<Point>(i);
-    }
-    throw std::logic_error("the identity moves no point");
-  }
-
-  static void invert(const Permutation& g, Permutation& out) {
-    out.resize(g.size());
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      out[static_cast<std::size_t>(g[i])] = static_cast<Point>(i);
-    }
-  }
-
-  static void multiply(Permutation& g, const Point* h) {
-    for (auto& image : g) image = h[image];
-  }
-
   static void check_permutation(const Permutation& g) {
-    std::vector<char> seen(g.size(), 0);
-    for (const auto image : g) {
-      if (image < 0 || static_cast<std::size_t>(image) >= g.size() ||
-          seen[static_cast<std::size_t>(image)] != 0) {
-        throw std::invalid_argument("not a permutation of 0..n-1: image " + std::to_string(image) +
-                                    " is repeated or out of range");
-      }
-      seen[static_cast<std::size_t>(image)] = 1;
+    if (!permutations::permutes(g.data(), g.size())) {
+      throw std::invalid_argument(
+          "not a permutation of 0..n-1: an image is repeated or out of range");
     }
   }
 
@@ -246,6 +239,7 @@ class PermutationChain {
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
 
   void add_level(Point base) {
+    reserve(degree_ * sizeof(Point));
     Level level;
     level.base = base;
     level.position.assign(degree_, -1);
@@ -254,6 +248,7 @@ class PermutationChain {
   }
 
   void append(Level& level, Point point, std::size_t parent, std::size_t label) {
+    reserve(2 * (sizeof(Point) + sizeof(std::size_t)));
     const std::size_t place = level.orbit.size();
     level.position[static_cast<std::size_t>(point)] = static_cast<Point>(place);
     level.orbit.push_back(point);
@@ -262,9 +257,11 @@ class PermutationChain {
     if (level.rows && stored_ + degree_ > kStoredEntries) {
       level.rows = false;
       stored_ -= level.inverses.size();
+      bytes_ -= level.inverses.size() * sizeof(Point);
       level.inverses = {};
     }
     if (!level.rows) return;
+    reserve(degree_ * sizeof(Point));
     stored_ += degree_;
     level.inverses.resize((place + 1) * degree_);
     Point* row = level.inverses.data() + place * degree_;
@@ -278,8 +275,9 @@ class PermutationChain {
   }
 
   std::size_t add_generator(const Permutation& g) {
+    reserve(2 * degree_ * sizeof(Point));
     generators_.push_back({g, {}});
-    invert(g, generators_.back().inverse);
+    permutations::invert(g, generators_.back().inverse);
     return generators_.size() - 1;
   }
 
@@ -303,11 +301,11 @@ class PermutationChain {
   // g <- g u^-1 for the element u that takes the base point to orbit[place].
   void multiply_by_inverse(const Level& level, std::size_t place, Permutation& g) const {
     if (level.rows) {
-      if (place != 0) multiply(g, level.inverses.data() + place * degree_);
+      if (place != 0) permutations::multiply(g, level.inverses.data() + place * degree_);
       return;
     }
     for (; place != 0; place = level.parent[place]) {
-      multiply(g, generators_[level.label[place]].inverse.data());
+      permutations::multiply(g, generators_[level.label[place]].inverse.data());
     }
   }
 
@@ -324,6 +322,24 @@ class PermutationChain {
     return l;
   }
 
+  // Whether g h strips to the identity from level l on; false also where rows are not kept. Base
+  // points tell which rows there are; then every point runs through all of them.
+  bool strips(const Point* g, const Point* h, std::size_t l) const {
+    const Point* rows[permutations::kMostFactors] = {g, h};
+    std::size_t count = 2;
+    for (; l < levels_.size(); ++l) {
+      const auto& level = levels_[l];
+      Point image = level.base;
+      for (std::size_t k = 0; k < count; ++k) image = rows[k][image];
+      const Point place = level.position[static_cast<std::size_t>(image)];
+      if (place < 0 || !level.rows || count == permutations::kMostFactors) return false;
+      if (place > 0) {
+        rows[count++] = level.inverses.data() + static_cast<std::size_t>(place) * degree_;
+      }
+    }
+    return permutations::cancel(rows, count, degree_);
+  }
+
   // Random elements are stripped until a run of them leaves nothing. A remainder becomes a
   // generator of the one level where it got stuck; at the end the levels are nested.
   void guess(RandomElements& random) {
@@ -331,8 +347,8 @@ class PermutationChain {
       Permutation residue = random.next();
       const std::size_t stuck = strip(residue, 0);
       if (stuck == levels_.size()) {
-        if (is_identity(residue)) continue;
-        add_level(first_moved(residue));
+        if (permutations::is_identity(residue)) continue;
+        add_level(permutations::first_moved(residue));
       }
       attach(stuck, {add_generator(residue)});
       run = 0;
@@ -350,33 +366,49 @@ class PermutationChain {
   void prove(const Poll& poll) {
     std::size_t l = levels_.size();
     while (l > 0) {
+      if (l < levels_.size() && !extended_) inherit(l - 1);
       reduce(l - 1, poll);
       const std::size_t changed = prove_level(l - 1, poll);
       l = changed == kProved ? l - 1 : changed + 1;
     }
   }
 
+  // The group of a level is generated by its own generators and any that generate the next one.
+  // Generators found by a proof are own to none: then the nested ones stay.
+  void inherit(std::size_t l) {
+    if (l == 0) return;
+    auto& level = levels_[l];
+    level.schreier.assign(level.generators.begin(),
+                          level.generators.begin() + static_cast<std::ptrdiff_t>(level.own));
+    level.schreier.insert(level.schreier.end(), levels_[l + 1].schreier.begin(),
+                          levels_[l + 1].schreier.end());
+  }
+
   // Returns kProved, or the deepest level that got a new generator.
   std::size_t prove_level(std::size_t l, const Poll& poll) {
-    Permutation inverse, residue;
+    Permutation inverse, forward, residue;
     for (std::size_t k = 0; k < levels_[l].orbit.size(); ++k) {
-      inverse = identity();
+      inverse = identity_;
       multiply_by_inverse(levels_[l], k, inverse);
+      permutations::invert(inverse, forward);
       for (const auto label : levels_[l].schreier) {
         const auto& level = levels_[l];
         const auto& step = generators_[label].forward;
         const auto image = static_cast<std::size_t>(step[static_cast<std::size_t>(level.orbit[k])]);
         const auto place = static_cast<std::size_t>(level.position[image]);
         if (place != 0 && level.parent[place] == k && level.label[place] == label) continue;
+        if (l > 0 && k == 0 && place == 0) continue;  // in H itself
         poll();
-        invert(inverse, residue);
-        multiply(residue, step.data());
+        if (strips(forward.data(), step.data(), l)) continue;
+        residue = forward;
+        permutations::multiply(residue, step.data());
         const std::size_t stuck = strip(residue, l);
         if (stuck == levels_.size()) {
-          if (is_identity(residue)) continue;
-          add_level(first_moved(residue));
+          if (permutations::is_identity(residue)) continue;
+          add_level(permutations::first_moved(residue));
         }
         const std::size_t added = add_generator(residue);
+        extended_ = true;
         for (std::size_t m = l + 1; m <= stuck; ++m) {
           attach(m, {added});
           levels_[m].schreier.push_back(added);
@@ -388,60 +420,84 @@ class PermutationChain {
   }
 
   // Nested levels of a long chain collect many generators. T may be the own ones of the level and a
-  // few random elements of H instead, if these generate a group with as many elements as H U:
-  // another guess, whose orbits are a lower bound, tells.
+  // few random elements of H instead, if these generate a group with as many elements as H U: a
+  // guess, whose orbits are a lower bound, tells. Where it tells nothing one more is taken.
   void reduce(std::size_t l, const Poll& poll) {
-    if (l == 0 || levels_[l].schreier.size() <= kMany || failures_ > 1) return;
-    std::vector<std::size_t> labels(
-        levels_[l].generators.begin(),
-        levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
-    for (std::size_t k = 0; k < kFew; ++k) {
-      Permutation g = identity();
-      for (std::size_t m = l + 1; m < levels_.size(); ++m) {
-        multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+    if (l == 0) return;
+    while (levels_[l].schreier.size() > kMany && few_ <= kMostFew) {
+      std::vector<std::size_t> labels(
+          levels_[l].generators.begin(),
+          levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
+      for (std::size_t k = 0; k < few_; ++k) {
+        Permutation g = identity_;
+        for (std::size_t m = l + 1; m < levels_.size(); ++m) {
+          multiply_by_inverse(levels_[m], below(levels_[m].orbit.size()), g);
+        }
+        if (g != identity_) labels.push_back(add_generator(g));
       }
-      if (!is_identity(g)) labels.push_back(add_generator(g));
-    }
-    if (labels.empty()) return;
-    const PermutationChain probe(*this, l, labels, poll);
-    bool same = probe.levels_.size() == levels_.size() - l;
-    for (std::size_t m = l; same && m < levels_.size(); ++m) {
-      same = probe.levels_[m - l].orbit.size() == levels_[m].orbit.size();
-    }
-    if (same) {
-      levels_[l].schreier = labels;
-    } else {
-      ++failures_;
+      if (labels.empty()) return;
+      if (PermutationChain(*this, l, labels, poll).levels_.empty()) {
+        ++few_;
+      } else {
+        levels_[l].schreier = labels;
+        return;
+      }
     }
   }
 
-  // A guess, unproved, for the group generated by some generators of `chain`, with its base from
-  // level l on.
+  // A guess for the group generated by some generators of `chain`, with its base from level l on;
+  // without levels where an orbit stays shorter than that of the chain.
   PermutationChain(const PermutationChain& chain, std::size_t l,
                    const std::vector<std::size_t>& labels, const Poll& poll)
-      : degree_(chain.degree_), stored_(chain.stored_), random_(chain.random_) {
+      : degree_(chain.degree_),
+        max_bytes_(chain.max_bytes_),
+        stored_(chain.stored_),
+        bytes_(chain.bytes_),
+        random_(chain.random_),
+        identity_(chain.identity_) {
     std::vector<Permutation> given;
     for (const auto label : labels) given.push_back(chain.generators_[label].forward);
-    RandomElements random(given, *this, poll);
-    for (std::size_t m = l; m < chain.levels_.size(); ++m) add_level(chain.levels_[m].base);
-    for (const auto& g : given) attach(0, {add_generator(g)});
-    guess(random);
+    RandomElements random(given, random_, poll);
+    std::size_t missing = 0;
+    for (std::size_t m = l; m < chain.levels_.size(); ++m) {
+      add_level(chain.levels_[m].base);
+      missing += chain.levels_[m].orbit.size() - 1;
+    }
+    std::vector<std::size_t> own;
+    for (const auto& g : given) own.push_back(add_generator(g));
+    attach(0, own);
+    missing -= levels_[0].orbit.size() - 1;
+    for (std::size_t run = 0; missing > 0 && run < kTrivialRun; ++run) {
+      Permutation residue = random.next();
+      const std::size_t stuck = strip(residue, 0);
+      if (stuck == levels_.size()) continue;
+      missing += levels_[stuck].orbit.size();
+      attach(stuck, {add_generator(residue)});
+      missing -= levels_[stuck].orbit.size();
+      run = 0;
+    }
+    if (missing > 0) levels_.clear();
   }
 
   static constexpr std::size_t kStoredEntries = std::size_t{1} << 26;  // 256 MiB of rows
-  static constexpr std::size_t kPool = 10;
   static constexpr int kHelpers = 6;
-  static constexpr std::size_t kMany = 12;
-  static constexpr std::size_t kFew = 3;
+  static constexpr std::size_t kLeastGiant = 64;
+  static constexpr std::size_t kMany = 8;
+  static constexpr std::size_t kMostFew = 5;
   static constexpr std::size_t kTrivialRun = 16;
   static constexpr std::size_t kProved = static_cast<std::size_t>(-1);
 
   std::size_t degree_;
+  std::size_t max_bytes_;
   std::size_t stored_ = 0;
-  int failures_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t few_ = 2;
+  bool extended_ = false;  // by a proof that failed
   std::mt19937_64 random_;
+  Permutation identity_;
   std::vector<Generator> generators_;
   std::vector<Level> levels_;
+  std::optional<Giant> giant_;
 };
 
 }  // namespace symkernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,20 @@ from numpy.typing import NDArray
 from symkernel.canonical.transporters import Transporters
 from symkernel.groups import Group
 
-__all__ = ["CanonicalForm", "CanonicalForms"]
+__all__ = ["CanonicalForm", "CanonicalForms", "default_tolerance", "norms"]
+
+
+def norms(X: NDArray[Any]) -> NDArray[np.float64]:
+    """Euclidean norms along the last axis, whose squares neither overflow nor vanish."""
+    largest = np.abs(X).max(axis=-1, initial=0.0).astype(np.float64)
+    unit = np.where(largest > 0, largest, 1.0)[..., None]
+    lengths: NDArray[np.float64] = largest * np.sqrt(np.square(X / unit).sum(axis=-1))
+    return lengths
+
+
+def default_tolerance(dtype: np.dtype[Any]) -> float:
+    """Gap up to which a sample counts as degenerate: what rounding of its coordinates can do."""
+    return 1e-8 if dtype.itemsize == 8 else 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +57,19 @@ class CanonicalForms:
 
     def __len__(self) -> int:
         return len(self.representative)
+
+    @staticmethod
+    def joined(parts: Sequence[CanonicalForms]) -> CanonicalForms:
+        """Join batches, at least one, that one form has made."""
+        if len(parts) == 1:
+            return parts[0]
+        return CanonicalForms(
+            np.concatenate([part.representative for part in parts]),
+            parts[0].transporter.joined([part.transporter for part in parts[1:]]),
+            np.concatenate([part.stabilizer_order for part in parts]),
+            np.concatenate([part.gap for part in parts]),
+            np.concatenate([part.degenerate for part in parts]),
+        )
 
 
 class CanonicalForm(ABC):

@@ -15,9 +15,11 @@ from symkernel.groups.motion import Motion
 
 __all__ = [
     "ComposedTransporters",
+    "ListedTransporters",
     "MotionTransporters",
     "PermutationTransporters",
     "Transporters",
+    "composed",
 ]
 
 
@@ -40,6 +42,51 @@ class Transporters(ABC):
     @abstractmethod
     def apply(self, X: NDArray[Any]) -> NDArray[Any]:
         """Act with element i on row i of X, of shape (n, d)."""
+
+    def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
+        """Apply the transposed linear part of element i to the rows of V[i], (n, c, d).
+
+        What takes gradients at g x to gradients at x, where g does not depend on x.
+        """
+        back = np.empty_like(V)
+        for i, element in enumerate(self):
+            linear, _ = element._parts()
+            back[i] = linear.inverse().apply(V[i])
+        return back
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> Transporters:
+        """Return the elements of some of the samples."""
+        return ListedTransporters([self[i] for i in rows.tolist()])
+
+    def joined(self, others: Sequence[Transporters]) -> Transporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        return ListedTransporters([element for batch in (self, *others) for element in batch])
+
+
+@dataclass(frozen=True, eq=False)
+class ListedTransporters(Transporters):
+    """Elements of any kind, one by one.
+
+    Parameters
+    ----------
+    elements : sequence of Element
+        One for each sample.
+    """
+
+    elements: Sequence[Element]
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def __getitem__(self, i: int) -> Element:
+        return self.elements[i]
+
+    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Act with element i on row i of X, of shape (n, d)."""
+        moved = np.empty_like(X)
+        for i, element in enumerate(self.elements):
+            moved[i] = element.apply(X[i])
+        return moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +115,29 @@ class PermutationTransporters(Transporters):
         """Act with element i on row i of X, of shape (n, d)."""
         moved = np.take_along_axis(X, self.indices.astype(np.intp, copy=False), axis=1)
         return moved if self.signs is None else moved * self.signs.astype(X.dtype)
+
+    def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
+        """Apply the transposed linear part of element i to the rows of V[i], (n, c, d)."""
+        signed = V if self.signs is None else V * self.signs.astype(V.dtype)[:, None]
+        back = np.empty_like(signed)
+        places = np.broadcast_to(self.indices.astype(np.intp, copy=False)[:, None], V.shape)
+        np.put_along_axis(back, places, signed, axis=2)
+        return back
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> PermutationTransporters:
+        """Return the elements of some of the samples."""
+        signs = None if self.signs is None else self.signs[rows]
+        return PermutationTransporters(self.indices[rows], signs)
+
+    def joined(self, others: Sequence[Transporters]) -> PermutationTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = (self, *(other for other in others if isinstance(other, PermutationTransporters)))
+        signs = None
+        if any(batch.signs is not None for batch in batches):
+            ones = (np.ones(batch.indices.shape, np.int8) for batch in batches)
+            pairs = zip(batches, ones, strict=True)
+            signs = np.concatenate([one if b.signs is None else b.signs for b, one in pairs])
+        return PermutationTransporters(np.concatenate([b.indices for b in batches]), signs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +174,25 @@ class MotionTransporters(Transporters):
             moved = np.einsum("nij,nj->ni", self.matrices.astype(X.dtype, copy=False), X)
         return moved if self.shifts is None else moved + self.shifts.astype(X.dtype, copy=False)
 
+    def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
+        """Apply the transposed linear part of element i to the rows of V[i], (n, c, d)."""
+        return V if self.matrices is None else V @ self.matrices.astype(V.dtype, copy=False)
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> MotionTransporters:
+        """Return the elements of some of the samples."""
+        parts = (None if p is None else p[rows] for p in (self.matrices, self.shifts))
+        return MotionTransporters(*parts)
+
+    def joined(self, others: Sequence[Transporters]) -> MotionTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = (self, *(other for other in others if isinstance(other, MotionTransporters)))
+        matrices = [b.matrices for b in batches if b.matrices is not None]
+        shifts = [b.shifts for b in batches if b.shifts is not None]
+        return MotionTransporters(
+            np.concatenate(matrices) if matrices else None,
+            np.concatenate(shifts) if shifts else None,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ComposedTransporters(Transporters):
@@ -131,3 +220,45 @@ class ComposedTransporters(Transporters):
         for part in self.parts:
             X = part.apply(X)
         return X
+
+    def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
+        """Apply the transposed linear part of element i to the rows of V[i], (n, c, d)."""
+        for part in reversed(self.parts):
+            V = part.pull_back(V)
+        return V
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> ComposedTransporters:
+        """Return the elements of some of the samples."""
+        return ComposedTransporters(tuple(part.take(rows) for part in self.parts))
+
+    def joined(self, others: Sequence[Transporters]) -> ComposedTransporters:
+        """Return the elements of this batch and of others that the same form has made."""
+        batches = [other.parts for other in others if isinstance(other, ComposedTransporters)]
+        columns = zip(*batches, strict=True) if batches else (() for _ in self.parts)
+        pairs = zip(self.parts, columns, strict=True)
+        return ComposedTransporters(tuple(part.joined(same) for part, same in pairs))
+
+
+def composed(first: Transporters, *later: Transporters) -> Transporters:
+    """Return the products of elements, those of ``first`` acting first.
+
+    Signed permutations are multiplied, other elements kept as they are.
+    """
+    parts: list[Transporters] = [first]
+    for part in later:
+        last = parts[-1]
+        if isinstance(last, PermutationTransporters) and isinstance(part, PermutationTransporters):
+            parts[-1] = _after(part, last)
+        else:
+            parts.append(part)
+    return parts[0] if len(parts) == 1 else ComposedTransporters(tuple(parts))
+
+
+# (g h x)[i] = s_g[i] (h x)[g[i]] = s_g[i] s_h[g[i]] x[h[g[i]]]
+def _after(g: PermutationTransporters, h: PermutationTransporters) -> PermutationTransporters:
+    places = g.indices.astype(np.intp, copy=False)
+    signs = g.signs
+    if h.signs is not None:
+        moved = np.take_along_axis(h.signs, places, axis=1)
+        signs = moved if signs is None else signs * moved
+    return PermutationTransporters(np.take_along_axis(h.indices, places, axis=1), signs)

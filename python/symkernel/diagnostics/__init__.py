@@ -1,5 +1,8 @@
 """Broken symmetry: measure it, test it, repair it, for any model."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from symkernel.diagnostics.assertion import assert_invariant
 from symkernel.diagnostics.augmented import Augmented
 from symkernel.diagnostics.convergence import Convergence, convergence
@@ -11,9 +14,14 @@ from symkernel.diagnostics.report import InvarianceReport, invariance_report
 from symkernel.diagnostics.subgroup_scan import SubgroupScan, subgroup_scan
 from symkernel.diagnostics.symmetrized import Symmetrized
 
+if TYPE_CHECKING:
+    from symkernel.diagnostics.atoms import SymmetrizedCalculator
+    from symkernel.diagnostics.dynamics import DynamicsReport, dynamics_report
+
 __all__ = [
     "Augmented",
     "Convergence",
+    "DynamicsReport",
     "InvarianceReport",
     "InvarianceTest",
     "OrbitGrid",
@@ -21,9 +29,11 @@ __all__ = [
     "Repairs",
     "SubgroupScan",
     "Symmetrized",
+    "SymmetrizedCalculator",
     "assert_invariant",
     "compare_repairs",
     "convergence",
+    "dynamics_report",
     "invariance_report",
     "invariance_test",
     "invariant_version",
@@ -32,3 +42,16 @@ __all__ = [
     "orbit_grid",
     "subgroup_scan",
 ]
+
+# These need ASE, which is optional and takes a second to import.
+_WITH_ASE = {
+    "SymmetrizedCalculator": "atoms",
+    "DynamicsReport": "dynamics",
+    "dynamics_report": "dynamics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WITH_ASE:
+        return getattr(import_module(f"symkernel.diagnostics.{_WITH_ASE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

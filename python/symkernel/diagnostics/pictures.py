@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from symkernel.diagnostics.convergence import Convergence
+    from symkernel.diagnostics.dynamics import DynamicsReport
     from symkernel.diagnostics.report import InvarianceReport
 
-__all__ = ["draw_convergence", "draw_report"]
+__all__ = ["draw_convergence", "draw_dynamics", "draw_report"]
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
 
@@ -62,4 +64,25 @@ def draw_convergence(table: Convergence) -> Figure:
     if positive:
         axes.set_yscale("log")
     axes.legend(frameon=False)
+    return figure
+
+
+def draw_dynamics(runs: Mapping[str, DynamicsReport]) -> Figure:
+    """Change of the total energy and of the angular momentum against time, run by run."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    colours = (_ORANGE, _BLUE, _GREY)
+    for k, (name, run) in enumerate(runs.items()):
+        colour = colours[k % len(colours)]
+        left.plot(run.times, 1000.0 * (run.energy - run.energy[0]), color=colour, label=name)
+        change = np.linalg.norm(run.angular_momentum - run.angular_momentum[0], axis=1)
+        right.plot(run.times[1:], change[1:], color=colour, label=name)
+    left.set_ylabel("change of the total energy, meV")
+    right.set_ylabel("change of the angular momentum")
+    right.set_yscale("log")
+    for axes in (left, right):
+        axes.set_xlabel("time, fs")
+        if any(runs):
+            axes.legend(frameon=False)
     return figure

@@ -217,7 +217,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
     def _model(self) -> Any:
         if hasattr(self, "estimator_"):
             return self.estimator_
-        if hasattr(self.estimator, "fit"):
+        if isinstance(self.estimator, BaseEstimator):
             try:
                 check_is_fitted(self.estimator)
             except NotFittedError:

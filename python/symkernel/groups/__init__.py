@@ -42,6 +42,7 @@ from symkernel.groups.table import (
     PointTable,
     SignedPermutationTable,
 )
+from symkernel.groups.wreath import Wreath
 from symkernel.groups.young import Young
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "Torus",
     "Translations",
     "Trivial",
+    "Wreath",
     "Young",
     "from_name",
     "move_randomly",

@@ -1,5 +1,17 @@
 """The one door from groups to the native backend."""
 
-from symkernel.backends.closure import PermutationChain, close_matrices, permutation_chain
+from symkernel.backends.closure import (
+    OrderedChain,
+    PermutationChain,
+    close_matrices,
+    ordered_chain,
+    permutation_chain,
+)
 
-__all__ = ["PermutationChain", "close_matrices", "permutation_chain"]
+__all__ = [
+    "OrderedChain",
+    "PermutationChain",
+    "close_matrices",
+    "ordered_chain",
+    "permutation_chain",
+]

@@ -170,6 +170,10 @@ class Along(Group):
         same = np.abs(self._lift_matrix(block) - matrix).max() <= SAME_TOLERANCE
         return OrthogonalMatrix._trusted(block) if same else None
 
+    def _stabilizer(self, X: NDArray[np.float64]) -> Group:
+        columns = X[self._places.T].reshape(self._group.degree, -1)
+        return self._group._stabilizer(columns).along(self._axes, self._shape)
+
     def _table(self) -> ActionTable:
         rows, inner = self._places, self._group._cached_table
         if not isinstance(inner, SignedPermutationTable):

@@ -16,6 +16,13 @@ from symkernel.groups._checks import (
     as_count,
     as_generator,
     as_scale,
+    as_vector,
+)
+from symkernel.groups._orbits import (
+    fixing_matrices,
+    infinite_orbit,
+    infinite_stabilizer,
+    signed_labels,
 )
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.factor import Factor
@@ -241,6 +248,96 @@ class Group(ABC):
             raise ValueError(
                 f"the element acts on {element.degree} features; {self!r} acts on {self.degree}"
             )
+
+    # -- orbits -------------------------------------------------------------------------------
+
+    def stabilizer(self, x: ArrayLike) -> Group:
+        """Return the elements that leave a sample as it is, as a group on the same features.
+
+        Parameters
+        ----------
+        x : array-like of shape (degree,) or of the shape of a sample
+            Finite. Signed permutations keep it when entries are equal, as numbers (-0.0 is 0.0);
+            matrices when no entry changes by more than 1e-6 of the largest.
+
+        Returns
+        -------
+        Group
+            Named groups answer from their structure, other signed permutations by a search of
+            their stabiliser chain, matrix groups by enumeration.
+
+        Raises
+        ------
+        ValueError
+            If x does not fit or is not finite, or a search takes too many steps. Of an infinite
+            group: unless all of it keeps the sample, since no other answer has a name here; the
+            message says whether infinitely many elements do.
+        GroupTooLargeError
+            If a product of matrix groups has more than 1e6 elements.
+
+        Examples
+        --------
+        >>> from symkernel.groups import PermutationGroup, Symmetric
+        >>> Symmetric(5).stabilizer([1.0, 2.0, 1.0, 2.0, 1.0]).order
+        12
+        >>> PermutationGroup([[(0, 1, 2, 3)]]).stabilizer([1.0, 2.0, 1.0, 2.0]).order
+        2
+        """
+        return self._stabilizer(self._check_sample(x)[:, None])
+
+    def orbit_size(self, x: ArrayLike) -> int | float:
+        """Return the number of different samples g.x, exactly; ``math.inf`` for infinitely many.
+
+        Parameters
+        ----------
+        x : array-like of shape (degree,) or of the shape of a sample
+            As for ``stabilizer``, whose errors it raises on finite groups.
+
+        Notes
+        -----
+        |G| over the order of the stabiliser. An orbit of an infinite group is infinite when the
+        Lie algebra moves the sample; when not, the generators list it, up to 1e4 samples.
+
+        Examples
+        --------
+        >>> from symkernel.groups import SO, Cyclic, Symmetric
+        >>> Cyclic(6).orbit_size([1, 2, 1, 2, 1, 2])
+        2
+        >>> Symmetric(20).orbit_size(range(20)) == Symmetric(20).order
+        True
+        >>> SO(3).orbit_size([0, 0, 1])
+        inf
+        """
+        sample = self._check_sample(x)
+        if not self.is_finite:
+            return infinite_orbit(self, sample)
+        order = self.order
+        assert isinstance(order, int)
+        return order // int(self._stabilizer(sample[:, None]).order)
+
+    def _check_sample(self, x: ArrayLike) -> NDArray[np.float64]:
+        array = np.asarray(x)
+        if array.shape not in ((self.degree,), self.shape):
+            text = f"x must be one sample of {self.degree} features"
+            if len(self.shape) > 1:
+                text += f" or of shape {self.shape}"
+            raise ValueError(f"{text}, got shape {array.shape}")
+        return as_vector(array.reshape(-1), "x")
+
+    # Of several vectors at once, the columns of X (d, k).
+    def _stabilizer(self, X: NDArray[np.float64]) -> Group:
+        if not self.is_finite:
+            return infinite_stabilizer(self, X)
+        if self.is_signed_permutation:
+            return self._fixing(signed_labels(X))
+        return fixing_matrices(self, X)
+
+    # Of signed permutations: those with labels[indices] * signs == labels, integers (d,).
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        from symkernel.groups.permutation_group import PermutationGroup  # built on this class
+
+        own = [g for g in self.generators if isinstance(g, SignedPermutation)]
+        return PermutationGroup(own, degree=self.degree)._fixing(labels)
 
     # -- tables -------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,11 @@ from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Alternating", "Cyclic", "Dihedral", "Symmetric", "Trivial"]
+
+
+def blocks_of(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the places of equal labels, each ascending."""
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
 class NamedGroup(Group):
@@ -69,6 +74,9 @@ class Trivial(NamedGroup):
     def _contains(self, element: Element) -> bool:
         return element == self.identity
 
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        return self
+
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(trivial_rows(self._n), None)
 
@@ -108,6 +116,11 @@ class Symmetric(NamedGroup):
 
     def _contains(self, element: Element) -> bool:
         return isinstance(element, SignedPermutation) and element.signs is None
+
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        from symkernel.groups.young import Young  # a group beside this one
+
+        return Young(labels)
 
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(lexicographic(self._n)[0], None)
@@ -157,6 +170,19 @@ class Alternating(NamedGroup):
             and parity(element.indices) == 0
         )
 
+    # The even ones of a product of symmetric groups: 3-cycles, and pairs of transpositions.
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        from symkernel.groups.permutation_group import PermutationGroup  # made of these elements
+
+        blocks = [block for block in blocks_of(labels) if len(block) > 1]
+        order = math.prod(math.factorial(len(block)) for block in blocks)
+        found = [turn(self._n, [b[0], b[1], p]) for b in blocks for p in b[2:]]
+        for block in blocks[1:]:
+            swaps = turn(self._n, blocks[0][:2]) @ turn(self._n, block[:2])
+            assert isinstance(swaps, SignedPermutation)
+            found.append(swaps)
+        return PermutationGroup._known(found, self._n, max(1, order // 2))
+
     def _table(self) -> SignedPermutationTable:
         rows, odd = lexicographic(self._n)
         return SignedPermutationTable(np.ascontiguousarray(rows[~odd]), None)
@@ -198,6 +224,10 @@ class Cyclic(NamedGroup):
             and element.signs is None
             and np.array_equal(element.indices, self._rows(element.indices[0]))
         )
+
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        n, p = self._n, period(labels)
+        return Trivial(n) if p == n else Cyclic(n // p).along(0, (n // p, p))
 
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(self._rows(np.arange(self._n)).astype(np.int32), None)
@@ -254,6 +284,18 @@ class Dihedral(NamedGroup):
         candidates = self._rows(np.array([first, first + self._n]))
         return bool((candidates == element.indices).all(axis=1).any())
 
+    # Shifts by multiples of the period, and these after one reflection if there is any.
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        from symkernel.groups.permutation_group import PermutationGroup  # made of these elements
+
+        n, p = self._n, period(labels)
+        reflections = self._rows(np.arange(n, self.order))
+        kept = reflections[(labels[reflections] == labels).all(axis=1)]
+        if not len(kept):
+            return Cyclic(n)._fixing(labels)
+        found = [SignedPermutation._trusted(kept[0]), self._element(p % n)]
+        return PermutationGroup._known(found, n, 2 * (n // p))
+
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(self._rows(np.arange(self.order)).astype(np.int32), None)
 
@@ -263,6 +305,21 @@ def cycle(n: int, points: range) -> SignedPermutation:
     indices = np.arange(n)
     indices[list(points)] = np.roll(list(points), -1)
     return SignedPermutation._trusted(indices)
+
+
+def turn(n: int, points: Sequence[int] | NDArray[np.int64]) -> SignedPermutation:
+    """Return the permutation of n features that takes each of some points to the next."""
+    indices = np.arange(n)
+    indices[np.asarray(points)] = np.roll(points, -1)
+    return SignedPermutation._trusted(indices)
+
+
+def period(labels: NDArray[np.int64]) -> int:
+    """Return the least p, a divisor of n, with labels[(i + p) % n] == labels[i]."""
+    n = len(labels)
+    return next(
+        p for p in range(1, n + 1) if n % p == 0 and np.array_equal(labels[: n - p], labels[p:])
+    )
 
 
 def parity(indices: NDArray[np.int64]) -> int:

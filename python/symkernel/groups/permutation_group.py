@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -11,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups._checks import as_count, as_indices
-from symkernel.groups._closure import PermutationChain, permutation_chain
+from symkernel.groups._closure import (
+    OrderedChain,
+    PermutationChain,
+    ordered_chain,
+    permutation_chain,
+)
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.table import SignedPermutationTable
@@ -19,6 +25,8 @@ from symkernel.groups.table import SignedPermutationTable
 __all__ = ["PermutationGroup"]
 
 _BLOCK = 4096
+#: Most partial cosets that a search among the elements looks at for one sample.
+SEARCH_LIMIT = 2_000_000
 # Most entries that repr shows in full.
 _SHOWN = 64
 
@@ -39,6 +47,8 @@ class PermutationGroup(Group):
     ------
     ValueError
         If a generator is no permutation, degrees differ, or there is nothing to tell the degree.
+    MemoryError
+        When the order or a sample is asked for: if the stabiliser chain does not fit in memory.
 
     Notes
     -----
@@ -46,7 +56,12 @@ class PermutationGroup(Group):
     Seress, Permutation Group Algorithms, 2003), found with random elements of a fixed seed and
     then proved, so that they are exact for any order. Elements with signs act on the 2d points
     +-i. Finding takes O(base length^2 x degree) operations, proving O(base length^2 x degree x
-    longest orbit).
+    longest orbit). Symmetric and alternating groups on one orbit are recognised from random
+    elements (Jordan's theorem) and take O(degree) for each.
+
+    ``stabilizer`` and ``orbit_size`` search the chain for the elements that keep the values of a
+    sample (backtrack: Sims 1971, Leon 1991). There is no polynomial bound on such a search;
+    ValueError is raised where one takes more than two million steps.
 
     Examples
     --------
@@ -58,9 +73,10 @@ class PermutationGroup(Group):
     """
 
     def __init__(self, generators: Iterable[Any], *, degree: int | None = None) -> None:
-        given = [
+        listed = _listed(generators)
+        given = _index_lists(listed) or [
             g if isinstance(g, SignedPermutation) else _parse(g, f"generators[{k}]")
-            for k, g in enumerate(_listed(generators))
+            for k, g in enumerate(listed)
         ]
         degrees = {k: g.degree for k, g in enumerate(given) if isinstance(g, SignedPermutation)}
         if degree is not None:
@@ -84,7 +100,9 @@ class PermutationGroup(Group):
             for k, g in enumerate(given)
         ]
         identity = SignedPermutation._trusted(np.arange(self._degree))
-        self._generators = tuple(g for g in dict.fromkeys(elements) if g != identity)
+        distinct = dict.fromkeys(elements)
+        distinct.pop(identity, None)
+        self._generators = tuple(distinct)
         self._signed = any(g.signs is not None for g in self._generators)
 
     @property
@@ -102,6 +120,15 @@ class PermutationGroup(Group):
         """Whether no element changes a sign."""
         return not self._signed
 
+    @classmethod
+    def _known(
+        cls, generators: Iterable[SignedPermutation], degree: int, order: int
+    ) -> PermutationGroup:
+        """Return a group whose order is known, so that no chain is built to tell it."""
+        group = cls(generators, degree=degree)
+        group.__dict__["order"] = order
+        return group
+
     @cached_property
     def order(self) -> int:
         """Exact number of elements."""
@@ -115,6 +142,20 @@ class PermutationGroup(Group):
         for row, g in zip(rows, self._generators, strict=True):
             row[:] = self._points(g)
         return permutation_chain(rows)
+
+    @cached_property
+    def _ordered(self) -> OrderedChain:
+        """The chain along the features in order, for searches."""
+        return ordered_chain(self._chain)
+
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        colours = np.concatenate([labels, -labels]) if self._signed else labels
+        rows, factors = self._ordered.stabilizer(
+            np.unique(colours, return_inverse=True)[1].astype(np.int32), SEARCH_LIMIT
+        )
+        found = self._features(rows)
+        elements = [found.element(k) for k in range(len(found))]
+        return PermutationGroup._known(elements, self._degree, math.prod(factors.tolist()))
 
     def _points(self, g: SignedPermutation) -> NDArray[np.int32]:
         if not self._signed:
@@ -165,6 +206,46 @@ class PermutationGroup(Group):
             return False
         return self._chain.contains(self._points(element))
 
+    @classmethod
+    def from_sympy(cls, group: Any) -> PermutationGroup:
+        """Return the group of a ``sympy.combinatorics.PermutationGroup``.
+
+        A sympy permutation p becomes the element with indices p.array_form, (g.x)[i] = x[p(i)];
+        sympy's product p * q, p first, becomes the same product.
+
+        Raises
+        ------
+        TypeError
+            If ``group`` has no sympy permutations as generators.
+        """
+        try:
+            rows = [p.array_form for p in group.generators]
+            degree = int(group.degree)
+        except AttributeError:
+            raise TypeError(
+                f"group must be a sympy PermutationGroup, got {type(group).__name__}"
+            ) from None
+        return cls(rows, degree=degree)
+
+    def to_sympy(self) -> Any:
+        """Return the group as a ``sympy.combinatorics.PermutationGroup``; needs sympy.
+
+        Raises
+        ------
+        ImportError
+            If sympy is not installed.
+        ValueError
+            If an element changes a sign.
+        """
+        if self._signed:
+            raise ValueError(f"sympy has no signed permutations; {self!r} changes signs")
+        try:
+            combinatorics = importlib.import_module("sympy.combinatorics")
+        except ImportError:
+            raise ImportError("to_sympy needs sympy: pip install sympy") from None
+        rows = [g.indices.tolist() for g in self._generators] or [list(range(self._degree))]
+        return combinatorics.PermutationGroup([combinatorics.Permutation(row) for row in rows])
+
     def _table(self) -> SignedPermutationTable:
         return self._block(0, self.order)
 
@@ -190,6 +271,22 @@ def _listed(generators: Iterable[Any]) -> list[Any]:
         raise TypeError(
             f"generators must be a sequence of permutations, got {type(generators).__name__}"
         ) from None
+
+
+# The usual input, lists of integers of one length, all at once; None where anything is not as usual
+# and has to be looked at one by one.
+def _index_lists(given: list[Any]) -> list[SignedPermutation | list[list[int]]] | None:
+    if {type(row) for row in given} != {list} or len({len(row) for row in given}) != 1:
+        return None
+    if any(set(map(type, row)) != {int} for row in given):
+        return None
+    try:
+        rows = np.array(given, np.int64)
+    except OverflowError:
+        return None
+    if (np.sort(rows, axis=1) != np.arange(rows.shape[1])).any():
+        return None
+    return [SignedPermutation._trusted(row) for row in rows]
 
 
 # An index list becomes an element; cycles wait until the degree is known.

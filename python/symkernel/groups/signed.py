@@ -10,8 +10,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.named import NamedGroup, Symmetric, lexicographic, random_permutations
+from symkernel.groups.named import (
+    NamedGroup,
+    Symmetric,
+    blocks_of,
+    lexicographic,
+    random_permutations,
+    turn,
+)
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Hyperoctahedral", "SignFlips"]
@@ -50,6 +58,12 @@ class SignFlips(NamedGroup):
         return isinstance(element, SignedPermutation) and np.array_equal(
             element.indices, np.arange(self._n)
         )
+
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        from symkernel.groups.permutation_group import PermutationGroup  # made of these elements
+
+        zeros = np.flatnonzero(labels == 0).tolist()
+        return PermutationGroup._known([flip(self._n, i) for i in zeros], self._n, 1 << len(zeros))
 
     def _table(self) -> SignedPermutationTable:
         signs = all_signs(self._n)
@@ -92,6 +106,23 @@ class Hyperoctahedral(NamedGroup):
 
     def _contains(self, element: Element) -> bool:
         return isinstance(element, SignedPermutation)
+
+    # Entries of equal size are exchanged, with their signs where these differ; zeros also flip.
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        from symkernel.groups.permutation_group import PermutationGroup  # made of these elements
+
+        found: list[SignedPermutation] = []
+        order = 1
+        for block in blocks_of(np.abs(labels)):
+            order *= math.factorial(len(block))
+            if labels[block[0]] == 0:
+                order <<= len(block)
+                found.append(flip(self._n, int(block[0])))
+            for cycle in (block[:2], block) if len(block) > 1 else ():
+                g = turn(self._n, cycle)
+                signs = np.where(labels[g.indices] == labels, 1, -1).astype(np.int8)
+                found.append(SignedPermutation._trusted(g.indices, signs))
+        return PermutationGroup._known(found, self._n, order)
 
     def _table(self) -> SignedPermutationTable:
         rows, signs = lexicographic(self._n)[0], all_signs(self._n)

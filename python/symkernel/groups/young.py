@@ -128,6 +128,9 @@ class Young(Group):
         moved = element.indices.tolist()
         return all(self._labels[i] == label for i, label in zip(moved, self._labels, strict=True))
 
+    def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        return Young(zip(self._labels, labels.tolist(), strict=True))
+
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(np.stack(list(self._rows())).astype(np.int32), None)
 

@@ -50,8 +50,10 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
     method : str, default="auto"
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
         "sample", which are not and say so; "auto" takes the cheapest exact method, and a
-        quadrature, with a warning, only where there is none. ``plan()`` says which. No average is
-        "orbit_distance": the base kernel of min over g of |x - g y|, for reflection groups alone.
+        quadrature, with a warning, only where there is none. ``plan()`` says which. No averages,
+        but invariant kernels of their own, are "frame", of a few points of every orbit and
+        continuous everywhere, "canonical", of one point of every orbit, and "orbit_distance": the
+        base kernel of min over g of |x - g y|, for reflection groups alone.
     normalize : bool, default=False
         Divide by ``sqrt(K(x, x) K(y, y))``, which makes the diagonal one: without it points with
         a large stabiliser have a larger diagonal.

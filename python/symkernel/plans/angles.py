@@ -69,6 +69,10 @@ class Angles(Plan):
         self.cost = self._inner.cost
         self.steps = ("angles as points of circles", *self._inner.steps)
 
+    @property
+    def _how(self) -> str:
+        return self._inner._how
+
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
         other = None if Y is None else self._points(Y)

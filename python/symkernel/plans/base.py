@@ -184,14 +184,19 @@ class Plan(ABC):
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
 
+    @property
+    def _how(self) -> str:
+        """How exact it is, in words."""
+        if self.exact:
+            return "exact up to rounding"
+        return f"approximate, error about {self.error:.1e}"
+
     def __str__(self) -> str:
-        how = "exact up to rounding" if self.exact else f"approximate, error about {self.error:.1e}"
-        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {how}, {self.cost}"
+        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {self._how}, {self.cost}"
 
     def _repr_html_(self) -> str:
         steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
-        how = "exact up to rounding" if self.exact else f"approximate, error {self.error:.1e}"
         return (
             f"<b>Plan</b> <code>method={html.escape(self.method)!r}</code>"
-            f"<ol>{steps}</ol>{how}; {html.escape(str(self.cost))}"
+            f"<ol>{steps}</ol>{html.escape(self._how)}; {html.escape(str(self.cost))}"
         )

@@ -34,6 +34,10 @@ class Centred(Plan):
         self.steps = (*normal.steps, *inner.steps)
         self.packs = inner.packs
 
+    @property
+    def _how(self) -> str:
+        return self._inner._how
+
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
         return self._inner.gram(self._centred(X), None if Y is None else self._centred(Y), n_jobs)

@@ -9,9 +9,11 @@ from typing import Any
 from symkernel.groups import Group, GroupTooLargeError
 from symkernel.plans.angles import Angles
 from symkernel.plans.base import BaseSpec, NotApplicableError, Plan, warn_of_approximation
+from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
+from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
 from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
@@ -33,14 +35,16 @@ _EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
     "fourier": on_centred(fourier),
 }
 
-# Approximate methods, each with the options it takes.
+# Other methods, approximate or kernels of their own, each with the options it takes.
 _APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
     "quadrature": (Quadrature, ("degree", "resumed")),
     "sample": (Sampled, ("n_samples", "random_state")),
+    "frame": (FramePlan, ()),
 }
 
 # Invariant kernels that are no averages: asked for by name, never chosen.
 _NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
+    "canonical": on_centred(Canonical),
     "orbit_distance": OrbitDistance,
 }
 
@@ -62,12 +66,13 @@ def make_plan(
         Base kernel; the caller has checked that the group leaves it invariant.
     group : Group
         Group that acts on the samples.
-    method : {"auto", "sum", "closed_form", "fourier", "quadrature", "sample", "orbit_distance"}, \
-default="auto"
+    method : str, default="auto"
         "sum" is the orbit sum over all elements; "closed_form" a formula for the whole average;
         "fourier" takes the inner products from a transform of the grid that the group shifts, or
-        from its irreducible representations; "auto" takes the cheapest exact method.
-        "orbit_distance" is no average: a kernel of min over g of |x - g y|, for reflection groups.
+        from its irreducible representations; "auto" takes the cheapest of these, which are exact.
+        "quadrature" and "sample" are approximate. No averages are "frame", a kernel of weighted
+        frames, "canonical", one of canonical forms, and "orbit_distance", one of min over g of
+        |x - g y|, for reflection groups.
 
     Returns
     -------
@@ -87,9 +92,11 @@ default="auto"
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
-    if method in _NO_AVERAGE:
+    # Angles count modulo 2 pi, so that canonical forms under a finite group are those of points.
+    angles = base.name == "von_mises"
+    if method in _NO_AVERAGE and not (angles and method == "canonical" and group.is_finite):
         return _NO_AVERAGE[method](base, group)
-    if base.name == "von_mises":
+    if angles:
         return Angles(base, group, method, make_plan)
     if method in _APPROXIMATE:
         make_approximate, names = _APPROXIMATE[method]

@@ -1,0 +1,293 @@
+"""Which canonical form serves which group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from numbers import Real
+from operator import mul
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from symkernel.canonical.base import CanonicalForm
+from symkernel.canonical.chain import ChainForm
+from symkernel.canonical.clouds import cloud_action
+from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
+from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
+from symkernel.canonical.frames import FrameForm, PermutedFrameForm
+from symkernel.canonical.least import LeastForm
+from symkernel.canonical.rotation import RotationForm
+from symkernel.canonical.shifts import ShiftForm
+from symkernel.canonical.sorting import SortForm
+from symkernel.groups import (
+    SO,
+    Alternating,
+    Cyclic,
+    Dihedral,
+    Factor,
+    Group,
+    GroupTooLargeError,
+    Hyperoctahedral,
+    O,
+    SignedPermutation,
+    SignFlips,
+    Symmetric,
+    Translations,
+    Wreath,
+    Young,
+)
+
+__all__ = ["canonical_form"]
+
+METHODS = ("auto", "chain", "enumerate")
+ORDERS = ("lexicographic", "hilbert")
+
+# Most elements of one factor of a product that are listed beside a form of the other.
+_MAX_ELEMENTS = 100_000
+# Elements, and numbers of all of them, that are rather listed than searched by a chain.
+_FEW = 1000
+_FEW_NUMBERS = 5_000_000
+
+# What SortForm serves, and what of that it can order along a curve.
+_SORTED = (Symmetric, Young, Hyperoctahedral, SignFlips, Alternating)
+_ORDERED = (Symmetric, Young)
+
+
+def canonical_form(
+    group: Group,
+    method: str = "auto",
+    *,
+    order: str = "lexicographic",
+    weights: ArrayLike | None = None,
+    tolerance: float | None = None,
+) -> CanonicalForm:
+    """Canonical form of the orbits of a group.
+
+    Parameters
+    ----------
+    group : Group
+        Group that acts on samples.
+    method : {"auto", "chain", "enumerate"}, default="auto"
+        "enumerate" compares the images of a sample under all elements; "chain" searches for the
+        lexicographic minimum along a chain of stabilisers; "auto" takes what serves the group.
+    order : {"lexicographic", "hilbert"}, default="lexicographic"
+        How rows of vectors are sorted where permutations exchange them.
+    weights : array-like of shape (n_points,), optional
+        Weights of the points of a cloud, for rotations and motions; equal if None.
+    tolerance : float, optional
+        Gap up to which samples are flagged as degenerate, which changes nothing else. By default
+        1e-8, and 1e-5 in single precision; a few units of rounding where the form is exact.
+
+    Returns
+    -------
+    CanonicalForm
+        Its ``steps`` say what it does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that are not what is expected, and for a group without a canonical form here;
+        the message gives the reason and what would work.
+    GroupTooLargeError
+        If the group would have to be enumerated and has too many elements.
+
+    Examples
+    --------
+    >>> from symkernel.canonical import canonical_form
+    >>> from symkernel.groups import Symmetric
+    >>> canonical_form(Symmetric(4)).exact
+    True
+    """
+    if not isinstance(group, Group):
+        raise TypeError(f"group must be a Group, got {type(group).__name__}")
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is unknown; known methods: {_listed(METHODS)}")
+    if order not in ORDERS:
+        raise ValueError(f"order={order!r} is unknown; known orders: {_listed(ORDERS)}")
+    if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
+        raise ValueError(f"tolerance must be a number in [0, 1), got {tolerance!r}")
+    words = _Words(order, weights)
+    words.check_order(group)
+    if method == "auto":
+        form = _chosen(group, words)
+    else:
+        if order != "lexicographic":
+            raise ValueError(f"order={order!r} needs method='auto', got method={method!r}")
+        words.refuse_weights(group)
+        form = _enumerated(group) if method == "enumerate" else _chain(group)
+    return form if tolerance is None else FlaggedForm(form, float(tolerance))
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What the user said about the form."""
+
+    order: str
+    weights: ArrayLike | None
+
+    def sorts(self, group: Group) -> bool:
+        """Whether points of the group are to be sorted along a curve."""
+        ordered = any(isinstance(f.group, _ORDERED) for f in group.factors())
+        return self.order == "hilbert" and ordered
+
+    def check_order(self, group: Group) -> None:
+        """Raise where an order along a curve was asked for and nothing is sorted."""
+        if self.order == "hilbert" and not (group.is_finite and self.sorts(group)):
+            raise ValueError(
+                "order='hilbert' is for finite groups with a factor Symmetric or Young, whose "
+                f"points are sorted; got {group!r}"
+            )
+
+    def refuse_weights(self, group: Group) -> None:
+        if self.weights is not None:
+            raise ValueError(
+                f"weights are those of points that rotations or motions move as one; {group!r} "
+                "has a canonical form that does not depend on any"
+            )
+
+
+def _chosen(group: Group, words: _Words) -> CanonicalForm:
+    if group.order == 1:
+        words.refuse_weights(group)
+        return TrivialForm(group)
+    factors = [f for f in group.factors() if f.group.order > 1]
+    if not group.is_finite:
+        return _continuous(group, factors, words)
+    words.refuse_weights(group)
+    if len(factors) == 1:
+        return _single(group, factors[0], words)
+    return _product(group, factors, words)
+
+
+# -- finite groups ----------------------------------------------------------------------------
+
+
+def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
+    """Form of an atomic group along some axes."""
+    if isinstance(factor.group, _SORTED):
+        order = words.order if isinstance(factor.group, _ORDERED) else "lexicographic"
+        return SortForm(group, order)
+    if isinstance(factor.group, Cyclic | Dihedral):
+        return RotationForm(group)
+    if isinstance(factor.group, Wreath) and factor.axes == tuple(range(len(factor.shape))):
+        return _blocks(group, factor.group, words)
+    return _listed_or_searched(group)
+
+
+def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
+    """Form of a wreath product on all features: of every block, then of the blocks."""
+    outer = wreath.outer.along(0, wreath.shape)
+    return WreathForm(
+        group,
+        (wreath.outer.degree, wreath.inner.degree),
+        _chosen(wreath.inner, words),
+        _chosen(outer, words),
+    )
+
+
+def _listed_or_searched(group: Group) -> CanonicalForm:
+    if group.order * group.degree <= _FEW_NUMBERS or not group.is_signed_permutation:
+        return _enumerated(group)
+    return _chain(group)
+
+
+def _product(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
+    """Form of a product of finite groups that commute."""
+    parts = [f.group.along(f.axes, f.shape) for f in factors]
+    apart = _apart(parts)
+    if len(apart) > 1:
+        return SequenceForm(group, [_chosen(reduce(mul, some), words) for some in apart])
+    if group.order <= _FEW and words.order == "lexicographic":
+        return _enumerated(group)
+    inner = max(parts, key=lambda part: (words.sorts(part), part.order))
+    rest = reduce(mul, [part for part in parts if part is not inner])
+    if rest.order <= _FEW or words.sorts(inner) or not group.is_signed_permutation:
+        return LeastForm(group, _chosen(inner, words), rest, _MAX_ELEMENTS)
+    return _chain(group)
+
+
+def _apart(parts: Sequence[Group]) -> list[list[Group]]:
+    """The groups in parcels that move different features."""
+    parcels: list[tuple[NDArray[np.bool_], list[Group]]] = []
+    for part in parts:
+        moved, group = _moved(part), [part]
+        for other in [parcel for parcel in parcels if (parcel[0] & moved).any()]:
+            parcels.remove(other)
+            moved, group = moved | other[0], other[1] + group
+        parcels.append((moved, group))
+    return [group for _, group in parcels]
+
+
+def _moved(group: Group) -> NDArray[np.bool_]:
+    """Which features some element of a finite group changes."""
+    moved = np.zeros(group.degree, bool)
+    for g in group.generators:
+        if isinstance(g, SignedPermutation):
+            moved |= g.indices != np.arange(group.degree)
+            if g.signs is not None:
+                moved |= g.signs < 0
+        else:
+            moved |= (g.as_matrix() != np.eye(group.degree)).any(axis=1)
+    return moved
+
+
+def _fits(group: Group) -> bool:
+    """Whether the elements of a finite group can be listed."""
+    return group.order * group.degree <= MAX_NUMBERS
+
+
+def _enumerated(group: Group) -> CanonicalForm:
+    if not group.is_finite:
+        raise ValueError(f"method='enumerate' serves finite groups, and {group!r} is none")
+    if group.is_signed_permutation and not _fits(group):
+        limit = MAX_NUMBERS // group.degree
+        raise GroupTooLargeError(repr(group), group.order, limit, "method='auto' lists nothing")
+    return EnumeratedForm(group)
+
+
+def _chain(group: Group) -> CanonicalForm:
+    if not (group.is_finite and group.is_signed_permutation):
+        raise ValueError(
+            f"method='chain' serves finite groups of (signed) permutations, and {group!r} is none"
+        )
+    return ChainForm(group)
+
+
+# -- continuous groups ------------------------------------------------------------------------
+
+
+def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
+    """Form of shifts, rotations and motions, beside finite groups or not."""
+    heads = [f for f in factors if not f.group.is_finite]
+    finite = [f.group.along(f.axes, f.shape) for f in factors if f.group.is_finite]
+    turning = any(isinstance(f.group, SO | O) for f in heads)
+    if turning and finite and _exchanges_points(group):
+        return PermutedFrameForm(group, words.weights)
+    if finite and words.weights is not None:
+        raise ValueError(
+            "weights are for rotations and motions alone, or beside Symmetric or Young along all "
+            f"other axes; got weights and {group!r}"
+        )
+    motions = reduce(mul, [f.group.along(f.axes, f.shape) for f in heads])
+    form = FrameForm(motions, words.weights) if turning else ShiftForm(motions, words.weights)
+    if not finite:
+        return form
+    rest = reduce(mul, finite)
+    # Orthogonal maps that take shifts to shifts commute with centring; angles have a mean direction
+    # that permutations leave where it is.
+    if not turning and (rest.is_permutation or isinstance(heads[0].group, Translations)):
+        return SequenceForm(group, [form, _chosen(rest, words)])
+    return LeastForm(group, form, rest, _MAX_ELEMENTS)
+
+
+def _exchanges_points(group: Group) -> bool:
+    try:
+        return cloud_action(group).blocks is not None
+    except ValueError:
+        return False
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
