@@ -38,8 +38,9 @@ struct Diagonal {
   }
 
  private:
-  // The affine form of sample i and its image under element e.
-  static SYMKERNEL_INLINE T form(const Arguments& a, std::int64_t i, std::int64_t e) {
+  // The affine form of sample i and its image under element e. (Not inlined: once for every kernel
+  // it would take minutes to compile, and a call is nothing beside its loops.)
+  static SYMKERNEL_NOINLINE T form(const Arguments& a, std::int64_t i, std::int64_t e) {
     const Job<T>& job = a.job;
     if (job.unit_rows && job.x.inverse_norm[i] == 0.0) return T(2);  // at pi/2 to everything
     if (job.self != 0.0) {                                           // a distance

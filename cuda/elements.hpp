@@ -17,8 +17,7 @@ constexpr std::int64_t max_table_entries = std::int64_t(1) << 30;
 // Shifts of a grid after automorphisms as permutations of the features, (order, d).
 inline std::vector<std::int32_t> shift_permutations(const OrbitAction& action) {
   const std::int64_t size = action.n_points(), d = action.degree();
-  require(action.order() <= max_table_entries / d,
-          "so many shifts need a transform, which the device has not");
+  require(action.order() <= max_table_entries / d, "so many shifts cannot be summed one by one");
   const std::vector<std::int32_t>& shape = action.grid_shape();
   // sums[s * size + p]: the grid point p + s, each coordinate modulo its axis
   std::vector<std::int32_t> sums(static_cast<std::size_t>(size * size), 0);

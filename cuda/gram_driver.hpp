@@ -20,6 +20,7 @@
 #include "cuda/orbit_programs.hpp"
 #include "cuda/points.hpp"
 #include "cuda/prepare.hpp"
+#include "cuda/shifts_driver.hpp"
 #include "symkernel/error.hpp"
 
 namespace symkernel {
@@ -70,6 +71,8 @@ class GramDriver {
       if (matvec || gradient_x) executor_.clear(request_.k, n * numbers * bytes_each);
       return;
     }
+    if (ShiftDriver<T, Executor>::serves(request_, producer_))
+      return ShiftDriver<T, Executor>(request_, producer_, executor_).gram();
     elements_ = DeviceElements<T, Executor>(action_, executor_);
     if (gradient_x) {
       prepare();

@@ -8,10 +8,14 @@
 #include "cuda/orbit_programs.hpp"
 #include "cuda/points.hpp"
 #include "cuda/prepare.hpp"
+#include "cuda/shifts_run.hpp"
 
 namespace symkernel {
 namespace gpu {
 
+extern template DeviceArray<double, CudaExecutor> find_mean(MatrixView<const float>, CudaExecutor&);
+extern template DeviceArray<double, CudaExecutor> find_mean(MatrixView<const double>,
+                                                            CudaExecutor&);
 extern template DeviceArray<double, CudaExecutor> find_center(MatrixView<const float>,
                                                               const Elements<double>&,
                                                               const double*, CudaExecutor&);
@@ -33,6 +37,10 @@ extern template void run_gradient_x(const GradientXArguments<float>&, const Grad
 extern template void run_gradient_x(const GradientXArguments<double>&,
                                     const GradientXResult<double>&, PairFamily, bool,
                                     CudaExecutor&);
+extern template void run_shift_spectra<float>(ShiftSpectra<float>::Arguments, CudaExecutor&);
+extern template void run_shift_spectra<double>(ShiftSpectra<double>::Arguments, CudaExecutor&);
+extern template void run_shift_sum(const ShiftArguments<float>&, CudaExecutor&);
+extern template void run_shift_sum(const ShiftArguments<double>&, CudaExecutor&);
 
 }  // namespace gpu
 }  // namespace symkernel

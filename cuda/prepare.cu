@@ -4,6 +4,8 @@
 namespace symkernel {
 namespace gpu {
 
+template DeviceArray<double, CudaExecutor> find_mean(MatrixView<const float>, CudaExecutor&);
+template DeviceArray<double, CudaExecutor> find_mean(MatrixView<const double>, CudaExecutor&);
 template DeviceArray<double, CudaExecutor> find_center(MatrixView<const float>,
                                                        const Elements<double>&, const double*,
                                                        CudaExecutor&);

@@ -241,26 +241,34 @@ struct PackPanels {
 
 // ---- one sample set ----
 
-// Where samples are centred: the part of their mean that the group fixes. Subtracting it changes no
-// distance |x - gy|, and squares cancel less.
+// The mean of the samples, (d).
 template <class T, class Executor>
-DeviceArray<double, Executor> find_center(MatrixView<const T> samples, const Elements<double>& g,
-                                          const double* basis, Executor& executor) {
+DeviceArray<double, Executor> find_mean(MatrixView<const T> samples, Executor& executor) {
   const std::int64_t n = samples.rows, d = samples.columns;
   std::int64_t blocks = ceil_div(n, 64), most = 4 * executor.units();
   if (blocks > most) blocks = most;
   const std::int64_t rows = ceil_div(n, blocks);
   blocks = ceil_div(n, rows);
-  DeviceArray<double, Executor> partial(executor, blocks * d), mean(executor, d),
-      center(executor, d);
+  DeviceArray<double, Executor> partial(executor, blocks * d), mean(executor, d);
   executor.template launch<ColumnSums<T>>({ceil_div(d, ColumnSums<T>::columns), blocks},
                                           ColumnSums<T>::shared_bytes,
                                           {samples.data, n, d, rows, partial.data()});
-  const Grid features = {ceil_div(d, FinishMean::threads)};
-  executor.template launch<FinishMean>(features, 0, {partial.data(), blocks, n, d, mean.data()});
+  executor.template launch<FinishMean>({ceil_div(d, FinishMean::threads)}, 0,
+                                       {partial.data(), blocks, n, d, mean.data()});
+  return mean;
+}
+
+// Where samples are centred: the part of their mean that the group fixes. Subtracting it changes no
+// distance |x - gy|, and squares cancel less.
+template <class T, class Executor>
+DeviceArray<double, Executor> find_center(MatrixView<const T> samples, const Elements<double>& g,
+                                          const double* basis, Executor& executor) {
+  const std::int64_t d = samples.columns;
+  DeviceArray<double, Executor> mean = find_mean(samples, executor), center(executor, d);
   if (basis != nullptr) {
     DeviceArray<double, Executor> turned(executor, d);
-    executor.template launch<TurnMean>(features, 0, {mean.data(), basis, d, turned.data()});
+    executor.template launch<TurnMean>({ceil_div(d, TurnMean::threads)}, 0,
+                                       {mean.data(), basis, d, turned.data()});
     mean = std::move(turned);
   }
   executor.template launch<FixedPart>({d}, FixedPart::shared_bytes,
@@ -280,6 +288,7 @@ class Prepared {
     std::int64_t width = 1;                // of panels
     bool negated_copy = false;
     double constant = 0;  // of the affine form, carried by one side
+    bool packed = true;   // whether panels are made
   };
 
   Prepared(MatrixView<const T> samples, const symkernel::Producer& producer, const How& how,
@@ -301,12 +310,15 @@ class Prepared {
         {samples.data, n, d, padded, how.basis, how.center, producer.self, how.constant,
          producer.unit_rows, producer.power, turned_.data(), rows_.data(), bias_.data(),
          weight_.data(), inverse_norm_.data()});
-    panels_ = DeviceArray<T, Executor>(executor, padded * depth);
-    using Panels = PackPanels<T>;
-    executor.template launch<Panels>(
-        {ceil_div(padded, Panels::tile), ceil_div(d, Panels::tile)}, Panels::shared_bytes,
-        {copy ? rows_.data() : samples.data, n, d, how.layout, how.width, depth, panels_.data()});
-    operand_.panels = panels_.data();
+    final_rows_ = copy ? rows_.data() : samples.data;
+    if (how.packed) {
+      panels_ = DeviceArray<T, Executor>(executor, padded * depth);
+      using Panels = PackPanels<T>;
+      executor.template launch<Panels>(
+          {ceil_div(padded, Panels::tile), ceil_div(d, Panels::tile)}, Panels::shared_bytes,
+          {final_rows_, n, d, how.layout, how.width, depth, panels_.data()});
+      operand_.panels = panels_.data();
+    }
     operand_.bias = bias_.data();
     operand_.weight = weight_.data();
     operand_.inverse_norm = inverse_norm_.data();
@@ -317,9 +329,12 @@ class Prepared {
   }
 
   const Operand<T>& operand() const { return operand_; }
+  // Rows whose inner products are wanted: shifted, of unit length, or as they are.
+  const T* final_rows() const { return final_rows_; }
 
  private:
   Operand<T> operand_;
+  const T* final_rows_ = nullptr;
   DeviceArray<T, Executor> rows_, turned_, panels_, bias_, weight_;
   DeviceArray<double, Executor> inverse_norm_;
 };

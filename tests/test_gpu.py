@@ -23,6 +23,7 @@ from symkernel import (
     cuda,
     groups,
 )
+from symkernel.backends import cuda as execute_cuda
 from symkernel.backends import device
 
 
@@ -113,6 +114,64 @@ def test_shapes_and_remainders(cp, n, m):
         assert close(cp.asnumpy(got), k(X, Y), 1e-12)
         assert close(cp.asnumpy(k(cp.asarray(X))), k(X), 1e-12)
         assert k.diag(cp.asarray(X)).shape == (n,)
+
+
+RINGS = {
+    "64 shifts": groups.Cyclic(64),
+    "dihedral, 64": groups.Dihedral(64),
+    "ring of 3 channels": groups.Cyclic(20).along(0, (20, 3)),
+    "a prime": groups.Cyclic(31),
+    "few lanes": groups.Cyclic(600),
+    "images": groups.Image((8, 8), "p4m"),
+    "oblong images": groups.Image((6, 10), "translations"),
+    "rings": groups.Cyclic(5).along(0, (5, 12)) * groups.Dihedral(12).along(1, (5, 12)),
+}
+
+
+@pytest.mark.parametrize("name", RINGS)
+def test_shifts_by_transforms(cp, name):
+    G = RINGS[name]
+    X, Y = samples(G, 37, seed=6), samples(G, 34, seed=7)
+    Y[3] = X[1]
+    V = np.random.default_rng(8).standard_normal((34, 3))
+    for base in (RBF(0.9 * G.degree**0.5), Matern(0.8, nu=1.5)):
+        k = InvariantKernel(base, G, method="fourier")
+        assert "on a GPU inner products one by one" not in str(k.plan())
+        for dtype, tolerance in TOLERANCE.items():
+            x, y, v = (Z.astype(dtype) for Z in (X, Y, V))
+            dx, dy, dv = (cp.asarray(z) for z in (x, y, v))
+            want = k(x.astype(np.float64), y.astype(np.float64))
+            size = np.abs(want) + 1e-12
+            got = cp.asnumpy(k(dx, dy))
+            assert close(got, want, 2 * tolerance, size)
+            product = cp.asnumpy(k.matvec(dx, dy, dv))
+            assert close(product, want @ v, 2 * tolerance, size @ np.abs(v))
+            own = cp.asnumpy(k(dx))
+            assert np.array_equal(own, own.T)
+            assert close(own, k(x.astype(np.float64)), 2 * tolerance, 1.0)
+            K, dK = k(dx, eval_gradient=True)
+            want_K, want_dK = k(x.astype(np.float64), eval_gradient=True)
+            assert close(cp.asnumpy(K), want_K, 2 * tolerance, 1.0)
+            assert close(cp.asnumpy(dK), want_dK, 20 * tolerance, 1.0)
+
+
+def test_shifts_write_every_entry_and_no_other(cp):
+    X = cp.asarray(samples(RINGS["64 shifts"], 45, seed=9).astype(np.float32))
+    plan = InvariantKernel(RBF(8.0), RINGS["64 shifts"], method="fourier").plan()
+    want = cp.asnumpy(plan.gram(X))
+    memory = cp.asarray(np.full((47, 45), np.nan, dtype=np.float32))
+    execute_cuda.gram(plan.base.native, plan._table, plan.base.scaled(X), None, memory[1:46])
+    after = cp.asnumpy(memory)
+    assert np.array_equal(after[1:46], want)
+    assert np.isnan(after[[0, 46]]).all()
+
+
+def test_few_shifts_are_summed_one_by_one_and_the_plan_says_so():
+    assert device.module().max_direct_products == execute_cuda.MAX_DIRECT_PRODUCTS
+    few = InvariantKernel(RBF(1.0), groups.Cyclic(16), method="fourier").plan()
+    many = InvariantKernel(RBF(1.0), groups.Cyclic(17), method="fourier").plan()
+    assert "on a GPU inner products one by one" in str(few)
+    assert "on a GPU" not in str(many)
 
 
 def test_continuous_groups(cp):

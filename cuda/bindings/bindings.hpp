@@ -11,5 +11,6 @@ namespace nb = nanobind;
 void bind_devices(nb::module_& m);
 void bind_tables(nb::module_& m);
 void bind_products(nb::module_& m);
+void bind_canonical(nb::module_& m);
 
 }  // namespace symkernel

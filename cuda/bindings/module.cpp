@@ -8,4 +8,5 @@ NB_MODULE(_cuda, m) {
   symkernel::bind_devices(m);
   symkernel::bind_tables(m);
   symkernel::bind_products(m);
+  symkernel::bind_canonical(m);
 }

@@ -7,9 +7,11 @@
 #include "bindings.hpp"
 
 #if defined(SYMKERNEL_CUDA_EMULATED)
+#include "cuda/canonical.hpp"
 #include "cuda/gram_driver.hpp"
 #include "cuda/host_executor.hpp"
 #else
+#include "cuda/canonical_cuda.hpp"
 #include "cuda/gram_cuda.hpp"
 #endif
 

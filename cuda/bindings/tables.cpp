@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "cuda/shifts_rule.hpp"
 #include "orbit_sum.hpp"
 #include "symkernel/error.hpp"
 
@@ -69,6 +70,7 @@ ClosedForm make_form_of_powers(const std::string& name, const HostArray<double, 
 }  // namespace
 
 void bind_tables(nb::module_& m) {
+  m.attr("max_direct_products") = gpu::max_direct_products;
   nb::class_<BaseKernel>(m, "BaseKernel", "A base kernel by name, with its parameters.")
       .def(nb::new_(&BaseKernel::by_name), nb::arg("name"), nb::arg("parameters"))
       .def_ro("gradients", &BaseKernel::gradients);

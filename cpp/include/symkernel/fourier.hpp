@@ -69,20 +69,30 @@ template <int R>
 struct OddRoots;
 template <>
 struct OddRoots<3> {
-  static constexpr double cosine[] = {-0.5};
-  static constexpr double sine[] = {0.86602540378443864676};
+  static SYMKERNEL_INLINE double cosine(int) { return -0.5; }
+  static SYMKERNEL_INLINE double sine(int) { return 0.86602540378443864676; }
 };
 template <>
 struct OddRoots<5> {
-  static constexpr double cosine[] = {0.30901699437494742410, -0.80901699437494742410};
-  static constexpr double sine[] = {0.95105651629515357212, 0.58778525229247312917};
+  static SYMKERNEL_INLINE double cosine(int j) {
+    return j == 0 ? 0.30901699437494742410 : -0.80901699437494742410;
+  }
+  static SYMKERNEL_INLINE double sine(int j) {
+    return j == 0 ? 0.95105651629515357212 : 0.58778525229247312917;
+  }
 };
 template <>
 struct OddRoots<7> {
-  static constexpr double cosine[] = {0.62348980185873353053, -0.22252093395631440429,
-                                      -0.90096886790241912624};
-  static constexpr double sine[] = {0.78183148246802980871, 0.97492791218182360702,
-                                    0.43388373911755812048};
+  static SYMKERNEL_INLINE double cosine(int j) {
+    return j == 0   ? 0.62348980185873353053
+           : j == 1 ? -0.22252093395631440429
+                    : -0.90096886790241912624;
+  }
+  static SYMKERNEL_INLINE double sine(int j) {
+    return j == 0   ? 0.78183148246802980871
+           : j == 1 ? 0.97492791218182360702
+                    : 0.43388373911755812048;
+  }
 };
 
 template <int R>
@@ -107,8 +117,8 @@ struct SmallTransform {
       for (int t = 1; t <= half; ++t) {
         const int e = t * f % R;
         const int j = (e <= half ? e : R - e) - 1;
-        const double sine = OddRoots<R>::sine[j];
-        const V c = static_cast<T>(OddRoots<R>::cosine[j]);
+        const double sine = OddRoots<R>::sine(j);
+        const V c = static_cast<T>(OddRoots<R>::cosine(j));
         const V s = static_cast<T>(e <= half ? sine : -sine);
         even = {fma(c, sum[t - 1].re, even.re), fma(c, sum[t - 1].im, even.im)};
         if (t == 1) {
@@ -319,62 +329,70 @@ void butterfly_pass(const FourierPass<Scalar<V>>& pass, std::int64_t begin, std:
   }
 }
 
-// Primes from 11 to 31: direct sums over half the legs, a tile of outputs at a time.
+// Primes from 11 to 31: direct sums over half the legs, a tile of outputs at a time. leg(t) is read
+// before anything is put.
+template <class V, class Leg, class Put>
+SYMKERNEL_INLINE void odd_butterfly(int radix, const Scalar<V>* root, const Leg& leg,
+                                    const Put& put) {
+  using T = Scalar<V>;
+  constexpr int tile = fourier_root_tile;
+  const int half = radix / 2;
+  ComplexLanes<V> sum[fourier_max_radix / 2], difference[fourier_max_radix / 2];
+  const ComplexLanes<V> first = leg(0);
+  ComplexLanes<V> total = first;
+  for (int t = 1; t <= half; ++t) {
+    const ComplexLanes<V> p = leg(t), q = leg(radix - t);
+    sum[t - 1] = {p.re + q.re, p.im + q.im};
+    difference[t - 1] = {p.re - q.re, p.im - q.im};
+    total = {total.re + sum[t - 1].re, total.im + sum[t - 1].im};
+  }
+  put(0, total);
+  for (int f0 = 1; f0 <= half; f0 += tile) {
+    ComplexLanes<V> even[tile], odd[tile];
+    SYMKERNEL_UNROLL
+    for (int i = 0; i < tile; ++i) {
+      even[i] = first;
+      odd[i] = {V(T(0)), V(T(0))};
+    }
+    for (int t = 0; t < half; ++t, root += 2 * tile) {
+      const ComplexLanes<V> s = sum[t], d = difference[t];
+      SYMKERNEL_UNROLL
+      for (int i = 0; i < tile; ++i) {
+        const V cosine(root[2 * i]), sine(root[2 * i + 1]);
+        even[i] = {fma(cosine, s.re, even[i].re), fma(cosine, s.im, even[i].im)};
+        odd[i] = {fma(sine, d.re, odd[i].re), fma(sine, d.im, odd[i].im)};
+      }
+    }
+    SYMKERNEL_UNROLL
+    for (int i = 0; i < tile; ++i) {
+      const int f = f0 + i;
+      if (f > half) break;
+      put(f, ComplexLanes<V>{even[i].re - odd[i].im, even[i].im + odd[i].re});
+      put(radix - f, ComplexLanes<V>{even[i].re + odd[i].im, even[i].im - odd[i].re});
+    }
+  }
+}
+
 template <class V>
 void odd_pass(const FourierPass<Scalar<V>>& pass, std::int64_t begin, std::int64_t end,
               Scalar<V>* z) {
-  using T = Scalar<V>;
-  constexpr int step = 2 * V::width, tile = fourier_root_tile;
-  const int radix = pass.radix, half = radix / 2;
+  constexpr int step = 2 * V::width;
+  const int radix = pass.radix;
   const std::int64_t length = pass.length, span = radix * length;
-  ComplexLanes<V> sum[fourier_max_radix / 2], difference[fourier_max_radix / 2];
   std::int64_t b = begin / span % pass.blocks;
   for (std::int64_t e = begin; e < end; e += span) {
-    const T* w = pass.twiddles + b * (2 * (radix - 1));
+    const Scalar<V>* w = pass.twiddles + b * (2 * (radix - 1));
     for (std::int64_t u = 0; u < length; ++u) {
       const auto leg = [&](int t) {
         const ComplexLanes<V> a = load_complex<V>(z + (e + t * length + u) * step);
-        return b == 0 ? a : rotated(a, w + 2 * (t - 1));
+        return b == 0 || t == 0 ? a : rotated(a, w + 2 * (t - 1));
       };
-      const auto put = [&](int f, V re, V im) {
-        T* at = z + (e + f * length + u) * step;
-        re.store(at);
-        im.store(at + V::width);
+      const auto put = [&](int f, ComplexLanes<V> a) {
+        Scalar<V>* at = z + (e + f * length + u) * step;
+        a.re.store(at);
+        a.im.store(at + V::width);
       };
-      const ComplexLanes<V> first = load_complex<V>(z + (e + u) * step);
-      ComplexLanes<V> total = first;
-      for (int t = 1; t <= half; ++t) {
-        const ComplexLanes<V> p = leg(t), q = leg(radix - t);
-        sum[t - 1] = {p.re + q.re, p.im + q.im};
-        difference[t - 1] = {p.re - q.re, p.im - q.im};
-        total = {total.re + sum[t - 1].re, total.im + sum[t - 1].im};
-      }
-      put(0, total.re, total.im);
-      const T* root = pass.roots;
-      for (int f0 = 1; f0 <= half; f0 += tile) {
-        ComplexLanes<V> even[tile], odd[tile];
-        SYMKERNEL_UNROLL
-        for (int i = 0; i < tile; ++i) {
-          even[i] = first;
-          odd[i] = {V(T(0)), V(T(0))};
-        }
-        for (int t = 0; t < half; ++t, root += 2 * tile) {
-          const ComplexLanes<V> s = sum[t], d = difference[t];
-          SYMKERNEL_UNROLL
-          for (int i = 0; i < tile; ++i) {
-            const V cosine(root[2 * i]), sine(root[2 * i + 1]);
-            even[i] = {fma(cosine, s.re, even[i].re), fma(cosine, s.im, even[i].im)};
-            odd[i] = {fma(sine, d.re, odd[i].re), fma(sine, d.im, odd[i].im)};
-          }
-        }
-        SYMKERNEL_UNROLL
-        for (int i = 0; i < tile; ++i) {
-          const int f = f0 + i;
-          if (f > half) break;
-          put(f, even[i].re - odd[i].im, even[i].im + odd[i].re);
-          put(radix - f, even[i].re + odd[i].im, even[i].im - odd[i].re);
-        }
-      }
+      odd_butterfly<V>(radix, pass.roots, leg, put);
     }
     if (++b == pass.blocks) b = 0;
   }

@@ -67,18 +67,23 @@ class FourierPlan {
 
   // Valid as long as this plan lives and stays where it is.
   FourierTransform<T> transform() const {
+    return transform([](const auto& table) { return table.data(); });
+  }
+  // The same with its tables elsewhere: place(std::vector) says where it has put one.
+  template <class Place>
+  FourierTransform<T> transform(const Place& place) const {
     FourierTransform<T> f;
     f.size = size_;
     f.n_passes = static_cast<std::int32_t>(passes_.size());
     f.chunk = chunk_;
     f.n_whole = n_whole_;
-    f.order = order_.data();
+    f.order = place(order_);
     for (std::size_t i = 0; i < passes_.size(); ++i) {
       f.passes[i].radix = passes_[i].radix;
       f.passes[i].length = passes_[i].length;
       f.passes[i].blocks = passes_[i].blocks;
-      f.passes[i].twiddles = passes_[i].twiddles.data();
-      f.passes[i].roots = passes_[i].roots.data();
+      f.passes[i].twiddles = place(passes_[i].twiddles);
+      f.passes[i].roots = place(passes_[i].roots);
     }
     return f;
   }

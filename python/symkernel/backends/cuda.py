@@ -17,6 +17,11 @@ from symkernel.backends import device
 from symkernel.backends.arrays import cupy
 from symkernel.backends.cpu import Table, build_action
 from symkernel.backends.forms import FormTable, Powers, Rates, build_form, build_form_action
+from symkernel.backends.tables import ShiftTable
+
+# Up to this many products per pair of samples and map of a grid, shifts are summed one by one
+# (cuda/shifts_driver.hpp).
+MAX_DIRECT_PRODUCTS = 256
 
 # Of CuPy, which has no types.
 Array = NDArray[Any]
@@ -43,6 +48,11 @@ def native_kernel(kernel: tuple[str, Sequence[float]] | tuple[FormTable, Rates |
         assert isinstance(name, FormTable)
         return build_form(native, name, parameters)
     return native.BaseKernel(name, [float(p) for p in parameters])
+
+
+def transforms_shifts(table: ShiftTable) -> bool:
+    """Whether a GPU computes the inner products with all shifts by Fourier transforms."""
+    return bool(table.layout.size * table.maps.shape[1] > MAX_DIRECT_PRODUCTS)
 
 
 def gram(kernel: Any, table: Any, X: Any, Y: Any, out: Any = None) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 
-from symkernel.backends import cpu, execute
+from symkernel.backends import cpu, cuda, execute
 from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
@@ -67,8 +67,11 @@ class Shifts(Plan):
         self.cost = Cost(len(table.maps) * transform, float(group.order))
         grid = " x ".join(map(str, table.grid))
         parts = f" for each of {len(table.maps)} maps of the grid" if len(table.maps) > 1 else ""
+        on_gpu = ""
+        if not cuda.transforms_shifts(table):
+            on_gpu = " (on a GPU inner products one by one: there are too few for a transform)"
         self.steps = (
-            f"one Fourier transform of the {grid} grid per pair{parts}",
+            f"one Fourier transform of the {grid} grid per pair{parts}{on_gpu}",
             f"sum over {group.order:,} elements",
         )
 
