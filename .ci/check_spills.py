@@ -2,6 +2,8 @@
 
 python .ci/check_spills.py            for sm_90: fails where a kernel spills, takes more registers
                                       than its budget, or is not in the table
+python .ci/check_spills.py --messages FOLDER
+                                      the same, from what .ci/keep_messages.sh kept of a build
 python .ci/check_spills.py --all      for every architecture: fails where one of the others spills
                                       more than the table allows; takes minutes
 python .ci/check_spills.py --write    writes the table, with --all for every architecture
@@ -60,6 +62,31 @@ def compile_one(nvcc: str, source: Path, folder: Path, architectures: Sequence[s
     if run.returncode != 0:
         sys.exit(f"{source.name}: {run.stderr}")
     return run.stderr
+
+
+def compile_all(nvcc: str, architectures: Sequence[str]) -> list[str]:
+    """Compiles every file of cuda/, some at a time.
+
+    Parameters
+    ----------
+    nvcc : str
+        The compiler.
+    architectures : sequence of str
+        As in sm_90.
+
+    Returns
+    -------
+    list of str
+        The compiler's messages, a text for each file.
+    """
+    sources = sorted((ROOT / "cuda").glob("*.cu"))
+    jobs = int(os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", "2"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        concurrent.futures.ThreadPoolExecutor(jobs) as pool,
+    ):
+        made = pool.map(lambda s: compile_one(nvcc, s, Path(folder), architectures), sources)
+        return list(made)
 
 
 def kernels(messages: str) -> Usage:
@@ -170,16 +197,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the table")
     parser.add_argument("--all", action="store_true", help="for every architecture, not one")
     parser.add_argument("--nvcc", default=os.environ.get("CUDACXX", "nvcc"))
+    parser.add_argument("--messages", type=Path, help="what the compiler said, one file a source")
     options = parser.parse_args()
-    architectures = (FIRST, *OTHERS) if options.all else (FIRST,)
-    sources = sorted((ROOT / "cuda").glob("*.cu"))
-    with tempfile.TemporaryDirectory() as folder:
-        jobs = int(os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", "2"))
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            messages = pool.map(
-                lambda s: compile_one(options.nvcc, s, Path(folder), architectures), sources
-            )
-            found = {key: used for text in messages for key, used in kernels(text).items()}
+    if options.messages is not None:
+        messages = [path.read_text() for path in sorted(options.messages.iterdir())]
+    else:
+        messages = compile_all(options.nvcc, (FIRST, *OTHERS) if options.all else (FIRST,))
+    found = {key: used for text in messages for key, used in kernels(text).items()}
     if options.write:
         spilled = {key: s for key, (_, s) in found.items() if s > 0 and key[0] != FIRST}
         write_table(found, spilled if options.all else read_table()[1])
