@@ -12,7 +12,7 @@ sum
 
 from importlib.metadata import version
 
-from symkernel import cuda, diagnostics, groups, kernels
+from symkernel import cuda, diagnostics, groups, kernels, lie
 from symkernel.estimators import (
     InvariantKernelClassifier,
     InvariantKernelRidge,
@@ -32,4 +32,5 @@ __all__ = [
     "diagnostics",
     "groups",
     "kernels",
+    "lie",
 ]

@@ -1,0 +1,45 @@
+"""Continuous symmetry by the Lie derivative: find it, enforce it, promote it."""
+
+from symkernel.lie.algebra import (
+    Algebra,
+    affine,
+    linear,
+    lorentz,
+    scalings,
+    special_euclidean,
+    special_orthogonal,
+    symplectic,
+    translations,
+)
+from symkernel.lie.dictionary import Dictionary, Fourier, Monomials, fourier, monomials
+from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
+from symkernel.lie.operator import (
+    LieOperator,
+    coefficient_operator,
+    dictionary_operator,
+    finite_rows,
+)
+
+__all__ = [
+    "Algebra",
+    "Dictionary",
+    "DictionaryFields",
+    "Fields",
+    "Fourier",
+    "LieOperator",
+    "Monomials",
+    "affine",
+    "coefficient_operator",
+    "dictionary_operator",
+    "finite_rows",
+    "fourier",
+    "linear",
+    "lorentz",
+    "monomials",
+    "polynomial_fields",
+    "scalings",
+    "special_euclidean",
+    "special_orthogonal",
+    "symplectic",
+    "translations",
+]
