@@ -32,6 +32,9 @@ from symkernel.lie.penalty import PenaltyOperator
 
 Array = NDArray[Any]
 
+# Up to this size a full singular value decomposition is faster than a partial one.
+_DENSE = 48
+
 
 class WarmStart(NamedTuple):
     """Where an iteration stopped, to start a neighbouring problem from.
@@ -100,9 +103,21 @@ def singular_value_threshold(matrix: Array, level: float) -> tuple[Array, Array]
     kept : ndarray of shape (rank,)
         Its nonzero singular values, descending.
     """
-    left, values, right = linalg.svd(
-        matrix, full_matrices=False, check_finite=False, lapack_driver="gesdd"
-    )
+    if min(matrix.shape) > _DENSE:
+        # Few singular values pass, and those are well above the rounding of a Gram matrix.
+        tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+        squares, vectors = linalg.eigh(
+            tall.T @ tall,
+            subset_by_value=(level**2, np.inf),
+            check_finite=False,
+            overwrite_a=True,
+            driver="evr",
+        )
+        values = np.sqrt(squares[::-1])
+        vectors = vectors[:, ::-1]
+        projected = (tall @ (vectors * (1 - level / values))) @ vectors.T
+        return projected if tall is matrix else projected.T, values - level
+    left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
     rank = int(np.count_nonzero(values > level))
     kept = values[:rank] - level
     return (left[:, :rank] * kept) @ right[:rank], kept

@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from symkernel.lie.algebra import Algebra
+from symkernel.lie.dictionary import Dictionary, Monomials
+from symkernel.lie.fields import Fields
+from symkernel.lie.operator import LieOperator, coefficient_operator
+
 Array = NDArray[Any]
 
 
@@ -22,66 +27,115 @@ class PenaltyOperator:
 
     Parameters
     ----------
-    matrix : ndarray or scipy.sparse.csr_array of shape (rows * q, p)
+    matrix : ndarray or scipy.sparse.csr_array of shape (inner * q, p)
         The map, its matrices flattened in C order.
-    rows : int
-        Rows of a matrix.
     columns : int
-        Columns of a matrix, one per generator of the algebra.
+        Columns q of a matrix, one per generator of the algebra.
+    left : ndarray of shape (rows, inner) or None, default=None
+        What multiplies every matrix from the left; None for nothing. Derivatives of polynomials
+        are few numbers in coefficients, and become dense only by the measure, which is this.
     """
 
-    def __init__(self, matrix: Array | sparse.csr_array, rows: int, columns: int) -> None:
-        if matrix.shape[0] != rows * columns:
+    def __init__(
+        self, matrix: Array | sparse.csr_array, columns: int, left: Array | None = None
+    ) -> None:
+        inner, rest = divmod(matrix.shape[0], columns) if columns else (0, matrix.shape[0])
+        if rest or (left is not None and left.shape[1] != inner):
             raise ValueError(
-                f"matrix must have rows * columns = {rows * columns} rows, got {matrix.shape[0]}"
+                f"matrix of shape {matrix.shape} does not fit {columns} columns"
+                + ("" if left is None else f" and left of shape {left.shape}")
             )
         self.matrix = matrix
-        self.shape = (rows, columns)
-        # Transposed products of a CSR matrix are slow; a copy in the other order is not.
+        self.left = left
+        self._inner = (inner, columns)
+        self.shape = (inner if left is None else len(left), columns)
+        # Products with the transpose of a CSR matrix are slow; with a copy they are not.
         self._transposed = (
             sparse.csr_array(matrix.T) if sparse.issparse(matrix) else np.asarray(matrix).T
         )
 
     @classmethod
-    def from_array(cls, array: Array, *, compress: bool = True) -> Self:
-        """Build the operator from its values.
+    def from_array(cls, array: Array) -> Self:
+        """Build the operator from its values at samples, with the fewest rows.
 
         Parameters
         ----------
         array : ndarray of shape (rows, q, p)
             ``array[i, a, k]`` is entry (i, a) of the matrix of weight k.
-        compress : bool, default=True
-            Whether to replace the rows by coordinates in an orthonormal basis of what they span,
-            which leaves every singular value as it is.
 
         Returns
         -------
         PenaltyOperator
-            Sparse if less than a fifth of the entries are nonzero.
+            Its rows are coordinates in an orthonormal basis of what the rows of ``array`` span,
+            which leaves every singular value as it is.
 
         Notes
         -----
-        Compression is O(rows q p min(rows, q p)), once. Derivatives of polynomials of degree d on
-        any number of samples shrink to the dimension of that space of polynomials.
+        O(rows q p min(rows, q p)), once.
         """
         array = np.asarray(array, dtype=float)
         if array.ndim != 3:
             raise ValueError(f"array must have shape (rows, q, p), got {array.shape}")
         rows, columns, weights = array.shape
-        if compress and array.size:
+        if array.size:
             flat = array.reshape(rows, columns * weights)
             if rows > columns * weights:
-                flat = linalg.qr(flat, mode="r", check_finite=False)[0][: columns * weights]
-            # Rows are few now: their Gram matrix tells the rank, its eigenvectors a basis.
-            left, values, right = linalg.svd(flat, full_matrices=False, check_finite=False)
+                flat = np.linalg.qr(flat, mode="r")
+            _, values, right = linalg.svd(flat, full_matrices=False, check_finite=False)
             rank = int(np.count_nonzero(values > 1e-13 * max(values[0], np.finfo(float).tiny)))
-            if rank < rows:
-                array = (values[:rank, None] * right[:rank]).reshape(rank, columns, weights)
-                rows = rank
-        flat = array.reshape(rows * columns, weights)
-        if flat.size and np.count_nonzero(flat) < 0.2 * flat.size:
-            return cls(sparse.csr_array(flat), rows, columns)
-        return cls(np.ascontiguousarray(flat), rows, columns)
+            array = (values[:rank, None] * right[:rank]).reshape(rank, columns, weights)
+        return cls(np.ascontiguousarray(array.reshape(-1, weights)), columns)
+
+    @classmethod
+    def of_dictionary(cls, dictionary: Dictionary, algebra: Fields, points: Array) -> Self:
+        """Build the operator of the functions of a dictionary, averaged over points.
+
+        Parameters
+        ----------
+        dictionary : Dictionary
+            p functions.
+        algebra : Fields
+            q vector fields.
+        points : ndarray of shape (n, n_features)
+            The inner product of two functions is the mean of their product over these.
+
+        Returns
+        -------
+        PenaltyOperator
+            Sparse in coefficients for monomials and affine fields.
+        """
+        if isinstance(dictionary, Monomials) and isinstance(algebra, Algebra):
+            triangle = np.linalg.qr(dictionary.values(points) / np.sqrt(len(points)), mode="r")
+            return cls.of_polynomials(dictionary, algebra, triangle)
+        reduced = LieOperator(dictionary, algebra, points).reduced()
+        return cls.from_array(reduced.transpose(1, 0, 2))
+
+    @classmethod
+    def of_polynomials(cls, dictionary: Monomials, algebra: Algebra, factor: Array) -> Self:
+        r"""Build the operator of monomials and affine fields for a given inner product.
+
+        Parameters
+        ----------
+        dictionary : Monomials
+            p monomials.
+        algebra : Algebra
+            q affine fields.
+        factor : ndarray of shape (rows, p)
+            R with :math:`R^T R` the inner products of the monomials.
+
+        Returns
+        -------
+        PenaltyOperator
+            :math:`M_w = R C_w` with the sparse coefficients :math:`C_w` of the derivatives.
+        """
+        coefficients = coefficient_operator(dictionary, algebra)
+        reached = np.flatnonzero(np.any(coefficients, axis=(0, 2)))
+        inner = coefficients[:, reached].transpose(1, 0, 2)
+        left = factor[:, reached]
+        if len(left) > len(reached):
+            left = np.linalg.qr(left, mode="r")
+        flat = sparse.csr_array(inner.reshape(-1, dictionary.n_terms))
+        return cls(flat, algebra.dim, np.ascontiguousarray(left))
 
     @property
     def n_weights(self) -> int:
@@ -91,13 +145,30 @@ class PenaltyOperator:
     @cached_property
     def gram(self) -> Array:
         """Inner products of the matrices of any two weights, of shape (p, p)."""
-        product = self._transposed @ self.matrix
-        return product.toarray() if sparse.issparse(product) else np.asarray(product)
+        return self.weighted_gram(None)
 
-    @cached_property
-    def norm(self) -> float:
-        """Largest Frobenius norm of the matrix of weights of length one."""
-        return float(np.sqrt(max(linalg.eigvalsh(self.gram)[-1], 0.0))) if self.n_weights else 0.0
+    def weighted_gram(self, weight: Array | None) -> Array:
+        r"""Return :math:`tr(W M_j^T M_k)` for the matrices of any two weights j, k.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (q, q) or None
+            W, symmetric and positive semidefinite; None for the identity.
+
+        Returns
+        -------
+        ndarray of shape (p, p)
+            Symmetric and positive semidefinite.
+        """
+        inner, columns = self._inner
+        tensor = self.matrix.toarray() if sparse.issparse(self.matrix) else self.matrix
+        tensor = tensor.reshape(inner, columns, self.n_weights)
+        if weight is not None:
+            tensor = np.matmul(_root(weight), tensor)
+        if self.left is not None:
+            tensor = np.tensordot(self.left, tensor, axes=1)
+        flat = tensor.reshape(-1, self.n_weights)
+        return np.asarray(flat.T @ flat)
 
     def apply(self, weights: Array) -> Array:
         """Return the matrix of some weights.
@@ -112,7 +183,8 @@ class PenaltyOperator:
         ndarray of shape (rows, q)
             Column q holds the coordinates of the derivative along generator q.
         """
-        return np.asarray(self.matrix @ weights).reshape(self.shape)
+        matrix = np.asarray(self.matrix @ weights).reshape(self._inner)
+        return matrix if self.left is None else np.asarray(self.left @ matrix)
 
     def adjoint(self, matrix: Array) -> Array:
         """Return the inner products of a matrix with the matrix of every weight.
@@ -127,4 +199,29 @@ class PenaltyOperator:
         ndarray of shape (p,)
             ``sum(matrix * apply(e_k))`` for every k.
         """
-        return np.asarray(self._transposed @ np.ravel(matrix))
+        inner = matrix if self.left is None else self.left.T @ matrix
+        return np.asarray(self._transposed @ np.ravel(inner))
+
+
+def cube_factor(dictionary: Monomials) -> Array:
+    r"""Return the exact inner products of monomials on the cube :math:`[-1, 1]^n`, factored.
+
+    Parameters
+    ----------
+    dictionary : Monomials
+        p monomials of n features.
+
+    Returns
+    -------
+    ndarray of shape (p, p)
+        Upper triangular R with :math:`(R^T R)_{jk} = 2^{-n} \int x^{e_j + e_k} dx`.
+    """
+    total = dictionary.exponents[:, None, :] + dictionary.exponents[None, :, :]
+    moments = np.where(total % 2 == 0, 1.0 / (total + 1), 0.0)
+    return np.asarray(linalg.cholesky(moments.prod(axis=2)))
+
+
+def _root(weight: Array) -> Array:
+    """Return S with S^T S the positive semidefinite matrix."""
+    values, vectors = linalg.eigh(weight)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))).T)
