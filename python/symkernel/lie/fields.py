@@ -198,7 +198,7 @@ def orthonormal(given: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if not np.isfinite(given).all():
         raise ValueError("the coefficients of the vector fields contain NaN or infinity")
-    rows = given.reshape(len(given), -1)
+    rows = given.reshape(len(given), int(np.prod(given.shape[1:])))
     lengths = np.linalg.norm(rows, axis=1)
     rows = rows[lengths > 0] / lengths[lengths > 0, None]
     if np.abs(rows @ rows.T - np.eye(len(rows))).max(initial=0.0) > 1e-15:
