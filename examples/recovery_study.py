@@ -127,7 +127,8 @@ def study(
 
 def table(found: dict[tuple[str, int, int, Measure], list[int]]) -> str:
     """Return medians beside the published ones."""
-    lines = [f"{'candidates':>18} {'m':>3} {'r':>2} {'published':>10} {'its points':>11} {'cube':>6}"]
+    heads = ("candidates", "m", "r", "published", "its points", "cube")
+    lines = ["{:>18} {:>3} {:>2} {:>10} {:>11} {:>6}".format(*heads)]
     for a, m, r in sorted({key[:3] for key in found}, key=lambda k: (k[0] != "translations", k)):
         medians = [
             f"{np.median(found[a, m, r, k]):g}" if (a, m, r, k) in found else "-"
@@ -168,7 +169,7 @@ def plot(found: dict[tuple[str, int, int, Measure], list[int]], path: Path) -> N
 
 def main() -> None:
     """Run the study and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()

@@ -12,6 +12,7 @@ from symkernel.lie.algebra import (
     translations,
 )
 from symkernel.lie.dictionary import Dictionary, Fourier, Monomials, fourier, monomials
+from symkernel.lie.enforce import EnforcedRegressor, invariant_ridge
 from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
 from symkernel.lie.operator import (
     LieOperator,
@@ -19,20 +20,24 @@ from symkernel.lie.operator import (
     dictionary_operator,
     finite_rows,
 )
+from symkernel.lie.promote import SymmetryPromotingRegressor
 
 __all__ = [
     "Algebra",
     "Dictionary",
     "DictionaryFields",
+    "EnforcedRegressor",
     "Fields",
     "Fourier",
     "LieOperator",
     "Monomials",
+    "SymmetryPromotingRegressor",
     "affine",
     "coefficient_operator",
     "dictionary_operator",
     "finite_rows",
     "fourier",
+    "invariant_ridge",
     "linear",
     "lorentz",
     "monomials",

@@ -8,8 +8,8 @@ r"""Reweighted log-det: a penalty on broken symmetries that does not shrink thos
 counts the singular values of :math:`M_w` rather than adding them: a large one costs about
 :math:`\gamma \log \sigma`, whose slope vanishes. It is not convex. The log-det is concave in
 :math:`M_w^T M_w`, so its tangent bounds it and every step is a ridge regression with the weight
-:math:`W = (M_w^T M_w + \epsilon^2 I)^{-1}` (iterative reweighted least squares [1]_); epsilon shrinks
-while the steps converge, which steers past poor local minima but promises no global one.
+:math:`W = (M_w^T M_w + \epsilon^2 I)^{-1}` (iterative reweighted least squares [1]_); epsilon
+shrinks while the steps converge, which steers past poor local minima but promises no global one.
 
 References
 ----------

@@ -80,7 +80,7 @@ class PenaltyOperator:
         if array.size:
             flat = array.reshape(rows, columns * weights)
             if rows > columns * weights:
-                flat = np.linalg.qr(flat, mode="r")
+                flat = np.asarray(np.linalg.qr(flat, mode="r"))
             _, values, right = linalg.svd(flat, full_matrices=False, check_finite=False)
             rank = int(np.count_nonzero(values > 1e-13 * max(values[0], np.finfo(float).tiny)))
             array = (values[:rank, None] * right[:rank]).reshape(rank, columns, weights)
@@ -105,8 +105,10 @@ class PenaltyOperator:
             Sparse in coefficients for monomials and affine fields.
         """
         if isinstance(dictionary, Monomials) and isinstance(algebra, Algebra):
-            triangle = np.linalg.qr(dictionary.values(points) / np.sqrt(len(points)), mode="r")
-            return cls.of_polynomials(dictionary, algebra, triangle)
+            values = dictionary.values(points) / np.sqrt(len(points))
+            return cls.of_polynomials(
+                dictionary, algebra, np.asarray(np.linalg.qr(values, mode="r"))
+            )
         reduced = LieOperator(dictionary, algebra, points).reduced()
         return cls.from_array(reduced.transpose(1, 0, 2))
 
@@ -133,7 +135,7 @@ class PenaltyOperator:
         inner = coefficients[:, reached].transpose(1, 0, 2)
         left = factor[:, reached]
         if len(left) > len(reached):
-            left = np.linalg.qr(left, mode="r")
+            left = np.asarray(np.linalg.qr(left, mode="r"))
         flat = sparse.csr_array(inner.reshape(-1, dictionary.n_terms))
         return cls(flat, algebra.dim, np.ascontiguousarray(left))
 
@@ -161,8 +163,10 @@ class PenaltyOperator:
             Symmetric and positive semidefinite.
         """
         inner, columns = self._inner
-        tensor = self.matrix.toarray() if sparse.issparse(self.matrix) else self.matrix
-        tensor = tensor.reshape(inner, columns, self.n_weights)
+        matrix: Any = self.matrix
+        tensor = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix).reshape(
+            inner, columns, self.n_weights
+        )
         if weight is not None:
             tensor = np.matmul(_root(weight), tensor)
         if self.left is not None:

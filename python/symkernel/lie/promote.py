@@ -228,7 +228,9 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         self.algebra_, self.algebra_name_ = chosen.algebra, chosen.name
         # Warm starts of the path above gamma make the last solve short.
         path = chosen.gammas[chosen.gammas >= self.gamma_]
-        weights, self.gap_, converged = self._path(chosen.operator, features, y, path)[-1]
+        weights, self.gap_, converged = self._path(
+            chosen.operator, features, y, path, float(self.tol)
+        )[-1]
         if not converged:
             warnings.warn(
                 f"no convergence within max_iter={self.max_iter} iterations at "
@@ -334,14 +336,19 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         return _Candidate(name, algebra, operator, grid)
 
     def _path(
-        self, operator: PenaltyOperator, features: Array, y: Array, gammas: Array
+        self,
+        operator: PenaltyOperator,
+        features: Array,
+        y: Array,
+        gammas: Array,
+        tol: float,
     ) -> list[tuple[Array, float | None, bool]]:
         """Weights, gap and convergence along descending gammas."""
         n = len(y)
         if self.penalty == "log-det":
             steps = min(int(self.max_iter), 200)
             fits = [
-                fit_logdet(operator, features, y, n * g, tol=self.tol, max_iter=steps)
+                fit_logdet(operator, features, y, n * g, tol=min(tol, 1e-5), max_iter=steps)
                 for g in gammas
             ]
             # Where a singular value is about to vanish the steps are short for very long.
@@ -349,7 +356,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         found: list[tuple[Array, float | None, bool]] = []
         warm: WarmStart | None = None
         problem = PenalizedLeastSquares(operator, features, y)
-        limits: dict[str, Any] = {"tol": self.tol, "max_iter": int(self.max_iter)}
+        limits: dict[str, Any] = {"tol": tol, "max_iter": int(self.max_iter)}
         for g in gammas:
             if g == 0:
                 result = interpolate(operator, features, y, **limits)
@@ -372,7 +379,14 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         for candidate in candidates:
             errors = np.empty((len(folds), len(candidate.gammas)))
             for i, (train, test) in enumerate(folds):
-                path = self._path(candidate.operator, features[train], y[train], candidate.gammas)
+                # Errors on folds need few digits of the weights.
+                path = self._path(
+                    candidate.operator,
+                    features[train],
+                    y[train],
+                    candidate.gammas,
+                    max(float(self.tol), 1e-3),
+                )
                 for j, (weights, _, _) in enumerate(path):
                     errors[i, j] = np.mean((features[test] @ weights - y[test]) ** 2)
             mean = errors.mean(axis=0)
