@@ -34,6 +34,8 @@ Array = NDArray[Any]
 
 # Up to this size a full singular value decomposition is faster than a partial one.
 _DENSE = 48
+# Vectors beyond those that passed a threshold that a subspace keeps.
+_SPARE = 6
 
 
 class WarmStart(NamedTuple):
@@ -103,24 +105,54 @@ def singular_value_threshold(matrix: Array, level: float) -> tuple[Array, Array]
     kept : ndarray of shape (rank,)
         Its nonzero singular values, descending.
     """
-    if min(matrix.shape) > _DENSE:
-        # Few singular values pass, and those are well above the rounding of a Gram matrix.
-        tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+    rank = int(np.count_nonzero(values > level))
+    kept = values[:rank] - level
+    return (left[:, :rank] * kept) @ right[:rank], kept
+
+
+class _Thresholder:
+    """Singular value thresholds of a slowly changing matrix, one after the other.
+
+    Few singular values pass, and their vectors change little from one iteration to the next: a
+    step of subspace iteration from the last ones is much less than a decomposition. It is inexact
+    at vectors that have just crossed the threshold, so every tenth call is exact; the duality gap
+    is computed apart from this and certifies the result either way.
+    """
+
+    def __init__(self) -> None:
+        self._basis: Array | None = None
+        self._calls = 0
+        self._rng = np.random.default_rng(0)
+
+    def __call__(self, matrix: Array, level: float) -> Array:
+        if min(matrix.shape) <= _DENSE:
+            return singular_value_threshold(matrix, level)[0]
+        self._calls += 1
+        if self._basis is not None and self._calls % 10:
+            left = linalg.qr(matrix @ self._basis, mode="economic", check_finite=False)[0]
+            rows = left.T @ matrix
+            squares, turn = linalg.eigh(rows @ rows.T, check_finite=False)
+            # One value below the threshold says that none above it is left out.
+            if squares[0] < level**2:
+                passed = squares > level**2
+                right = rows.T @ turn
+                self._basis = right
+                # Columns of right have the singular values as lengths.
+                shrunk = 1 - level / np.sqrt(squares[passed])
+                return np.asarray(((left @ turn[:, passed]) * shrunk) @ right[:, passed].T)
+        # Values above the threshold are well above the rounding of a Gram matrix.
         squares, vectors = linalg.eigh(
-            tall.T @ tall,
+            matrix.T @ matrix,
             subset_by_value=(level**2, np.inf),
             check_finite=False,
             overwrite_a=True,
             driver="evr",
         )
-        values = np.sqrt(squares[::-1])
-        vectors = vectors[:, ::-1]
-        projected = (tall @ (vectors * (1 - level / values))) @ vectors.T
-        return projected if tall is matrix else projected.T, values - level
-    left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
-    rank = int(np.count_nonzero(values > level))
-    kept = values[:rank] - level
-    return (left[:, :rank] * kept) @ right[:rank], kept
+        spare = self._rng.standard_normal((matrix.shape[1], _SPARE))
+        size = len(squares) + _SPARE
+        self._basis = np.hstack([vectors, spare]) if 3 * size < min(matrix.shape) else None
+        return np.asarray((matrix @ (vectors * (1 - level / np.sqrt(squares)))) @ vectors.T)
 
 
 def interpolate(
@@ -321,7 +353,7 @@ def _iterate(
         rho = gamma / threshold
     size = max(float(np.linalg.norm(split)), np.finfo(float).tiny)
     objective, lower, n_iter, converged = np.inf, 0.0, 0, False
-    next_change, close = 20, False
+    next_change, close, threshold_values = 20, False, _Thresholder()
     while n_iter < max_iter:
         n_iter += 1
         weights = step(operator.adjoint(split - scaled), rho)
@@ -334,7 +366,7 @@ def _iterate(
                 converged = True
                 break
         relaxed = relaxation * matrix + (1 - relaxation) * split
-        thresholded, _ = singular_value_threshold(relaxed + scaled, gamma / rho)
+        thresholded = threshold_values(relaxed + scaled, gamma / rho)
         scaled = relaxed + scaled - thresholded
         primal = float(np.linalg.norm(matrix - thresholded))
         moved = float(np.linalg.norm(thresholded - split))

@@ -113,6 +113,8 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         See above.
     gamma_ : float
         Weight used.
+    n_iter_ : int
+        Iterations of the last solve.
     gap_ : float or None
         Certified distance of the objective from its optimum (nuclear norm), else None.
     cv_results_ : dict or None
@@ -228,7 +230,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         self.algebra_, self.algebra_name_ = chosen.algebra, chosen.name
         # Warm starts of the path above gamma make the last solve short.
         path = chosen.gammas[chosen.gammas >= self.gamma_]
-        weights, self.gap_, converged = self._path(
+        weights, self.gap_, self.n_iter_, converged = self._path(
             chosen.operator, features, y, path, float(self.tol)
         )[-1]
         if not converged:
@@ -342,8 +344,8 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         y: Array,
         gammas: Array,
         tol: float,
-    ) -> list[tuple[Array, float | None, bool]]:
-        """Weights, gap and convergence along descending gammas."""
+    ) -> list[tuple[Array, float | None, int, bool]]:
+        """Weights, gap, iterations and convergence along descending gammas."""
         n = len(y)
         if self.penalty == "log-det":
             steps = min(int(self.max_iter), 200)
@@ -352,8 +354,8 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
                 for g in gammas
             ]
             # Where a singular value is about to vanish the steps are short for very long.
-            return [(fit.coef, None, True) for fit in fits]
-        found: list[tuple[Array, float | None, bool]] = []
+            return [(fit.coef, None, fit.n_iter, True) for fit in fits]
+        found: list[tuple[Array, float | None, int, bool]] = []
         warm: WarmStart | None = None
         problem = PenalizedLeastSquares(operator, features, y)
         limits: dict[str, Any] = {"tol": tol, "max_iter": int(self.max_iter)}
@@ -363,7 +365,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             else:
                 result = problem.solve(n * float(g), warm_start=warm, **limits)
             warm = result.warm_start
-            found.append((result.coef, result.gap, result.converged))
+            found.append((result.coef, result.gap, result.n_iter, result.converged))
         return found
 
     def _choose(
@@ -387,7 +389,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
                     candidate.gammas,
                     max(float(self.tol), 1e-3),
                 )
-                for j, (weights, _, _) in enumerate(path):
+                for j, (weights, *_) in enumerate(path):
                     errors[i, j] = np.mean((features[test] @ weights - y[test]) ** 2)
             mean = errors.mean(axis=0)
             names += [candidate.name] * len(mean)
