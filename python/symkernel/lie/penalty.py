@@ -17,7 +17,7 @@ from scipy import linalg, sparse
 from symkernel.lie.algebra import Algebra
 from symkernel.lie.dictionary import Dictionary, Monomials
 from symkernel.lie.fields import Fields
-from symkernel.lie.operator import LieOperator, coefficient_operator
+from symkernel.lie.operator import LieOperator
 
 Array = NDArray[Any]
 
@@ -130,14 +130,16 @@ class PenaltyOperator:
         PenaltyOperator
             :math:`M_w = R C_w` with the sparse coefficients :math:`C_w` of the derivatives.
         """
-        coefficients = coefficient_operator(dictionary, algebra)
-        reached = np.flatnonzero(np.any(coefficients, axis=(0, 2)))
-        inner = coefficients[:, reached].transpose(1, 0, 2)
+        q = algebra.dim
+        place, field, term, value = _polynomial_derivatives(dictionary, algebra)
+        # Only some monomials are reached: translations lower the degree.
+        reached, row = np.unique(place, return_inverse=True)
         left = factor[:, reached]
         if len(left) > len(reached):
             left = np.asarray(np.linalg.qr(left, mode="r"))
-        flat = sparse.csr_array(inner.reshape(-1, dictionary.n_terms))
-        return cls(flat, algebra.dim, np.ascontiguousarray(left))
+        shape = (len(reached) * q, dictionary.n_terms)
+        matrix = sparse.csr_array((value, (row * q + field, term)), shape=shape)
+        return cls(matrix, q, np.ascontiguousarray(left))
 
     @property
     def n_weights(self) -> int:
@@ -147,7 +149,21 @@ class PenaltyOperator:
     @cached_property
     def gram(self) -> Array:
         """Inner products of the matrices of any two weights, of shape (p, p)."""
-        return self.weighted_gram(None)
+        if self.left is None or not sparse.issparse(self.matrix):
+            return self.weighted_gram(None)
+        # A generator changes few monomials into few: one small block for each.
+        inner = self.left.T @ self.left
+        entries: Any = sparse.coo_array(self.matrix)
+        row, field = np.divmod(entries.row, self.shape[1])
+        gram = np.zeros((self.n_weights, self.n_weights))
+        order = np.argsort(field, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(field[order])) + 1):
+            rows, i = np.unique(row[part], return_inverse=True)
+            columns, k = np.unique(entries.col[part], return_inverse=True)
+            block = np.zeros((len(rows), len(columns)))
+            np.add.at(block, (i, k), entries.data[part])
+            gram[np.ix_(columns, columns)] += block.T @ inner[np.ix_(rows, rows)] @ block
+        return gram
 
     def weighted_gram(self, weight: Array | None) -> Array:
         r"""Return :math:`tr(W M_j^T M_k)` for the matrices of any two weights j, k.
@@ -223,6 +239,39 @@ def cube_factor(dictionary: Monomials) -> Array:
     total = dictionary.exponents[:, None, :] + dictionary.exponents[None, :, :]
     moments = np.where(total % 2 == 0, 1.0 / (total + 1), 0.0)
     return np.asarray(linalg.cholesky(moments.prod(axis=2)))
+
+
+def _polynomial_derivatives(
+    dictionary: Monomials, algebra: Algebra
+) -> tuple[Array, Array, Array, Array]:
+    """Entries (monomial, generator, term, value) of the derivatives of monomials along fields."""
+    term, feature, factor, rest = dictionary.derivative_table
+    words = list(dictionary.index)
+    found: list[tuple[Array, Array, Array, Array]] = []
+    # The affine field is a sum over features, times a power of a feature or none.
+    for j in range(dictionary.n_features):
+        here = np.flatnonzero(feature == j)
+        for k in range(dictionary.n_features + 1):
+            coefficients = algebra.generators[:, j, k]
+            fields = np.flatnonzero(coefficients)
+            if not len(fields) or not len(here):
+                continue
+            if k == dictionary.n_features:
+                places = rest[here]
+            else:
+                raised = [tuple(sorted((*words[r], k))) for r in rest[here]]
+                places = np.array([dictionary.index[word] for word in raised])
+            found.append((
+                np.repeat(places, len(fields)),
+                np.tile(fields, len(here)),
+                np.repeat(term[here], len(fields)),
+                np.outer(factor[here], coefficients[fields]).ravel(),
+            ))  # fmt: skip
+    empty = np.zeros(0, int)
+    if not found:
+        return empty, empty, empty, np.zeros(0)
+    place, field, terms, value = (np.concatenate(column) for column in zip(*found, strict=True))
+    return place, field, terms, value
 
 
 def _root(weight: Array) -> Array:
