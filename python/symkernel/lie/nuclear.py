@@ -353,7 +353,7 @@ def _iterate(
         rho = gamma / threshold
     size = max(float(np.linalg.norm(split)), np.finfo(float).tiny)
     objective, lower, n_iter, converged = np.inf, 0.0, 0, False
-    next_change, close, threshold_values = 20, False, _Thresholder()
+    next_change, close, threshold_values = 10, False, _Thresholder()
     while n_iter < max_iter:
         n_iter += 1
         weights = step(operator.adjoint(split - scaled), rho)
@@ -380,7 +380,7 @@ def _iterate(
                 factor = float(np.clip(ratio, 0.2, 5.0))
                 rho *= factor
                 scaled /= factor
-            next_change = int(n_iter * 1.5)
+            next_change = int(n_iter * 1.3)
     return NuclearNormResult(
         coef=weights,
         objective=objective,
