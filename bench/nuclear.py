@@ -49,7 +49,7 @@ class NuclearCase:
     m, quick_m : int
         Number of features; the second in quick mode.
     accuracy : float
-        Largest error of a coefficient, relative to the largest one, that an answer may have.
+        Largest difference from the optimum that a coefficient may have, relative to the largest.
     """
 
     name: str
@@ -77,13 +77,21 @@ class NuclearCase:
         """Set the problem up and solve it with one program; coefficients of shape (p,)."""
         return PROGRAMS[program](task)
 
+    def solution(self, task: Recovery) -> Array:
+        """Return the optimum, to a duality gap of 1e-10."""
+        return _ours(task, 1e-10)
 
-def _ours(task: Recovery) -> Array:
+    def error(self, coef: Array, truth: Array) -> float:
+        """Largest difference of coefficients, relative to the largest one."""
+        return float(np.max(np.abs(coef - truth)) / np.max(np.abs(truth)))
+
+
+def _ours(task: Recovery, tol: float = 1e-6) -> Array:
     m = task.points.shape[1]
     operator = PenaltyOperator.of_dictionary(
         lie.monomials(2, m), lie.special_euclidean(m), task.points
     )
-    return interpolate(operator, task.features, task.targets, tol=1e-6).coef
+    return interpolate(operator, task.features, task.targets, tol=tol).coef
 
 
 def _scs(task: Recovery) -> Array:

@@ -28,6 +28,7 @@ _MODULES = {
     "torch": "torch",
     "invariantkernels + gpytorch": "invariantkernels",
     "thewalrus": "thewalrus",
+    "cvxpy + SCS": "cvxpy",
 }
 
 

@@ -65,6 +65,7 @@ def format_results(results: dict[str, Any]) -> str:
     if results.get("closed_forms"):  # absent from files of earlier versions
         parts.append(_form_table(results["closed_forms"]))
     parts.extend(_program_table(program) for program in results["programs"])
+    parts.extend(_solve_table(solve) for solve in results.get("solves", ()))
     if results["quick"]:
         parts.append("Quick run: tiny inputs, no measurement.")
     parts.append(describe_machine(results))
@@ -163,6 +164,17 @@ def _program_table(program: dict[str, Any]) -> str:
     return _markdown((title, "time", "", "peak memory", "", "test error"), rows)
 
 
+def _solve_table(solve: dict[str, Any]) -> str:
+    ours = solve["results"][OURS]
+    rows = [
+        (name, _time(r["median"]), f"{r['median'] / ours['median']:.1f}x", f"{r['error']:.1e}")
+        for name, r in solve["results"].items()
+    ]
+    count = solve["threads"]
+    title = f"{solve['title']}, n = {solve['samples']}, {count} thread{'s' * (count > 1)}"
+    return _markdown((title, "time", "", "error of coefficients"), rows)
+
+
 def _versus(results: dict[str, Any], peer: str) -> str:
     if peer not in results:
         return ""
@@ -172,7 +184,12 @@ def _versus(results: dict[str, Any], peer: str) -> str:
 
 def _timings(results: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Name of every measured program of every case, and its median."""
-    for r in (*results["grams"], *results.get("closed_forms", ()), *results["programs"]):
+    for r in (
+        *results["grams"],
+        *results.get("closed_forms", ()),
+        *results["programs"],
+        *results.get("solves", ()),
+    ):
         for program, measured in r["results"].items():
             dtype = f", {r['dtype']}" if "dtype" in r else ""
             yield f"{r['case']}{dtype}, {r['threads']} threads: {program}", measured["median"]
@@ -221,6 +238,7 @@ def readme_section(results: dict[str, Any], command: str) -> str:
     if results.get("closed_forms"):
         parts.append(_form_table(results["closed_forms"], most_threads_only=True))
     parts.extend(_program_table(program) for program in results["programs"])
+    parts.extend(_solve_table(solve) for solve in results.get("solves", ()))
     parts.append(f"Medians of `{command}` on an idle machine: {describe_machine(results)}.")
     return "\n\n".join(parts)
 

@@ -14,14 +14,15 @@ from . import formulas, machine, peers
 from .closed_forms import FORM_CASES, FormCase
 from .grams import GRAM_CASES, GramCase
 from .memory import peak_of
+from .nuclear import NUCLEAR_CASES, SCS, NuclearCase
 from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
 
 SCHEMA = 1
-Case: TypeAlias = GramCase | FormCase | ProgramCase
+Case: TypeAlias = GramCase | FormCase | ProgramCase | NuclearCase
 # What is timed, given the number of threads.
 Program: TypeAlias = Callable[[int], Any]
-CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *PROGRAM_CASES)
+CASES: tuple[Case, ...] = (*GRAM_CASES, *FORM_CASES, *PROGRAM_CASES, *NUCLEAR_CASES)
 
 # Largest relative difference from NumPy's answer in float64 that an answer may have.
 GRAM_TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -71,7 +72,7 @@ def run(
     counts = sorted(set(n_threads)) or sorted({1, machine.available_cores()})
     if counts[0] < 1:
         raise ValueError(f"threads must be at least 1; got {counts[0]}")
-    known = (*peers.GRAM_PEERS, *formulas.FORMULA_PEERS, *peers.PROGRAM_PEERS)
+    known = (*peers.GRAM_PEERS, *formulas.FORMULA_PEERS, *peers.PROGRAM_PEERS, SCS)
     for peer in only:
         if peer not in known:
             raise ValueError(f"unknown peer {peer!r}; known: {', '.join(known)}")
@@ -84,11 +85,16 @@ def run(
         "grams": [],
         "closed_forms": [],
         "programs": [],
+        "solves": [],
     }
     for case in chosen:
         if isinstance(case, ProgramCase):
             tell(f"{case.name}, {_threads(counts[-1:])}")
             results["programs"].append(_run_program(case, counts[-1], allowed, effort, quick))
+            continue
+        if isinstance(case, NuclearCase):
+            tell(f"{case.name}, {_threads(counts[-1:])}")
+            results["solves"].append(_run_nuclear(case, counts[-1], allowed, effort, quick))
             continue
         for dtype in dtypes:
             tell(f"{case.name}, {dtype}, {_threads(counts)}")
@@ -291,6 +297,35 @@ def _run_program(
         "samples": len(task.X),
         "order": len(task.orbit),
         "features": task.X.shape[1],
+        "results": results,
+    }
+
+
+def _run_nuclear(
+    case: NuclearCase, n_threads: int, allowed: Sequence[str], effort: Effort, quick: bool
+) -> dict[str, Any]:
+    task = case.task(quick)
+    names = [OURS, *(name for name in (SCS,) if name in allowed)]
+    errors: dict[str, float] = {}
+    with threads(n_threads):
+        truth = case.solution(task)
+        for name in names:
+            case.run(name, case.task(True))  # loads what a program imports lazily
+            errors[name] = case.error(case.run(name, task), truth)
+            if not errors[name] <= case.accuracy:
+                raise AssertionError(
+                    f"coefficients of {name} are off by {errors[name]:.1e} on {case.name}; at "
+                    f"most {case.accuracy:.0e} is allowed"
+                )
+        times = interleave({name: partial(case.run, name, task) for name in names}, effort)
+    results = _summary(times)
+    for name in names:
+        results[name]["error"] = errors[name]
+    return {
+        "case": case.name,
+        "title": case.title,
+        "threads": n_threads,
+        "samples": len(task.targets),
         "results": results,
     }
 

@@ -1,14 +1,15 @@
 """Which penalty finds a planted symmetry in noisy data, and which does not.
 
-A radial polynomial about an unknown centre c in R^3, |x - c|^2 - 0.8 |x - c|^4, is measured with 10%
-noise at n points of the cube. Of the six rigid motions se(3), it keeps the three rotations about c,
-which are no generators of the basis: translations have to be mixed in. Polynomials of degree 4 are
-fitted with each penalty, its weight chosen by five-fold cross-validation.
+A radial polynomial about an unknown centre c in R^3, |x - c|^2 - 0.8 |x - c|^4, is measured with
+10% noise at n points of the cube. Of the six rigid motions se(3) it keeps the three rotations about
+c, which are no generators of the basis: translations have to be mixed in. Polynomials of degree 4
+are fitted with each penalty, its weight chosen by five-fold cross-validation.
 
-The nuclear norm fails here. It is convex and predicts a little better than least squares, but to make
-three singular values exactly zero it would have to shrink the other three, so that the best weight
-is far below what a symmetry takes: every direction is reported as broken. The log-det penalty
-counts singular values instead; it is not convex, and finds the planted algebra in every run.
+The nuclear norm fails here. It is convex, but to make three singular values exactly zero it would
+have to shrink the other three, so that the best weight is far below what a symmetry takes: every
+direction is reported as broken, and predictions are about as good as those of least squares. The
+log-det penalty counts singular values instead; it is not convex, and finds the planted algebra in
+every run.
 
 Run it with ``python examples/promote_under_noise.py [--plot promote.png]``; it takes half a minute.
 """

@@ -98,9 +98,9 @@ def test_equivariant_targets_turn_with_the_samples():
     field = X * (1 + (X**2).sum(axis=1, keepdims=True))
     field = field + 0.5 * np.stack([-X[:, 1], X[:, 0]], axis=1)
     rotation = lie.special_orthogonal(2)
-    model = lie.EnforcedRegressor(
-        lie.monomials(3), rotation, output=rotation.linear_parts
-    ).fit(X, field)
+    model = lie.EnforcedRegressor(lie.monomials(3), rotation, output=rotation.linear_parts).fit(
+        X, field
+    )
     assert model.n_invariants_ == 4  # x and its quarter turn, times 1 and |x|^2
     assert model.coef_.shape == (10, 2)
     np.testing.assert_allclose(model.predict(X), field, atol=1e-9)
@@ -128,7 +128,7 @@ def test_dictionary_of_the_user():
     model = lie.EnforcedRegressor(Exponentials(), lie.Algebra([[[0, 0, 0], [0, 0, 1.0]]]))
     model.fit(X, y)
     assert model.n_invariants_ == 2
-    np.testing.assert_allclose(model.predict(X + [0, 5]), y, atol=1e-8)
+    np.testing.assert_allclose(model.predict(X + np.array([0.0, 5.0])), y, atol=1e-8)
 
 
 def test_clone_and_pipeline():

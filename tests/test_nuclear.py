@@ -1,4 +1,4 @@
-"""Least nuclear norm: certificates against optimality conditions, and cases known in closed form."""
+"""Least nuclear norm: certificates, optimality conditions, and cases known in closed form."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_gap_bounds_the_distance_to_a_better_solution(measure, n_features, n):
     loose = interpolate(operator, features, targets, tol=1e-2)
     tight = interpolate(operator, features, targets, tol=1e-6)
     assert loose.converged and tight.converged
-    assert -1e-9 <= loose.objective - tight.objective + tight.gap
+    assert loose.objective - tight.objective + tight.gap >= -1e-9
     assert loose.objective - loose.gap <= tight.objective * (1 + 1e-12)
     assert tight.gap <= 1e-6 * tight.objective
 
@@ -121,7 +121,7 @@ def test_symmetric_interpolant_ends_at_once():
 
 def test_inconsistent_targets_are_refused():
     operator, features, _ = random_problem(0)
-    with pytest.raises(ValueError, match="rank 5 .of 9 columns"):
+    with pytest.raises(ValueError, match="rank 5"):
         interpolate(operator, np.vstack([features, features]), np.arange(10.0))
 
 

@@ -41,7 +41,8 @@ def test_log_det_keeps_what_is_planted():
     kept = model.kept_.generators.reshape(model.kept_.dim, -1).T
     assert (model.kept_.dim, model.broken_.dim) == (3, 3)
     assert subspace_angles(planted, kept).max() < 0.1
-    assert np.all(model.singular_values_[3:] < 1e-3 < 0.1 < model.singular_values_[:3])
+    assert np.all(model.singular_values_[3:] < 1e-3)
+    assert np.all(model.singular_values_[:3] > 0.1)
     assert model.score(X, y) > 0.97
     # kept and broken are the whole candidate, orthogonal to each other.
     broken = model.broken_.generators.reshape(3, -1)
@@ -88,7 +89,10 @@ def test_grid_starts_where_all_is_kept():
     top = promote(lie.monomials(2), "special_orthogonal", gamma=largest, tol=1e-9).fit(X, y)
     assert top.kept_.dim == 3
     assert model.gamma_ in model.cv_results_["gamma"]
-    assert model.gamma_ == model.cv_results_["gamma"][np.argmin(model.cv_results_["mean_mse"])]
+    results = model.cv_results_
+    assert model.gamma_ >= results["gamma"][np.argmin(results["mean_mse"])]
+    chosen = results["mean_mse"][results["gamma"] == model.gamma_]
+    assert chosen <= results["mean_mse"].min() + 2 * results["std_mse"].max()
 
 
 def test_candidates_by_name_are_chosen_from():
@@ -104,9 +108,9 @@ def test_candidates_by_name_are_chosen_from():
 
 def test_leave_one_out_and_given_gammas():
     X, y = radial(25, d=2)
-    model = promote(
-        lie.monomials(2), gammas=[1e-3, 1e-1], cv=LeaveOneOut(), penalty="log-det"
-    ).fit(X, y)
+    model = promote(lie.monomials(2), gammas=[1e-3, 1e-1], cv=LeaveOneOut(), penalty="log-det").fit(
+        X, y
+    )
     np.testing.assert_array_equal(model.cv_results_["gamma"], [1e-1, 1e-3])
 
 
@@ -163,7 +167,7 @@ def test_iteration_limit_is_told():
         ({"cv": 1}, "cv must be at least 2"),
         ({"tol": 2.0}, "tol must lie between 0 and 1"),
         ({"measure": "cube"}, "measure must be"),
-        ({"measure": np.zeros((3, 2))}, "measure must be finite points of shape .n, 3."),
+        ({"measure": np.zeros((3, 2))}, "measure must be finite points of shape"),
         ({"algebra": lie.affine(2)}, "acts on 2 features, the samples have 3"),
         ({"algebra": "so3"}, "algebra must be one of"),
         ({"algebra": []}, "at least one candidate"),

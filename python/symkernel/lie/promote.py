@@ -75,7 +75,9 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         (experimental) counts the singular values: it is not convex, but found planted
         symmetries exactly where the nuclear norm did not (``examples/promote_under_noise.py``).
     gamma : float or "cv", default="cv"
-        Weight of the penalty; "cv" chooses it. 0 asks for the interpolant of least nuclear norm.
+        Weight of the penalty; "cv" chooses the largest whose error over the folds exceeds the least
+        by no more than one standard error of the difference. 0 asks for the interpolant of least
+        nuclear norm.
     gammas : array-like or None, default=None
         Weights to choose from; None means ``n_gammas`` of them on a logarithmic grid.
     n_gammas : int, default=20
@@ -371,7 +373,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
     def _choose(
         self, candidates: Sequence[_Candidate], features: Array, y: Array
     ) -> tuple[_Candidate, float]:
-        """Least mean squared error over the folds."""
+        """Candidate of the least error over the folds, and its largest weight that is as good."""
         folds = self._folds(len(y))
         if folds is None:
             # A sample cannot be left out of one: the largest weight keeps most symmetry.
@@ -396,9 +398,13 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             gammas.append(candidate.gammas)
             means.append(mean)
             spreads.append(errors.std(axis=0) / np.sqrt(len(folds)))
-            j = int(np.argmin(mean))
-            if best is None or mean[j] < best[0]:
-                best = (float(mean[j]), candidate, float(candidate.gammas[j]))
+            least = int(np.argmin(mean))
+            worse = errors - errors[:, least : least + 1]
+            doubt = worse.std(axis=0, ddof=1) / np.sqrt(len(folds))
+            # Weights descend: the first that is as good gives symmetry the benefit of the doubt.
+            j = int(np.argmax(worse.mean(axis=0) <= doubt))
+            if best is None or mean[least] < best[0]:
+                best = (float(mean[least]), candidate, float(candidate.gammas[j]))
         assert best is not None
         self.cv_results_ = {
             "algebra": np.array(names),
@@ -417,7 +423,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             splitter = KFold(min(int(self.cv), n), shuffle=True, random_state=self.random_state)
         else:
             splitter = self.cv
-        if not hasattr(splitter, "split"):
+        if isinstance(splitter, str) or not hasattr(splitter, "split"):
             raise TypeError(f"cv must be an integer or a splitter, got {type(self.cv).__name__}")
         return list(splitter.split(np.zeros((n, 1))))
 
