@@ -65,6 +65,8 @@ class Algebra(Fields):
     ) -> None:
         self._generators = orthonormal(_as_generators(matrices))
         self._name = name
+        # The algebra, axes and shape that it was made of by ``along``.
+        self._frame: tuple[Algebra, tuple[int, ...], tuple[int, ...]] | None = None
 
     @classmethod
     def from_group(cls, group: Group) -> Algebra:
@@ -136,6 +138,9 @@ class Algebra(Fields):
     def combine(self, coefficients: ArrayLike) -> Algebra:
         """Return the algebra spanned by sum_q c[k, q] xi_q, for c of shape (k, q)."""
         c = self._as_coefficients(coefficients)
+        if self._frame is not None:  # the two bases differ by one common factor
+            small, axes, shape = self._frame
+            return small.combine(c).along(axes, shape)
         return Algebra(np.tensordot(c, self._generators, 1))
 
     def along(self, axis: int | Sequence[int], shape: Sequence[int]) -> Algebra:
@@ -181,7 +186,14 @@ class Algebra(Fields):
         for rows in places:
             full[:, rows[:, None], rows[None, :]] = self.linear_parts
             full[:, rows, -1] = self.shifts
-        return Algebra(full, name=f"{self!r}.along({axis}, {lengths})")
+        large = Algebra(full, name=f"{self!r}.along({axis}, {lengths})")
+        large._frame = (self, axes, lengths)
+        return large
+
+    @property
+    def frame(self) -> tuple[Algebra, tuple[int, ...], tuple[int, ...]] | None:
+        """The algebra, axes and shape that ``along`` made this one of; None for others."""
+        return self._frame
 
     def __add__(self, other: Algebra) -> Algebra:
         """Return the sum of the two spans; what the second adds is made orthonormal."""

@@ -281,7 +281,9 @@ class _Given(Dictionary):
 
     def __init__(self, functions: Any, n_features: int) -> None:
         self._functions, self._n = functions, n_features
-        self._m = self.values(np.zeros((1, n_features))).shape[1]
+        # Only the shape matters, at a point where hardly any function is singular.
+        with np.errstate(all="ignore"):
+            self._m = int(self.values(np.linspace(0.3, 0.7, n_features)[None]).shape[1])
 
     @property
     def n_features(self) -> int:

@@ -109,7 +109,7 @@ class LieOperator:
     @cached_property
     def _factor(self) -> NDArray[np.float64]:
         if isinstance(self.dictionary, Monomials) and isinstance(self.algebra, Algebra):
-            return self._polynomial_factor()
+            return self._polynomial_factor(self.dictionary, self.algebra)
         q, size = self.algebra.dim, self.n_weights
         kept = np.zeros((0, q * size))
         for block in self._rows():
@@ -118,20 +118,19 @@ class LieOperator:
         return kept.reshape(-1, q, size)
 
     # Polynomials stay polynomials: L_q phi = phi C_q, and the rows of phi reduce to m.
-    def _polynomial_factor(self) -> NDArray[np.float64]:
-        terms = as_monomials(self.dictionary)
-        m, q, p = terms.n_terms, self.algebra.dim, self.n_outputs
+    def _polynomial_factor(self, terms: Monomials, algebra: Algebra) -> NDArray[np.float64]:
+        m, q, p = terms.n_terms, algebra.dim, self.n_outputs
         size = max(2 * m, _BLOCK // m)
         R = np.zeros((0, m))
         for start in range(0, len(self._X), size):
             phi = terms.values(self._X[start : start + size]) / np.sqrt(len(self._X))
             R = triangle(np.concatenate([R, phi]))
-        moved = np.matmul(R, coefficient_operator(terms, self.algebra))
+        moved = np.matmul(R, coefficient_operator(terms, algebra))
         if self.output is None:
-            return moved.transpose(1, 0, 2)
+            return np.asarray(moved.transpose(1, 0, 2))
         full = np.einsum("ab,qim->iaqbm", np.eye(p), moved)
         full -= np.einsum("qab,im->iaqbm", self.output, R)
-        return full.reshape(-1, q, p * m)
+        return np.asarray(full.reshape(-1, q, p * m))
 
     def reduced(self) -> NDArray[np.float64]:
         """Return R of shape (q, r, p m) with ``sum_ab (R_a w).(R_b w')`` those of ``tensor()``."""
@@ -218,9 +217,11 @@ def coefficient_operator(dictionary: Monomials, algebra: Algebra) -> NDArray[np.
     >>> int(np.linalg.matrix_rank(C.reshape(-1, 6)))  # 6 monomials, two invariants: 1, |x|^2
     4
     """
+    if not isinstance(dictionary, Monomials):
+        raise TypeError(f"dictionary must be monomials, got {type(dictionary).__name__}")
     if not isinstance(algebra, Algebra):
         raise TypeError(f"algebra must be an Algebra, got {type(algebra).__name__}")
-    terms = as_monomials(dictionary).bind(algebra.n_features)
+    terms = dictionary.bind(algebra.n_features)
     m, n = terms.n_terms, terms.n_features
     C = np.zeros((algebra.dim, m, m))
     words = sorted(terms.index, key=terms.index.__getitem__)
@@ -302,13 +303,6 @@ def as_output_action(output: ArrayLike, dim: int) -> NDArray[np.float64]:
     if not np.isfinite(B).all():
         raise ValueError("output contains NaN or infinity")
     return B
-
-
-def as_monomials(dictionary: Any) -> Monomials:
-    """Return the dictionary if it is of monomials; TypeError otherwise."""
-    if not isinstance(dictionary, Monomials):
-        raise TypeError(f"dictionary must be monomials, got {type(dictionary).__name__}")
-    return dictionary
 
 
 def triangle(rows: NDArray[np.float64]) -> NDArray[np.float64]:

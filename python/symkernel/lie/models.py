@@ -1,0 +1,285 @@
+"""Models as functions with derivatives: what the Lie derivative needs of them."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from symkernel.lie.dictionary import as_dictionary
+from symkernel.lie.rows import Sampled
+
+__all__ = ["DictionaryFunction", "Differentiable", "GradientError", "as_differentiable"]
+
+Array = NDArray[Any]
+
+# Rounding of analytic gradients, relative to their size.
+_EXACT = 1e-11
+# Steps of finite differences, relative to the spread of a feature: cube root of rounding, doubled
+# once for the check.
+_STEP = 2e-5
+# Disagreement of two steps above which differences are no derivatives.
+_ROUGH = 1e-2
+# Points at which a user's gradient is compared with differences.
+_CHECKED = 16
+
+
+class GradientError(ValueError):
+    """Derivatives of a model are missing, wrong or not finite."""
+
+
+class Differentiable(ABC):
+    """A function R^n -> R^p with derivatives.
+
+    Attributes
+    ----------
+    error : float
+        Relative error of the derivatives that rounding or differences cause.
+    how : str
+        Where the derivatives come from.
+    fitted : bool
+        Whether the function was fitted to data, so that a true symmetry holds only about.
+    """
+
+    error: float = _EXACT
+    fitted: bool = False
+    how: str = "analytic"
+
+    @abstractmethod
+    def values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return F(x_i), shape (n_samples, p)."""
+
+    @abstractmethod
+    def jacobians(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return DF(x_i), shape (n_samples, p, n)."""
+
+    def redraws(
+        self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
+    ) -> list[Sampled] | None:
+        """Values and derivatives at X of fits to the model's own predictions plus fresh noise.
+
+        Their distance from the model's is what noise and smoothing do together. None where the
+        model does not tell.
+        """
+        return None
+
+    @property
+    def noise(self) -> float | None:
+        """Standard deviation of the noise in the targets, where the model tells; else None."""
+        return None
+
+    @property
+    def caveat(self) -> str:
+        """What makes the derivatives doubtful beyond the noise; an empty string if nothing."""
+        return ""
+
+
+class DictionaryFunction(Differentiable):
+    """The function F(x) = W phi(x) of a dictionary.
+
+    Parameters
+    ----------
+    dictionary : Dictionary or object with values(X) and jacobians(X)
+        phi, m functions.
+    weights : array-like of shape (m,) or (p, m)
+        W.
+    n_features : int, optional
+        Needed where the dictionary does not know it.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit the dictionary or are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symkernel import lie
+    >>> F = lie.DictionaryFunction(lie.monomials(2, 2), [0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+    >>> F.values(np.array([[3.0, 4.0]])), F.jacobians(np.array([[3.0, 4.0]]))
+    (array([[25.]]), array([[[6., 8.]]]))
+    """
+
+    how = "analytic, from the dictionary"
+
+    def __init__(self, dictionary: Any, weights: ArrayLike, n_features: int | None = None) -> None:
+        n = dictionary.n_features if n_features is None else n_features
+        self.dictionary = as_dictionary(dictionary, n)
+        self.weights = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+        if self.weights.ndim != 2 or self.weights.shape[1] != self.dictionary.n_terms:
+            raise ValueError(
+                f"weights must have shape (m,) or (p, m) with m = {self.dictionary.n_terms}, got "
+                f"{np.shape(weights)}"
+            )
+        if not np.isfinite(self.weights).all():
+            raise ValueError("weights contain NaN or infinity")
+
+    def values(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return F(x_i), shape (n_samples, p)."""
+        return np.asarray(self.dictionary.values(X) @ self.weights.T)
+
+    def jacobians(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return DF(x_i), shape (n_samples, p, n)."""
+        return np.asarray(
+            np.tensordot(self.weights, self.dictionary.jacobians(X), ([1], [1]))
+        ).transpose(1, 0, 2)
+
+
+class Pair(Differentiable):
+    """A function and its derivatives, as the user gives them."""
+
+    how = "given"
+
+    def __init__(self, f: Callable[..., Any], df: Callable[..., Any], unflatten: Any) -> None:
+        self._f, self._df, self._unflatten = f, df, unflatten
+
+    def values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return F(x_i), shape (n_samples, p)."""
+        return as_values(self._f(self._unflatten(X)), len(X))
+
+    def jacobians(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return DF(x_i), shape (n_samples, p, n)."""
+        p = self.values(X[:1]).shape[1]
+        slopes = np.asarray(self._df(self._unflatten(X)), dtype=np.float64)
+        if slopes.size != len(X) * p * X.shape[1] or len(slopes) != len(X):
+            raise GradientError(
+                f"the gradient must have shape ({len(X)}, {X.shape[1]}) or "
+                f"({len(X)}, {p}, {X.shape[1]}), got {slopes.shape}"
+            )
+        return slopes.reshape(len(X), p, X.shape[1])
+
+    def check(self, X: NDArray[np.float64]) -> None:
+        """Raise GradientError if the derivatives are not those of the function."""
+        rows = X[:: max(1, len(X) // _CHECKED)][:_CHECKED]
+        compared = Differences(self._f, self._unflatten, np.maximum(X.std(axis=0), 1e-8))
+        given, found = self.jacobians(rows), compared.jacobians(rows)
+        apart = np.linalg.norm(given - found, axis=(1, 2))
+        size = np.linalg.norm(found, axis=(1, 2)).max()
+        if size > 0 and np.median(apart) > _ROUGH * size:
+            raise GradientError(
+                "the gradient is not that of the function: it differs from finite differences by "
+                f"{np.median(apart) / size:.2g} of its size"
+            )
+
+
+class Differences(Differentiable):
+    """Central differences of a function with two steps, the second as a check."""
+
+    how = "finite differences"
+
+    def __init__(self, f: Callable[..., Any], unflatten: Any, scale: NDArray[np.float64]) -> None:
+        self._f, self._unflatten, self._scale = f, unflatten, scale
+        self.error = 1e-9
+
+    def values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return F(x_i), shape (n_samples, p)."""
+        return as_values(self._f(self._unflatten(X)), len(X))
+
+    def jacobians(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return DF(x_i), shape (n_samples, p, n); sets ``error`` to the steps' disagreement."""
+        fine, coarse = self._central(X, _STEP), self._central(X, 2 * _STEP)
+        # Richardson: the error of a step h is about a third of the change from 2 h to h.
+        slopes: NDArray[np.float64] = fine + (fine - coarse) / 3
+        weight = self._scale
+        size = float(np.sqrt(np.mean((slopes * weight) ** 2)))
+        change = float(np.sqrt(np.mean(((fine - coarse) * weight) ** 2)))
+        self.error = max(1e-9, change / size) if size > 0 else 1e-9
+        return slopes
+
+    def _central(self, X: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+        slopes = []
+        for j, scale in enumerate(self._scale):
+            ahead, behind = X.copy(), X.copy()
+            ahead[:, j] += step * scale
+            behind[:, j] -= step * scale
+            width = (ahead[:, j] - behind[:, j])[:, None]  # as rounded
+            slopes.append((self.values(ahead) - self.values(behind)) / width)
+        return np.stack(slopes, axis=-1)
+
+
+def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]) -> Differentiable:
+    """Return a model as a function with derivatives.
+
+    Parameters
+    ----------
+    model : object
+        What ``discover`` takes.
+    X : ndarray of shape (n, n_features)
+        Samples, from which steps of differences are chosen.
+    shape : tuple of int
+        Shape of one sample as callables take it.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a model nor a function.
+    GradientError
+        If derivatives are wrong or there are none.
+    """
+    from symkernel.lie.kernel_models import as_kernel_model
+
+    def unflatten(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return points.reshape(len(points), *shape)
+
+    if isinstance(model, Differentiable):
+        return model
+    if isinstance(model, tuple):
+        if len(model) != 2 or not all(map(callable, model)):
+            raise TypeError("model as a tuple must be the pair (f, df) of functions")
+        pair = Pair(*model, unflatten)
+        pair.check(X)
+        return pair
+    expansion = as_kernel_model(model, X.shape[1])
+    if expansion is not None:
+        return expansion
+    predict = getattr(model, "predict", None)
+    jacobian = getattr(model, "jacobian", None)
+    if callable(predict) and callable(jacobian):
+        fitted = Pair(predict, jacobian, unflatten)
+        fitted.fitted = True
+        return fitted
+    function = predict if callable(predict) else model
+    if not callable(function):
+        raise TypeError(
+            "model must be a fitted regressor, a function f, the pair (f, df) or a "
+            f"Differentiable, got {type(model).__name__}"
+        )
+    # Never zero: a constant feature is stepped by its own size.
+    spread = X.std(axis=0)
+    scale = np.where(spread > 0, spread, np.maximum(1.0, np.abs(X).max(axis=0)))
+    differences = Differences(function, unflatten, scale)
+    differences.fitted = callable(predict)
+    differences.jacobians(X[:: max(1, len(X) // _CHECKED)][:_CHECKED])
+    name = type(model).__name__ if callable(predict) else "the function"
+    if differences.error > _ROUGH:
+        raise GradientError(
+            f"{name} has no derivatives: finite differences with steps h and 2 h differ by "
+            f"{differences.error:.2g} of their size; give the pair (f, df), or a smooth model"
+        )
+    warnings.warn(
+        f"derivatives of {name} are finite differences (relative error "
+        f"{differences.error:.1g}); give the pair (f, df) for exact ones",
+        UserWarning,
+        stacklevel=3,
+    )
+    return differences
+
+
+def as_values(result: Any, n: int) -> NDArray[np.float64]:
+    """Return what a function gave as finite rows (n, p).
+
+    Raises
+    ------
+    ValueError
+        If it has not one row per sample, or is not finite.
+    """
+    found = np.asarray(result, dtype=np.float64)
+    if found.ndim == 0 or len(found) != n:
+        raise ValueError(f"the model must return one row per sample, {n}, got {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError("the model returned NaN or infinity")
+    return found.reshape(n, -1)

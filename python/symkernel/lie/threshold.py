@@ -1,0 +1,102 @@
+"""Which residuals count as zero: by rounding, by noise, or by the gap in the spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Threshold", "as_threshold", "by_gap", "by_noise", "by_rounding"]
+
+Array = NDArray[Any]
+
+# Multiples of what errors alone make, between which the threshold is put into the widest gap.
+_MARGIN = (1.5, 4.0)
+# Residuals above this are no symmetry, whatever the noise.
+_LARGEST = 0.35
+# Smallest gap, and largest residual below it, that tell symmetries of a fitted model.
+_GAP, _BELOW = 4.0, 0.15
+# Rounding: analytic derivatives of sums of thousands of terms.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Residual up to which a direction is a symmetry, and why."""
+
+    value: float
+    reason: str
+    warning: str = ""
+
+
+def as_threshold(value: Any) -> Threshold | None:
+    """Return a user's threshold; None for "auto".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither "auto" nor a number in [0, sqrt 2].
+    """
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f"threshold must be 'auto' or a number, got {value!r}")
+        return None
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"threshold must be 'auto' or a number, got {value!r}")
+    if not 0 <= float(value) <= np.sqrt(2):
+        raise ValueError(f"threshold must be in [0, sqrt 2], got {value}")
+    return Threshold(float(value), "given")
+
+
+def by_rounding(error: float, how: str) -> Threshold:
+    """Threshold of exact derivatives: a hundred times their relative error."""
+    value = max(_ROUNDING, 100 * error)
+    return Threshold(
+        min(value, _LARGEST), f"derivatives are {how}, with a relative error of {error:.1g}"
+    )
+
+
+def by_noise(floor: float, cause: str, values: NDArray[np.float64]) -> Threshold:
+    """Threshold from the residual that errors alone make, a few times that.
+
+    Errors have a spread, and fits have a bias of their own: within the margin the widest gap of
+    the spectrum decides.
+    """
+    if _MARGIN[0] * floor > _LARGEST:
+        return Threshold(
+            0.0,
+            f"no symmetry is claimed: {floor:.2g}, which {cause}",
+            "the derivatives are too noisy to tell symmetries from chance: errors alone make "
+            f"residuals of {floor:.2g}, so that none is claimed; use more samples, a smoother "
+            "model, or give threshold",
+        )
+    low, high = (max(_ROUNDING, min(_LARGEST, m * floor)) for m in _MARGIN)
+    inside = values[(values > low) & (values < high)]
+    edges = np.concatenate([[low], inside, [high]])
+    least = max(_ROUNDING, floor)  # residuals below what errors make are all alike
+    s = np.concatenate([[least], values[values > least], [np.sqrt(2)]])
+    places = np.clip(np.searchsorted(s, edges[:-1], side="right"), 1, len(s) - 1)
+    at = int(np.argmax(s[places] / s[places - 1]))
+    value = float(np.sqrt(edges[at] * edges[at + 1]))
+    reason = f"{value / floor:.2g} times the {floor:.2g}, which {cause}" if floor else cause
+    return Threshold(value, reason)
+
+
+def by_gap(values: NDArray[np.float64]) -> Threshold:
+    """Threshold in the widest gap of a spectrum whose errors are not known."""
+    s = np.maximum(values, _ROUNDING)
+    ratios = s[1:] / s[:-1]
+    ratios = np.where(s[:-1] <= _BELOW, ratios, 0.0)
+    if len(ratios) and ratios.max() >= _GAP:
+        at = int(np.argmax(ratios))
+        return Threshold(
+            float(np.sqrt(s[at] * s[at + 1])),
+            f"in the widest gap of the spectrum, a factor of {ratios[at]:.2g}; the noise is not "
+            "known",
+        )
+    return Threshold(
+        _ROUNDING, f"the noise is not known, and no gap in the spectrum exceeds {_GAP:g}"
+    )
