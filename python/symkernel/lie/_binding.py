@@ -54,7 +54,6 @@ def bind_algebra(algebra: Any, n_features: int) -> Fields:
     if isinstance(algebra, str):
         if algebra not in _NAMED:
             raise ValueError(f"algebra must be one of {', '.join(_NAMED)}, got {algebra!r}")
-        # Lorentz transformations have one time among their dimensions, the last feature.
         return _NAMED[algebra](n_features)
     if not isinstance(algebra, Fields):
         raise TypeError(

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from symkernel.lie._threads import few_threads
 from symkernel.lie.penalty import PenaltyOperator
 
 Array = NDArray[Any]
@@ -154,6 +155,7 @@ class _Thresholder:
         return np.asarray((matrix @ (vectors * (1 - level / np.sqrt(squares)))) @ vectors.T)
 
 
+@few_threads
 def interpolate(
     operator: PenaltyOperator,
     features: Array,
@@ -266,6 +268,7 @@ class PenalizedLeastSquares:
     array([2.])
     """
 
+    @few_threads
     def __init__(self, operator: PenaltyOperator, features: Array, targets: Array) -> None:
         self.operator = operator
         self.features = features
@@ -282,6 +285,7 @@ class PenalizedLeastSquares:
         self._penalty_part = (1 - self._data_part) / scale
         self._moments = features.T @ targets
 
+    @few_threads
     def solve(
         self,
         gamma: float,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from symkernel.lie._threads import few_threads
 from symkernel.lie.algebra import Algebra
 from symkernel.lie.dictionary import Dictionary, Monomials
 from symkernel.lie.fields import Fields
@@ -87,6 +88,7 @@ class PenaltyOperator:
         return cls(np.ascontiguousarray(array.reshape(-1, weights)), columns)
 
     @classmethod
+    @few_threads
     def of_dictionary(cls, dictionary: Dictionary, algebra: Fields, points: Array) -> Self:
         """Build the operator of the functions of a dictionary, averaged over points.
 
@@ -246,21 +248,24 @@ def _polynomial_derivatives(
 ) -> tuple[Array, Array, Array, Array]:
     """Entries (monomial, generator, term, value) of the derivatives of monomials along fields."""
     term, feature, factor, rest = dictionary.derivative_table
-    words = list(dictionary.index)
+    n, lower = dictionary.n_features, int(rest.max(initial=-1)) + 1
+    # Where a monomial of lower degree goes when it is multiplied by a feature.
+    times = np.array(
+        [
+            [dictionary.index[tuple(sorted((*word, k)))] for k in range(n)]
+            for word in list(dictionary.index)[:lower]
+        ]
+    )
     found: list[tuple[Array, Array, Array, Array]] = []
     # The affine field is a sum over features, times a power of a feature or none.
-    for j in range(dictionary.n_features):
+    for j in range(n):
         here = np.flatnonzero(feature == j)
-        for k in range(dictionary.n_features + 1):
+        for k in range(n + 1):
             coefficients = algebra.generators[:, j, k]
             fields = np.flatnonzero(coefficients)
             if not len(fields) or not len(here):
                 continue
-            if k == dictionary.n_features:
-                places = rest[here]
-            else:
-                raised = [tuple(sorted((*words[r], k))) for r in rest[here]]
-                places = np.array([dictionary.index[word] for word in raised])
+            places = rest[here] if k == n else times[rest[here], k]
             found.append((
                 np.repeat(places, len(fields)),
                 np.tile(fields, len(here)),
