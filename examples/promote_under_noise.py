@@ -7,7 +7,7 @@ are fitted with each penalty, its weight chosen by five-fold cross-validation.
 
 The nuclear norm fails here. It is convex, but to make three singular values exactly zero it would
 have to shrink the other three, so that the best weight is far below what a symmetry takes: every
-direction is reported as broken, and predictions are about as good as those of least squares. The
+direction is reported as broken, and predictions are now better, now worse than least squares. The
 log-det penalty counts singular values instead; it is not convex, and finds the planted algebra in
 every run.
 

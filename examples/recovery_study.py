@@ -9,8 +9,8 @@ finds the least n; the table shows medians over ten random problems beside the p
 
 The inner product of functions behind the nuclear norm matters. The published study averages over as
 few random points as can tell polynomials of that degree apart, one more than their number, which is
-nearly singular and different for every problem. The exact integral over the cube needs fewer
-samples in every cell; both are in the table.
+nearly singular and different for every problem. The exact integral over the cube needs no more
+samples in any cell, and a quarter fewer in some; both are in the table.
 
 Run it with ``python examples/recovery_study.py [--jobs 4] [--plot recovery.png]``.
 """
