@@ -3,6 +3,7 @@
 Installed with the library as ``symkernel.bench`` and started by ``symkernel bench``.
 
 * ``grams``: Gram matrices averaged over a group, the library's inner loop;
+* ``nuclear``: the interpolant of least nuclear norm, beside a general conic solver;
 * ``closed_forms``: Gram matrices over groups that no sum could visit;
 * ``canonical``: canonical forms of large batches;
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;

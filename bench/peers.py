@@ -31,6 +31,7 @@ _MODULES = {
     "invariantkernels + gpytorch": "invariantkernels",
     "thewalrus": "thewalrus",
     "sympy": "sympy",
+    "cvxpy + SCS": "cvxpy",
 }
 
 

@@ -71,6 +71,7 @@ def format_results(results: dict[str, Any]) -> str:
     parts.extend(_program_table(program) for program in results["programs"])
     if results.get("group_orders"):
         parts.append(_order_table(results["group_orders"]))
+    parts.extend(_solve_table(solve) for solve in results.get("solves", ()))
     if results["quick"]:
         parts.append("Quick run: tiny inputs, no measurement.")
     parts.append(describe_machine(results))
@@ -204,6 +205,17 @@ def _order_table(rows: Sequence[dict[str, Any]]) -> str:
     return _markdown(("order of a group", "points", "symkernel", "sympy"), table)
 
 
+def _solve_table(solve: dict[str, Any]) -> str:
+    ours = solve["results"][OURS]
+    rows = [
+        (name, _time(r["median"]), f"{r['median'] / ours['median']:.1f}x", f"{r['error']:.1e}")
+        for name, r in solve["results"].items()
+    ]
+    count = solve["threads"]
+    title = f"{solve['title']}, n = {solve['samples']}, {count} thread{'s' * (count > 1)}"
+    return _markdown((title, "time", "", "error of coefficients"), rows)
+
+
 def _versus(results: dict[str, Any], peer: str) -> str:
     if peer not in results:
         return ""
@@ -216,7 +228,7 @@ def _timings(results: dict[str, Any]) -> Iterator[tuple[str, float]]:
     for r in results.get("group_orders", ()):
         for program, measured in r["results"].items():
             yield f"order of {r['title']}: {program}", measured["median"]
-    shared = ("grams", "closed_forms", "canonical", "programs")
+    shared = ("grams", "closed_forms", "canonical", "programs", "solves")
     for r in (row for key in shared for row in results.get(key, ())):
         for program, measured in r["results"].items():
             dtype = f", {r['dtype']}" if "dtype" in r else ""
@@ -270,6 +282,7 @@ def readme_section(results: dict[str, Any], command: str) -> str:
     parts.extend(_program_table(program) for program in results["programs"])
     if results.get("group_orders"):
         parts.append(_order_table(results["group_orders"]))
+    parts.extend(_solve_table(solve) for solve in results.get("solves", ()))
     parts.append(f"Medians of `{command}` on an idle machine: {describe_machine(results)}.")
     return "\n\n".join(parts)
 

@@ -17,16 +17,17 @@ from .closed_forms import FORM_CASES, FormCase
 from .grams import GRAM_CASES, GramCase
 from .group_orders import ORDER_CASES, ORDER_PEERS, OrderCase, our_order
 from .memory import peak_of
+from .nuclear import NUCLEAR_CASES, SCS, NuclearCase
 from .permutation_groups import known_orders
 from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
 
 SCHEMA = 1
-Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase | OrderCase
+Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase | OrderCase | NuclearCase
 # What is timed, given the number of threads.
 Program: TypeAlias = Callable[[int], Any]
 CASES: tuple[Case, ...] = (
-    *GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES, *ORDER_CASES,
+    *GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES, *ORDER_CASES, *NUCLEAR_CASES,
 )  # fmt: skip
 
 # Largest relative difference from NumPy's answer in float64 that an answer may have.
@@ -83,6 +84,7 @@ def run(
         *CANONICAL_PEERS[1:],
         *peers.PROGRAM_PEERS,
         *ORDER_PEERS,
+        SCS,
     )
     for peer in only:
         if peer not in known:
@@ -98,6 +100,7 @@ def run(
         "canonical": [],
         "programs": [],
         "group_orders": [],
+        "solves": [],
     }
     for case in chosen:
         if isinstance(case, ProgramCase):
@@ -111,6 +114,10 @@ def run(
         if isinstance(case, OrderCase):
             tell(case.name)
             results["group_orders"] += _run_orders(case, allowed, effort, quick)
+            continue
+        if isinstance(case, NuclearCase):
+            tell(f"{case.name}, {_threads(counts[-1:])}")
+            results["solves"].append(_run_nuclear(case, counts[-1], allowed, effort, quick))
             continue
         for dtype in dtypes:
             tell(f"{case.name}, {dtype}, {_threads(counts)}")
@@ -383,6 +390,35 @@ def _run_program(
         "samples": len(task.X),
         "order": len(task.orbit),
         "features": task.X.shape[1],
+        "results": results,
+    }
+
+
+def _run_nuclear(
+    case: NuclearCase, n_threads: int, allowed: Sequence[str], effort: Effort, quick: bool
+) -> dict[str, Any]:
+    task = case.task(quick)
+    names = [OURS, *(name for name in (SCS,) if name in allowed)]
+    errors: dict[str, float] = {}
+    with threads(n_threads):
+        truth = case.solution(task)
+        for name in names:
+            case.run(name, case.task(True))  # loads what a program imports lazily
+            errors[name] = case.error(case.run(name, task), truth)
+            if not errors[name] <= case.accuracy:
+                raise AssertionError(
+                    f"coefficients of {name} are off by {errors[name]:.1e} on {case.name}; at "
+                    f"most {case.accuracy:.0e} is allowed"
+                )
+        times = interleave({name: partial(case.run, name, task) for name in names}, effort)
+    results = _summary(times)
+    for name in names:
+        results[name]["error"] = errors[name]
+    return {
+        "case": case.name,
+        "title": case.title,
+        "threads": n_threads,
+        "samples": len(task.targets),
         "results": results,
     }
 

@@ -17,13 +17,13 @@ from threadpoolctl import threadpool_info
 
 bench = importlib.import_module("symkernel.bench")
 (
-    canonical, closed_forms, formulas, grams, group_orders, memory, peers, permutation_groups,
-    plain, programs, report, runner, timing,
+    canonical, closed_forms, formulas, grams, group_orders, memory, nuclear, peers,
+    permutation_groups, plain, programs, report, runner, timing,
 ) = (
     importlib.import_module(f"symkernel.bench.{name}")
     for name in (
-        "canonical", "closed_forms", "formulas", "grams", "group_orders", "memory", "peers",
-        "permutation_groups", "plain", "programs", "report", "runner", "timing",
+        "canonical", "closed_forms", "formulas", "grams", "group_orders", "memory", "nuclear",
+        "peers", "permutation_groups", "plain", "programs", "report", "runner", "timing",
     )
 )  # fmt: skip
 
@@ -38,7 +38,7 @@ def results(tmp_path_factory):
     """One quick run through the command line, of the cases that need no optional peer."""
     path = tmp_path_factory.mktemp("bench") / "results.json"
     arguments = ["bench", "--quick", "--threads", "1", "2", "--json", str(path)]
-    names = [*GRAMS, *FORMS, *BATCHES, "program-ring", "group-order"]
+    names = [*GRAMS, *FORMS, *BATCHES, "program-ring", "group-order", "nuclear"]
     arguments += ["--case=" + name for name in names]
     arguments += ["--peer=numpy", "--peer=scikit-learn", "--peer=numpy + scikit-learn"]
     arguments += ["--peer=numpy + scipy", "--peer=rotation grid"]
@@ -131,6 +131,25 @@ def test_program_results_have_memory_and_equal_errors(results):
     assert ours["error"] == pytest.approx(peer["error"], rel=1e-9)
     assert ours["peak_bytes"] >= 0
     assert ours["difference"] < 1e-10
+
+
+def test_solve_results_are_accurate(results):
+    (solve,) = results["solves"]
+    (case,) = nuclear.NUCLEAR_CASES
+    assert solve["samples"] == len(case.task(True).targets)
+    assert solve["results"]["symkernel"]["error"] <= case.accuracy
+    assert case.title in report.format_results(results)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the peer, on import
+def test_conic_solver_finds_the_same_interpolant():
+    (case,) = nuclear.NUCLEAR_CASES
+    task = case.task(True)
+    if not peers.installed(nuclear.SCS):
+        pytest.skip(f"{nuclear.SCS} is not installed")
+    found = case.run(nuclear.SCS, task)
+    np.testing.assert_allclose(task.features @ found, task.targets, atol=1e-4)
+    assert case.error(found, case.solution(task)) < case.accuracy
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the peers, on import

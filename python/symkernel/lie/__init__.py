@@ -16,6 +16,7 @@ from symkernel.lie.dictionary import Dictionary, Monomials, monomials
 from symkernel.lie.discover import discover
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.dynamics import discover_dynamics
+from symkernel.lie.enforce import EnforcedRegressor, invariant_ridge
 from symkernel.lie.equations import discover_equation
 from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
 from symkernel.lie.fourier import Fourier, fourier
@@ -26,6 +27,7 @@ from symkernel.lie.operator import (
     dictionary_operator,
     finite_rows,
 )
+from symkernel.lie.promote import SymmetryPromotingRegressor
 from symkernel.lie.tangent_fields import discover_tangent
 
 __all__ = [
@@ -36,11 +38,13 @@ __all__ = [
     "DictionaryFunction",
     "Differentiable",
     "Discovery",
+    "EnforcedRegressor",
     "Fields",
     "Fourier",
     "GradientError",
     "LieOperator",
     "Monomials",
+    "SymmetryPromotingRegressor",
     "affine",
     "closure_of",
     "coefficient_operator",
@@ -51,6 +55,7 @@ __all__ = [
     "discover_tangent",
     "finite_rows",
     "fourier",
+    "invariant_ridge",
     "linear",
     "lorentz",
     "monomials",
