@@ -7,6 +7,7 @@ import pytest
 from catalog import samples
 from symkernel import groups
 from symkernel.canonical import canonical_form
+from symkernel.canonical.base import norms
 from symkernel.canonical.least import LeastForm
 from symkernel.canonical.transporters import ListedTransporters
 from test_canonical_laws import EVERY, moved
@@ -150,3 +151,60 @@ def test_rubiks_cube():
     np.testing.assert_array_equal(form.representatives(moved(group, X)), found.representative)
     assert found.stabilizer_order[0] == 1
     assert found.stabilizer_order[11] == group.order
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        groups.Symmetric(4).along(0, (4, 1)) * groups.Alternating(1).along(1, (4, 1)),
+        groups.Young("ab").along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
+        groups.PermutationGroup([], degree=2).along(0, (2, 3))
+        * groups.Dihedral(3).along(1, (2, 3)),
+    ],
+    ids=repr,
+)
+def test_a_trivial_factor_changes_nothing(group):
+    X = np.random.default_rng(0).integers(0, 3, (20, group.degree)).astype(float)
+    found = canonical_form(group).canonicalize(X)
+    moved = group.sample(1, random_state=1)[0].apply(X)
+    np.testing.assert_array_equal(
+        canonical_form(group).representatives(moved), found.representative
+    )
+    np.testing.assert_array_equal(found.transporter.apply(X), found.representative)
+
+
+TRANSPORTED = {
+    "permutations": groups.Symmetric(6),
+    "a list": groups.PointGroup("I").along(1, (2, 3)),
+    "turns": groups.SO(3).along(1, (2, 3)),
+    "shifts": groups.Translations(3).along(1, (2, 3)),
+    "turns and exchanges": groups.Symmetric(2).along(0, (2, 3)) * groups.E(3).along(1, (2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPORTED)
+def test_transporters_are_sequences(name):
+    group = TRANSPORTED[name]
+    X = np.random.default_rng(0).standard_normal((4, 6))
+    transporter = canonical_form(group).canonicalize(X).transporter
+    assert len(transporter) == 4 and transporter.degree == 6
+    assert "4 elements on 6 features" in repr(transporter)
+    last = transporter[np.int64(-1)]
+    np.testing.assert_allclose(last.apply(X[3]), transporter[3].apply(X[3]), atol=1e-14)
+    some = transporter[1:3]
+    assert len(some) == 2
+    np.testing.assert_allclose(some.apply(X[1:3]), transporter.apply(X)[1:3], atol=1e-14)
+    whole = np.ones((4, 6), int)  # integers are not rounded on the way
+    np.testing.assert_allclose(transporter.apply(whole), transporter.apply(whole * 1.0))
+    with pytest.raises(IndexError, match="there are 4 elements, got index 4"):
+        transporter[4]
+    for wrong in (X[:3], X[:, :5], X.reshape(4, 2, 3)):
+        with pytest.raises(ValueError, match=r"X must have shape \(4, 6\), one flat sample"):
+            transporter.apply(wrong)
+
+
+def test_norms_of_extreme_rows():
+    X = np.array([[3.0, 4.0], [0.0, -0.0], [3e200, 4e200], [3e-200, 4e-200], [5e-324, 0.0]])
+    np.testing.assert_allclose(norms(X), [5.0, 0.0, 5e200, 5e-200, 5e-324], rtol=1e-14)
+    assert norms(np.zeros((0, 3))).shape == (0,) and norms(np.zeros((2, 0))).tolist() == [0, 0]
+    assert norms(X[2]) == pytest.approx(5e200)

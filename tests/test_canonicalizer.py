@@ -153,3 +153,29 @@ def test_values_that_are_no_numbers(value):
     for call in (fitted.transform, fitted.canonicalize):
         with pytest.raises(ValueError, match=r"NaN|infinity"):
             call(Z)
+
+
+def test_samples_of_any_shape():
+    group = groups.Symmetric(5).along(0, (5, 3)) * groups.O(3).along(1, (5, 3))
+    clouds = RNG.normal(size=(4, 5, 3))
+    fitted = Canonicalizer(group).fit(clouds)
+    np.testing.assert_array_equal(fitted.transform(clouds), fitted.transform(clouds.reshape(4, 15)))
+    for call in (fitted.fit, fitted.transform):
+        with pytest.raises(
+            ValueError, match=r"samples of shape \(3, 5\).* samples of shape \(5, 3\)"
+        ):
+            call(clouds.transpose(0, 2, 1))
+        with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+            call(clouds[:0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"group": groups.Symmetric}, TypeError, "got the class Symmetric, not an object"),
+        ({"group": groups.SO(5), "weights": "mass"}, ValueError, "weights must be numbers"),
+    ],
+)
+def test_mistakes_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Canonicalizer(**arguments).fit(X)

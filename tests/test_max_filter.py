@@ -108,3 +108,15 @@ def test_errors_name_the_argument():
             model.fit(X)
     with pytest.raises(TypeError, match="group must be a Group, a name or None"):
         MaxFilter(group=3).fit(X)
+
+
+def test_templates_of_any_shape_and_a_group_in_their_place():
+    group = groups.Symmetric(4).along(0, (4, 3))
+    clouds = np.random.default_rng(0).standard_normal((5, 4, 3))
+    folded = MaxFilter(clouds[:2], group=group).fit(clouds)
+    flat = MaxFilter(clouds[:2].reshape(2, 12), group=group).fit(clouds)
+    np.testing.assert_array_equal(folded.transform(clouds), flat.transform(clouds))
+    with pytest.raises(ValueError, match=r"templates has samples of shape \(3, 4\)"):
+        MaxFilter(clouds.transpose(0, 2, 1), group=group).fit(clouds)
+    with pytest.raises(TypeError, match=r"MaxFilter\(group=...\)"):
+        MaxFilter(group).fit(clouds)

@@ -1,5 +1,6 @@
 """Sorted canonical forms: against all elements, at every length, along axes, along a curve."""
 
+import itertools
 import math
 
 import numpy as np
@@ -199,3 +200,48 @@ def test_refusals():
     for box in ((0.0,), (1.0, 0.0), (0.0, 0.0), (0.0, np.inf)):
         with pytest.raises(ValueError, match="box must be"):
             SortForm(Symmetric(2), HilbertOrder(box=box))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 5, 8, 13, 16, 33, 64, 65, 200, 512, 513])
+def test_places_of_numbers_without_ties(d, dtype):
+    """Rows that vectors finish, and one with ties among them, against argsort."""
+    X = np.random.default_rng(d).standard_normal((41, d)).astype(dtype)
+    X[17, d // 2 :] = X[17, 0]
+    X[30, 0] = -0.0
+    flipped, offsets = np.abs(X), [0, d // 3, d]
+    young = Young([0] * offsets[1] + [1] * (d - offsets[1]))
+
+    def check():
+        for n in (0, 1, 3, 7, 8, 16, 41):
+            found = SortForm(Symmetric(d)).canonicalize(X[:n])
+            order = np.argsort(X[:n] + dtype(0), axis=1, kind="stable")
+            np.testing.assert_array_equal(found.transporter.indices, order)
+            same_bits(found.representative, np.sort(X[:n] + dtype(0), axis=1))
+            found = SortForm(Hyperoctahedral(d)).canonicalize(X[:n])
+            order = np.argsort(flipped[:n], axis=1, kind="stable")
+            signs = np.where(np.take_along_axis(X[:n], order, axis=1) < 0, -1, 1)
+            np.testing.assert_array_equal(found.transporter.indices, order)
+            np.testing.assert_array_equal(found.transporter.signs, signs)
+            same_bits(found.representative, np.sort(flipped[:n], axis=1))
+            tied = {17, 30} if d > 1 else {30}
+            assert set(np.flatnonzero(found.stabilizer_order > 1)) == {i for i in tied if i < n}
+            found = SortForm(SignFlips(d)).canonicalize(X[:n])
+            np.testing.assert_array_equal(found.transporter.signs, np.where(X[:n] < 0, -1, 1))
+            same_bits(found.representative, flipped[:n])
+            found = SortForm(young).canonicalize(X[:n])
+            for start, stop in itertools.pairwise(offsets):
+                block = X[:n, start:stop] + dtype(0)
+                same_bits(found.representative[:, start:stop], np.sort(block, axis=1))
+            np.testing.assert_array_equal(found.transporter.apply(X[:n]), found.representative)
+
+    on_every_isa(check)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_places_of_numbers_that_are_not_finite(bad):
+    X = np.random.default_rng(0).standard_normal((20, 24))
+    X[11, 7] = bad
+    for group in (Symmetric(24), Hyperoctahedral(24), SignFlips(24)):
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            SortForm(group).canonicalize(X)

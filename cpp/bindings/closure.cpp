@@ -125,9 +125,12 @@ void bind_closure(py::module_& m) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const ChainTooLarge& error) {
-      char text[96];
-      std::snprintf(text, sizeof text, "the stabiliser chain of the group needs at least %.3g GB",
-                    error.bytes() / 1e9);
+      char text[192];
+      std::snprintf(
+          text, sizeof text,
+          "the stabiliser chain of the group needs at least %.3g GB; groups known by name "
+          "(Symmetric, Alternating, Young, Wreath, products) need none",
+          error.bytes() / 1e9);
       PyErr_SetString(PyExc_MemoryError, text);
     }
   });

@@ -4,6 +4,7 @@
 
 #include "canonical/engine.hpp"
 #include "canonical/enumerate_rows.hpp"
+#include "canonical/place_values.hpp"
 #include "canonical/rotate_rows.hpp"
 #include "canonical/sort_points.hpp"
 #include "canonical/sort_values.hpp"
@@ -19,13 +20,15 @@ bool values_only(const SortJob<T>& job) {
 
 template <class T>
 bool sort_rows(const SortJob<T>& job, std::int64_t begin, std::int64_t end, T* scratch) {
-  return values_only(job) ? ValueSorter<T>::run(job, begin, end, scratch)
-                          : PointSorter<T>::run(job, begin, end, scratch);
+  if (values_only(job)) return ValueSorter<T>::run(job, begin, end, scratch);
+  return PlaceSorter<T>::serves(job) ? PlaceSorter<T>::run(job, begin, end, scratch)
+                                     : PointSorter<T>::run(job, begin, end, scratch);
 }
 
 template <class T>
 std::int64_t sort_scratch(const SortJob<T>& job) {
-  return values_only(job) ? ValueSorter<T>::scratch(job) : PointSorter<T>::scratch(job);
+  if (values_only(job)) return ValueSorter<T>::scratch(job);
+  return PlaceSorter<T>::serves(job) ? PlaceSorter<T>::scratch(job) : PointSorter<T>::scratch(job);
 }
 
 template <class T>

@@ -80,7 +80,8 @@ struct ValueSorter {
   }
 
   // Numbers k, k + 1, ... of all rows of a group, in lanes; rows beyond the last repeat it.
-  static SYMKERNEL_INLINE void load(const SortJob<T>& job, const T* const* rows, Item* items,
+  template <class AnyItem>
+  static SYMKERNEL_INLINE void load(const SortJob<T>& job, const T* const* rows, AnyItem* items,
                                     V& marks) {
     const std::int64_t d = job.points;
     const bool flips = job.flips;
@@ -106,7 +107,9 @@ struct ValueSorter {
     }
   }
 
-  static SYMKERNEL_INLINE void store(const SortJob<T>& job, const Item* items, T* out, int count) {
+  template <class AnyItem>
+  static SYMKERNEL_INLINE void store(const SortJob<T>& job, const AnyItem* items, T* out,
+                                     int count) {
     const std::int64_t d = job.points;
     std::int64_t k = 0;
     for (; k + width <= d; k += width) {

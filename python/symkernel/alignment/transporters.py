@@ -14,7 +14,7 @@ from symkernel.groups.elements import Element, OrthogonalMatrix
 __all__ = ["PointTransporters", "rescaled"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PointTransporters(Transporters):
     """Permutations of points beside orthogonal maps of their coordinates.
 
@@ -37,15 +37,19 @@ class PointTransporters(Transporters):
     def __len__(self) -> int:
         return len(self.matrices)
 
-    def __getitem__(self, i: int) -> Element:
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+        return int(self.places.size)
+
+    def _element(self, i: int) -> Element:
         degree = self.places.size
         moved = self.places if self.rows is None else self.places[self.rows[i]]
         matrix = np.zeros((degree, degree))
         matrix[self.places[:, :, None], moved[:, None, :]] = self.matrices[i]
         return OrthogonalMatrix._trusted(matrix)
 
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
         points = X[:, self.places]
         if self.rows is not None:
             points = np.take_along_axis(points, self.rows[:, :, None].astype(np.intp), axis=1)

@@ -16,11 +16,22 @@ from symkernel.groups import Group
 __all__ = ["CanonicalForm", "CanonicalForms", "default_tolerance", "norms"]
 
 
+# Sums of squares this large have lost nothing to underflow.
+_LEAST_SQUARE = 1e-250
+
+
 def norms(X: NDArray[Any]) -> NDArray[np.float64]:
     """Euclidean norms along the last axis, whose squares neither overflow nor vanish."""
-    largest = np.abs(X).max(axis=-1, initial=0.0).astype(np.float64)
-    unit = np.where(largest > 0, largest, 1.0)[..., None]
-    lengths: NDArray[np.float64] = largest * np.sqrt(np.square(X / unit).sum(axis=-1))
+    wide = X.astype(np.float64, copy=False)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.asarray(np.einsum("...i,...i->...", wide, wide))
+    lengths: NDArray[np.float64] = np.asarray(np.sqrt(squares))
+    extreme = ~((squares > _LEAST_SQUARE) & (squares < 1 / _LEAST_SQUARE))
+    if extreme.any():  # among them zeros
+        rows = wide[extreme]
+        largest = np.abs(rows).max(axis=-1, initial=0.0)
+        unit = np.where(largest > 0, largest, 1.0)[..., None]
+        lengths[extreme] = largest * np.sqrt(np.square(rows / unit).sum(axis=-1))
     return lengths
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.gaps import exchanged_features, tie_gap
+from symkernel.canonical.points import features_of
 from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters
 from symkernel.groups import Group, PermutationGroup, SignedPermutation
@@ -105,14 +106,8 @@ class ChainForm(CanonicalForm):
         ------
         ValueError
             If X does not fit or holds NaN or infinity, or a row takes more than two million steps.
-        TypeError
-            If X is not of float32 or float64.
         """
-        rows = np.ascontiguousarray(X)
-        if rows.dtype not in (np.float32, np.float64):
-            raise TypeError(f"X must be of float32 or float64, got {rows.dtype}")
-        if rows.ndim != 2 or rows.shape[1] != self.group.degree:
-            raise ValueError(f"X must have shape (n, {self.group.degree}), got shape {rows.shape}")
+        rows = features_of(X, self.group.degree)
         if not np.isfinite(rows).all():
             raise ValueError("X must be finite, it contains NaN or infinity")
         representative, indices, signs, owners, factors = self._acting._ordered.least_images(

@@ -156,9 +156,12 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
     if not group.is_finite:
         return _continuous(group, factors, words)
     words.refuse_weights(group)
-    if len(factors) == 1:
-        return _single(group, factors[0], words)
-    return _product(group, factors, words)
+    if len(factors) > 1:
+        return _product(group, factors, words)
+    if len(group.factors()) > 1:  # beside trivial groups
+        factor = factors[0]
+        group = factor.group.along(factor.axes, factor.shape)
+    return _single(group, factors[0], words)
 
 
 # -- finite groups ----------------------------------------------------------------------------

@@ -155,7 +155,10 @@ def as_weights(weights: ArrayLike | None, points: int) -> NDArray[np.float64]:
     """
     if weights is None:
         return np.ones(points)
-    array = np.asarray(weights, dtype=np.float64)
+    try:
+        array = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"weights must be numbers, one per point; got {weights!r}") from None
     if array.shape != (points,):
         raise ValueError(f"weights must have shape ({points},), one per point; got {array.shape}")
     if not (np.isfinite(array).all() and (array > 0).all()):
@@ -164,7 +167,7 @@ def as_weights(weights: ArrayLike | None, points: int) -> NDArray[np.float64]:
     return relative
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CloudTransporters(Transporters):
     """Motions of clouds: every point x_j of sample i goes to matrices[i] x_j + shifts[i].
 
@@ -187,7 +190,12 @@ class CloudTransporters(Transporters):
         assert values is not None
         return len(values)
 
-    def __getitem__(self, i: int) -> Element:
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+        return self.places.size
+
+    def _element(self, i: int) -> Element:
         rows, features = self.places, self.places.size
         matrix = None
         if self.matrices is not None:
@@ -200,8 +208,7 @@ class CloudTransporters(Transporters):
         shift[rows] = self.shifts[i]
         return Motion._trusted(matrix, shift)
 
-    def apply(self, X: Array) -> Array:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def _apply(self, X: Array) -> Array:
         moved = X[:, self.places]
         if self.matrices is not None:
             moved = moved @ self.matrices.transpose(0, 2, 1).astype(X.dtype, copy=False)

@@ -32,7 +32,7 @@ _BLOCK_VALUES = 1 << 22
 _CELLS = 2.0**26
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TableTransporters(Transporters):
     """Elements of a list, one per sample.
 
@@ -51,20 +51,25 @@ class TableTransporters(Transporters):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, i: int) -> Element:
-        return self._element(int(self.rows[i]))
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+        points = len(self.table.rows[0]) if isinstance(self.table, PointTable) else 1
+        return points * int(self.table.matrices.shape[1])
 
-    def _element(self, row: int) -> Element:
+    def _element(self, i: int) -> Element:
+        return self._listed(int(self.rows[i]))
+
+    def _listed(self, row: int) -> Element:
         if isinstance(self.table, MatrixTable):
             return self.table.element(row)
         return self.table.element(*divmod(row, len(self.table.matrices)))
 
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
-        moved = np.empty(X.shape, np.result_type(X.dtype, np.float32))
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
+        moved = np.empty_like(X)
         for row in np.unique(self.rows):
             chosen = self.rows == row
-            moved[chosen] = self._element(int(row)).apply(X[chosen])
+            moved[chosen] = self._listed(int(row)).apply(X[chosen])
         return moved
 
     def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
@@ -72,7 +77,7 @@ class TableTransporters(Transporters):
         back = np.empty_like(V)
         for row in np.unique(self.rows):
             chosen = self.rows == row
-            back[chosen] = self._element(int(row)).inverse().apply(V[chosen])
+            back[chosen] = self._listed(int(row)).inverse().apply(V[chosen])
         return back
 
     def take(self, rows: NDArray[np.integer[Any]]) -> TableTransporters:

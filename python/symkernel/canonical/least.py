@@ -22,8 +22,8 @@ __all__ = ["LeastForm"]
 
 Array = NDArray[Any]
 
-# Entries of transformed samples that are held at once.
-_BLOCK_ENTRIES = 2**22
+# Entries of transformed samples that are held at once: as many as stay in the caches.
+_BLOCK_ENTRIES = 2**18
 
 
 class LeastForm(CanonicalForm):
@@ -90,13 +90,32 @@ class LeastForm(CanonicalForm):
         blocks = [X[i : i + rows] for i in range(0, max(1, len(X)), rows)]
         return CanonicalForms.joined([self._block(block, n_jobs) for block in blocks])
 
+    def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
+        """Only the representatives, (n, d)."""
+        (n, d), count = X.shape, len(self._table)
+        best = np.empty_like(X)
+        rows = max(1, _BLOCK_ENTRIES // (count * d))
+        for start in range(0, n, rows):
+            block = X[start : start + rows]
+            images = self._moved(block).reshape(len(block) * count, d)
+            reached = self._inner.representatives(images, n_jobs).reshape(len(block), count, d)
+            winner = _least(reached, self._ties(norms(block), X.dtype)).argmax(axis=1)
+            best[start : start + rows] = reached[np.arange(len(block)), winner]
+        return best
+
+    def _ties(self, size: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
+        """Differences of entries up to which samples of a size are tied, (n,)."""
+        return np.zeros(len(size)) if self.exact else self._share(dtype) * size
+
+    def _share(self, dtype: np.dtype[Any]) -> float:
+        return default_tolerance(dtype) if self._tolerance is None else self._tolerance
+
     def _block(self, X: Array, n_jobs: int | None) -> CanonicalForms:
         (n, d), count = X.shape, len(self._table)
         found = self._inner.canonicalize(self._moved(X).reshape(n * count, d), n_jobs)
         reached = found.representative.reshape(n, count, d)
         size = norms(X)
-        tolerance = default_tolerance(X.dtype) if self._tolerance is None else self._tolerance
-        equal = np.zeros(n) if self.exact else tolerance * size
+        equal = self._ties(size, X.dtype)
         least = _least(reached, equal)
         winner = least.argmax(axis=1)
         each = np.arange(n)
@@ -105,9 +124,9 @@ class LeastForm(CanonicalForm):
         moved = self._elements(np.tile(np.arange(count), n))
         transporter = composed(moved, found.transporter)
         if isinstance(transporter, PermutationTransporters):  # which entry came to which place
-            source = transporter.indices.astype(np.int64) + 1
+            source = transporter.indices
             if transporter.signs is not None:
-                source *= transporter.signs
+                source = (source + np.int32(1)) * transporter.signs
             source = source.reshape(n, count, d)
             apart = source != source[each, winner][:, None]
         else:
@@ -119,7 +138,7 @@ class LeastForm(CanonicalForm):
         fixed = found.stabilizer_order[rows]
         for i, times in enumerate(least.sum(axis=1).tolist()):
             order[i] = -1 if fixed[i] < 0 else int(fixed[i]) * times // self._shared
-        degenerate = found.degenerate[rows] | (gap <= tolerance)
+        degenerate = found.degenerate[rows] | (gap <= self._share(X.dtype))
         return CanonicalForms(best, transporter.take(rows), order, gap, degenerate)
 
     def _moved(self, X: Array) -> Array:
@@ -143,9 +162,15 @@ class LeastForm(CanonicalForm):
 def _least(reached: Array, equal: Array) -> NDArray[np.bool_]:
     """Which of the points (n, m, d) are the first in lexicographic order, (n, m)."""
     alive = np.ones(reached.shape[:2], bool)
+    tied = np.arange(len(reached))  # samples that are not decided yet
     for j in range(reached.shape[2]):
-        column = np.where(alive, reached[:, :, j], np.inf)
-        alive &= column <= column.min(axis=1, keepdims=True) + equal[:, None]
+        some = alive[tied]
+        column = np.where(some, reached[tied, :, j], np.inf)
+        some &= column <= column.min(axis=1, keepdims=True) + equal[tied, None]
+        alive[tied] = some
+        tied = tied[np.count_nonzero(some, axis=1) > 1]
+        if tied.size == 0:
+            break
     return alive
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from symkernel.backends.cpu import as_float_array
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.motion import Motion
 
@@ -33,15 +35,65 @@ class Transporters(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    @property
     @abstractmethod
-    def __getitem__(self, i: int) -> Element: ...
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+
+    @abstractmethod
+    def _element(self, i: int) -> Element:
+        """Element of sample i, 0 <= i < n."""
+
+    @abstractmethod
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Act with element i on row i of X, (n, d), float32 or float64."""
+
+    @overload
+    def __getitem__(self, i: slice) -> Transporters: ...
+
+    @overload
+    def __getitem__(self, i: SupportsIndex) -> Element: ...
+
+    def __getitem__(self, i: SupportsIndex | slice) -> Element | Transporters:
+        if isinstance(i, slice):
+            return self.take(np.arange(len(self))[i])
+        place = operator.index(i)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"there are {len(self)} elements, got index {place}")
+        return self._element(place % len(self))
 
     def __iter__(self) -> Iterator[Element]:
-        return (self[i] for i in range(len(self)))
+        return (self._element(i) for i in range(len(self)))
 
-    @abstractmethod
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def __repr__(self) -> str:
+        noun = "element" if len(self) == 1 else "elements"
+        return f"<{len(self)} {noun} on {self.degree} features, {type(self).__name__}>"
+
+    def apply(self, X: ArrayLike) -> NDArray[Any]:
+        """Act with element i on row i of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            As many samples as there are elements.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            float32 if X is, else float64.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape.
+        """
+        samples = as_float_array(X)
+        if samples.shape != (len(self), self.degree):
+            raise ValueError(
+                f"X must have shape ({len(self)}, {self.degree}), one flat sample for each element;"
+                f" got shape {samples.shape}"
+            )
+        return self._apply(samples)
 
     def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:
         """Apply the transposed linear part of element i to the rows of V[i], (n, c, d).
@@ -56,14 +108,14 @@ class Transporters(ABC):
 
     def take(self, rows: NDArray[np.integer[Any]]) -> Transporters:
         """Return the elements of some of the samples."""
-        return ListedTransporters([self[i] for i in rows.tolist()])
+        return ListedTransporters([self._element(i) for i in rows.tolist()])
 
     def joined(self, others: Sequence[Transporters]) -> Transporters:
         """Return the elements of this batch and of others that the same form has made."""
         return ListedTransporters([element for batch in (self, *others) for element in batch])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ListedTransporters(Transporters):
     """Elements of any kind, one by one.
 
@@ -78,18 +130,22 @@ class ListedTransporters(Transporters):
     def __len__(self) -> int:
         return len(self.elements)
 
-    def __getitem__(self, i: int) -> Element:
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on; 0 where there is no element."""
+        return self.elements[0].degree if self.elements else 0
+
+    def _element(self, i: int) -> Element:
         return self.elements[i]
 
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
         moved = np.empty_like(X)
         for i, element in enumerate(self.elements):
             moved[i] = element.apply(X[i])
         return moved
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PermutationTransporters(Transporters):
     """Signed permutations: (g_i . x)[j] = signs[i, j] * x[indices[i, j]].
 
@@ -107,12 +163,16 @@ class PermutationTransporters(Transporters):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, i: int) -> SignedPermutation:
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+        return int(self.indices.shape[1])
+
+    def _element(self, i: int) -> SignedPermutation:
         row = self.indices[i].astype(np.int64)
         return SignedPermutation._trusted(row, None if self.signs is None else self.signs[i])
 
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
         moved = np.take_along_axis(X, self.indices.astype(np.intp, copy=False), axis=1)
         return moved if self.signs is None else moved * self.signs.astype(X.dtype)
 
@@ -140,7 +200,7 @@ class PermutationTransporters(Transporters):
         return PermutationTransporters(np.concatenate([b.indices for b in batches]), signs)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MotionTransporters(Transporters):
     """Orthogonal matrices, then shifts: g_i . x = matrices[i] x + shifts[i].
 
@@ -160,15 +220,21 @@ class MotionTransporters(Transporters):
         assert values is not None
         return len(values)
 
-    def __getitem__(self, i: int) -> Element:
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+        values = self.shifts if self.matrices is None else self.matrices
+        assert values is not None
+        return int(values.shape[1])
+
+    def _element(self, i: int) -> Element:
         matrix = None if self.matrices is None else self.matrices[i].astype(np.float64)
         if self.shifts is None:
             assert matrix is not None
             return OrthogonalMatrix._trusted(matrix)
         return Motion._trusted(matrix, self.shifts[i].astype(np.float64))
 
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
         moved = X
         if self.matrices is not None:
             moved = np.einsum("nij,nj->ni", self.matrices.astype(X.dtype, copy=False), X)
@@ -194,7 +260,7 @@ class MotionTransporters(Transporters):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ComposedTransporters(Transporters):
     """Products of elements: those of ``parts[0]`` act first.
 
@@ -209,16 +275,20 @@ class ComposedTransporters(Transporters):
     def __len__(self) -> int:
         return len(self.parts[0])
 
-    def __getitem__(self, i: int) -> Element:
-        product = self.parts[0][i]
+    @property
+    def degree(self) -> int:
+        """Number of features d that the elements act on."""
+        return self.parts[0].degree
+
+    def _element(self, i: int) -> Element:
+        product = self.parts[0]._element(i)
         for part in self.parts[1:]:
-            product = part[i] @ product
+            product = part._element(i) @ product
         return product
 
-    def apply(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Act with element i on row i of X, of shape (n, d)."""
+    def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
         for part in self.parts:
-            X = part.apply(X)
+            X = part._apply(X)
         return X
 
     def pull_back(self, V: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
+from symkernel.estimators._samples import flat_samples
 from symkernel.groups import Group, from_name
 from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
 
@@ -163,17 +164,7 @@ class KernelSpec:
             If X has more than two axes and they are not those of the group.
         """
         group = self.named_group
-        if not isinstance(group, Group) or issparse(X) or hasattr(X, "columns"):
-            return X
-        array = X if hasattr(X, "ndim") else np.asarray(X)
-        if array.ndim <= 2:
-            return X
-        if tuple(array.shape[1:]) != tuple(group.shape):
-            raise ValueError(
-                f"X has samples of shape {tuple(array.shape[1:])}; "
-                f"{group!r} acts on samples of shape {tuple(group.shape)}"
-            )
-        return array.reshape(array.shape[0], -1)
+        return flat_samples(X, group, "X") if isinstance(group, Group) else X
 
 
 _SKLEARN_NAMES = frozenset(PAIRWISE_KERNEL_FUNCTIONS) | {"precomputed"}

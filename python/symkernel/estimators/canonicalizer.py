@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from symkernel.canonical import CanonicalForm, CanonicalForms, canonical_form
 from symkernel.estimators._kernel import check_n_jobs
 from symkernel.estimators._progress import Progress
+from symkernel.estimators._samples import flat_samples, kind_of
 from symkernel.groups import Group, from_name
 
 __all__ = ["Canonicalizer"]
@@ -141,7 +142,7 @@ class Canonicalizer(
             form here; the message says which and why.
         """
         if not isinstance(self.group, str | Group):
-            raise TypeError(f"group must be a Group or a name; got {type(self.group).__name__}")
+            raise TypeError(f"group must be a Group or a name; got {kind_of(self.group)}")
         check_n_jobs(self.n_jobs)
         X = self._validated(X, reset=True)
         d = X.shape[1]
@@ -228,15 +229,8 @@ class Canonicalizer(
 
     def _validated(self, X: Any, reset: bool) -> Array:
         """Samples as scikit-learn checks them, one in each row."""
-        if isinstance(self.group, Group) and not hasattr(X, "columns"):
-            array = np.asarray(X) if not hasattr(X, "ndim") else X
-            if array.ndim > 2:
-                if tuple(array.shape[1:]) != tuple(self.group.shape):
-                    raise ValueError(
-                        f"X has samples of shape {tuple(array.shape[1:])}; {self.group!r} acts on "
-                        f"samples of shape {tuple(self.group.shape)}"
-                    )
-                X = array.reshape(len(array), -1)
+        if isinstance(self.group, Group):
+            X = flat_samples(X, self.group, "X")
         dtypes = [np.float64, np.float32]
         return np.asarray(validate_data(self, X, reset=reset, dtype=dtypes, order="C"))
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from symkernel.alignment import orbit_distance
 from symkernel.estimators._kernel import check_n_jobs
+from symkernel.estimators._samples import flat_samples, kind_of
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
 
@@ -29,9 +30,10 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
 
     Parameters
     ----------
-    templates : array-like of shape (k, n_features), "gaussian" or "samples", default="gaussian"
-        The templates; or what ``fit`` draws: standard normal vectors of length one, or samples of
-        its data, without repetition while there are enough.
+    templates : array-like, "gaussian" or "samples", default="gaussian"
+        The templates, of shape (k, n_features) or (k, *group.shape); or what ``fit`` draws:
+        standard normal vectors of length one, or samples of its data, without repetition while
+        there are enough.
     group : Group or str, optional
         Group that acts on the samples by orthogonal maps, or the name of one on all features; None
         is the trivial one. Continuous groups are SO and O on points, beside permutations or not.
@@ -145,10 +147,13 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         return features
 
     def _validate(self, X: Any, reset: bool) -> Array:
-        if isinstance(self.group, Group) and np.ndim(X) > 2:
-            array = np.asarray(X)
-            if array.shape[1:] == tuple(self.group.shape):
-                X = array.reshape(len(array), -1)
+        if isinstance(self.templates, Group):
+            raise TypeError(
+                f"templates must be an array, 'gaussian' or 'samples'; got {self.templates!r}: a "
+                "group goes by its name, MaxFilter(group=...)"
+            )
+        if isinstance(self.group, Group):
+            X = flat_samples(X, self.group, "X")
         dtypes = (np.float64, np.float32)
         samples: Array = validate_data(self, X, reset=reset, dtype=dtypes, order="C")
         return samples
@@ -161,9 +166,7 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         elif isinstance(self.group, Group):
             group = self.group
         else:
-            raise TypeError(
-                f"group must be a Group, a name or None; got {type(self.group).__name__}"
-            )
+            raise TypeError(f"group must be a Group, a name or None; got {kind_of(self.group)}")
         if group.degree != n_features:
             raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
         if not group.is_linear:
@@ -176,8 +179,9 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
     def _templates(self, samples: Array) -> Array:
         n, d = samples.shape
         if not isinstance(self.templates, str):
+            given = flat_samples(self.templates, self.group_, "templates")
             found: Array = check_array(
-                self.templates, dtype=(np.float64, np.float32), input_name="templates"
+                given, dtype=(np.float64, np.float32), input_name="templates"
             )
             if found.shape[1] != d:
                 raise ValueError(

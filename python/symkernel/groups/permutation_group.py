@@ -57,7 +57,9 @@ class PermutationGroup(Group):
     then proved, so that they are exact for any order. Elements with signs act on the 2d points
     +-i. Finding takes O(base length^2 x degree) operations, proving O(base length^2 x degree x
     longest orbit). Symmetric and alternating groups on one orbit are recognised from random
-    elements (Jordan's theorem) and take O(degree) for each.
+    elements (Jordan's theorem) and take O(degree) for each. A proof of a hundred levels and more
+    takes seconds to minutes; where structure is known, ``Wreath``, ``Young`` and products tell the
+    order at once.
 
     ``stabilizer`` and ``orbit_size`` search the chain for the elements that keep the values of a
     sample (backtrack: Sims 1971, Leon 1991). There is no polynomial bound on such a search;
