@@ -209,7 +209,11 @@ def test_report_splits_the_error_and_names_the_worst():
     assert abs(report.share_of_error - 0.09 / 0.10) < 1e-9
     assert "it matters" in report.verdict
     low, high = report.std_interval
-    assert low <= report.std <= high
+    assert low - 1e-12 <= report.std <= high + 1e-12
+    low, high = report.share_interval
+    assert low - 1e-12 <= report.share_of_error <= high + 1e-12
+    assert report.spread_by_distance.shape == (4, 2)
+    assert (np.diff(report.spread_by_distance[:, 0]) >= 0).all()
     assert -1 <= report.distance_correlation <= 1
     assert report.worst.tolist() == np.argsort(-report.spread, kind="stable")[:5].tolist()
     text = str(report)

@@ -36,8 +36,9 @@ class SymmetrizedCalculator(Calculator):  # type: ignore[misc]
     ----------
     calculator : ase.calculators.calculator.Calculator
         A potential, which need not be invariant to rotations.
-    grid : str, int or OrbitGrid, default="3"
-        Rotations; see ``orbit_grid``. Names with "i" average over reflections too.
+    grid : str, int or OrbitGrid, default=5
+        Rotations; see ``orbit_grid``: 5 are the 60 of the icosahedron, "3" the 75 of Langer et al.
+        Names with "i" average over reflections too.
     n_random : int, default=None
         Use so many random rotations, drawn anew at every calculation, instead: one a step is
         often enough in a thermostatted run, and cheapest.
@@ -82,7 +83,7 @@ class SymmetrizedCalculator(Calculator):  # type: ignore[misc]
     def __init__(
         self,
         calculator: Any,
-        grid: str | int | OrbitGrid = "3",
+        grid: str | int | OrbitGrid = 5,
         *,
         n_random: int | None = None,
         reflections: bool | None = None,

@@ -20,9 +20,9 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR
 
 from symkernel.diagnostics.augmented import Augmented
+from symkernel.diagnostics.measure import invariance_report
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH
-from symkernel.diagnostics.report import invariance_report
 from symkernel.diagnostics.symmetrized import Symmetrized
 from symkernel.estimators import InvariantKernelRidge
 from symkernel.groups import Group

@@ -96,9 +96,7 @@ class RandomAction:
         self._group = group
         self._parts = [(f, f.group._draw(size, rng, scale)) for f in reversed(group.factors())]
 
-    def act(
-        self, X: NDArray[Any], linear: bool = False, inverse: bool = False
-    ) -> NDArray[Any]:
+    def act(self, X: NDArray[Any], linear: bool = False, inverse: bool = False) -> NDArray[Any]:
         """Images of the rows of X, (n, degree); without shifts if ``linear``.
 
         With ``inverse`` every element acts by its inverse.
