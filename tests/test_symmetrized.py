@@ -21,7 +21,7 @@ from symkernel.diagnostics import Augmented, Symmetrized, SymmetrizedClassifier
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((60, 3))
 Y = np.linalg.norm(X, axis=1)
-LABELS = np.where(Y > np.median(Y), "far", "near")
+LABELS = np.where(np.median(Y) < Y, "far", "near")
 C3 = groups.Cyclic(3)
 
 REPAIRED = [
@@ -35,20 +35,35 @@ REPAIRED = [
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks fit odd data on purpose
+@pytest.mark.parametrize("group", ["trivial", "cyclic"])
 @pytest.mark.parametrize(
-    "model",
+    "make",
     [
-        Symmetrized(LinearRegression(), "cyclic"),
-        Augmented(LinearRegression(), "cyclic"),
-        SymmetrizedClassifier(LogisticRegression(), "cyclic"),
+        lambda group: Symmetrized(LinearRegression(), group),
+        lambda group: Augmented(LinearRegression(), group),
+        lambda group: SymmetrizedClassifier(LogisticRegression(), group),
     ],
-    ids=lambda m: type(m).__name__,
+    ids=["Symmetrized", "Augmented", "SymmetrizedClassifier"],
 )
-def test_check_estimator(model):
-    results = check_estimator(model, on_skip=None, on_fail=None)
-    failed = {r["check_name"]: str(r["exception"]) for r in results if r["status"] == "failed"}
+def test_check_estimator(make, group):
+    results = check_estimator(make(group), on_skip=None, on_fail=None)
+    failed = {r["check_name"] for r in results if r["status"] == "failed"}
     assert len(results) > 40
-    assert failed == {}
+    # the data of these checks have no symmetry, so that averages explain them badly
+    badly = {"check_regressors_train", "check_classifiers_train"}
+    assert failed <= (badly if group == "cyclic" else set())
+
+
+def test_names_of_features_are_remembered():
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=["a", "b", "c"])
+    for make in (Symmetrized, Augmented):
+        model = make(KernelRidge(kernel="rbf"), C3).fit(frame, Y)
+        assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+        np.testing.assert_array_equal(
+            model.predict(frame), make(KernelRidge(kernel="rbf"), C3).fit(X, Y).predict(X)
+        )
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.predict(frame[["b", "a", "c"]])
 
 
 @pytest.mark.parametrize("model", REPAIRED, ids=lambda m: repr(m).replace("\n", "")[:60])

@@ -15,8 +15,10 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.groups import Group, from_name
@@ -130,7 +132,8 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
             If the estimator is a classifier.
         """
         self._refuse_classifier()
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        samples = checked_samples(self, X, reset=True)
+        self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
@@ -156,6 +159,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
             If X or the predictions do not fit the group.
         """
         model = self._model()
+        X = checked_samples(self, X, reset=False)
         group = self._group(X)
         if self.control is None:
             mean, std = self._average(model, X, self._elements(group, self.n_random))
@@ -266,6 +270,10 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         samples, shape = as_samples(X, grid)
         values = OrbitValues(model, grid, shape, self.output, self.batch_size)
         return values.averages(samples, self.progress)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tags of scikit-learn; the number of targets is that of the estimator inside."""
+        return wrapped_tags(super().__sklearn_tags__(), self.estimator)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a model to predict with."""

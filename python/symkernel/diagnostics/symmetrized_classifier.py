@@ -7,8 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, as_samples
 from symkernel.groups import Group, from_name
@@ -98,7 +100,8 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        samples = checked_samples(self, X, reset=True)
+        self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
         return self
 
     @property
@@ -130,6 +133,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If X does not fit the group.
         """
         model = self._model()
+        X = checked_samples(self, X, reset=False)
         group = self.group
         if isinstance(group, str):
             group = from_name(group, int(np.prod(np.shape(X)[1:])))
@@ -167,6 +171,10 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         check_is_fitted(model)
         return model
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tags of scikit-learn; the number of targets is that of the estimator inside."""
+        return wrapped_tags(super().__sklearn_tags__(), self.estimator)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a classifier to predict with."""
