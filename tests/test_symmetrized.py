@@ -59,9 +59,8 @@ def test_names_of_features_are_remembered():
     for make in (Symmetrized, Augmented):
         model = make(KernelRidge(kernel="rbf"), C3).fit(frame, Y)
         assert model.feature_names_in_.tolist() == ["a", "b", "c"]
-        np.testing.assert_array_equal(
-            model.predict(frame), make(KernelRidge(kernel="rbf"), C3).fit(X, Y).predict(X)
-        )
+        plain = make(KernelRidge(kernel="rbf"), C3).fit(X, Y)
+        np.testing.assert_allclose(model.predict(frame), plain.predict(X), rtol=1e-12)
         with pytest.raises(ValueError, match="feature names should match"):
             model.predict(frame[["b", "a", "c"]])
 
@@ -74,7 +73,10 @@ def test_clone_and_pickle(model):
     copy = pickle.loads(pickle.dumps(fitted))
     again = clone(fitted).set_params(**model.get_params(deep=False)).fit(X, y)
     for other in (copy, again):
-        np.testing.assert_array_equal(other.predict(X), fitted.predict(X))
+        if is_classifier(model):
+            np.testing.assert_array_equal(other.predict(X), fitted.predict(X))
+        else:  # up to the rounding of BLAS, which depends on memory alignment
+            np.testing.assert_allclose(other.predict(X), fitted.predict(X), rtol=1e-12)
 
 
 def test_searches_reach_the_model_inside():
