@@ -62,7 +62,7 @@ CASES = (
     ReportCase("forest", lambda: RandomForestRegressor(100, random_state=0)),
     ReportCase(
         "neural network",
-        lambda: MLPRegressor(hidden_layer_sizes=(100, 100), max_iter=40, random_state=0),
+        lambda: MLPRegressor(hidden_layer_sizes=(100, 100), max_iter=1000, random_state=0),
     ),
     ReportCase("linear", lambda: Ridge()),
 )

@@ -83,7 +83,8 @@ class Potential:
 
     def predict(self, clouds):
         """Energies (n,) in eV."""
-        return self.model.predict(clouds.reshape(-1, 9)) + self.offset
+        X = np.ascontiguousarray(clouds.reshape(-1, 9))
+        return self.kernel.matvec(X, self.samples, self.model.dual_coef_) + self.offset
 
     def forces(self, clouds):
         """Forces (n, 3, 3) in eV/A: minus the gradient of the energy."""
@@ -146,22 +147,22 @@ def dynamics(potential, cloud, n_steps, rng):
     return runs
 
 
-def orientations(potential, cloud, temperature):
+def orientations(potential, cloud, temperature, n_turns=24):
     """Boltzmann weights of the orientation of one molecule: flat for an invariant potential."""
     cosines = np.linspace(-0.98, 0.98, 25)
-    turns = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+    turns = np.linspace(0.0, 2.0 * np.pi, n_turns, endpoint=False)
     weights = {}
     for name, model in (
         ("as it is", potential),
         ("averaged, 3i", diagnostics.Symmetrized(potential, O3, "3i")),
     ):
-        energy = np.empty((len(cosines), len(turns), len(turns)))
+        energy = np.empty((len(cosines), n_turns, n_turns))
         for i, c in enumerate(cosines):
             s = np.sqrt(1.0 - c * c)
             tilt = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
             first = [about_z(a) for a in turns]
             rotations = np.array([[A @ tilt @ B for B in first] for A in first]).reshape(-1, 3, 3)
-            energy[i] = model.predict(cloud @ np.swapaxes(rotations, 1, 2)).reshape(24, 24)
+            energy[i] = model.predict(cloud @ np.swapaxes(rotations, 1, 2)).reshape(n_turns, -1)
         density = np.exp(-(energy - energy.min()) / (units.kB * temperature)).mean(axis=(1, 2))
         weights[name] = density / density.mean()
     return cosines, weights
@@ -221,7 +222,7 @@ def main(quick=False, folder=None):
     runs = dynamics(potential, test[0], steps, rng)
     plain, averaged = (run.angular_momentum_drift for run in runs.values())
     print(f"\nangular momentum is conserved {plain / averaged:.0f} times better")
-    cosines, weights = orientations(potential, test[0], 300.0)
+    cosines, weights = orientations(potential, test[0], 300.0, 8 if quick else 24)
     for name, density in weights.items():
         print(f"orientations, {name}: density between {density.min():.3f} and {density.max():.3f}")
     pictures(energy, forces, torques, runs, cosines, weights, folder or Path())
