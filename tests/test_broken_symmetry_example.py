@@ -29,6 +29,6 @@ def test_averages_remove_the_break_and_conserve_the_angular_momentum(tmp_path, c
     text = capsys.readouterr().out
     assert "E_rot falls" in text
     assert "broken, and it matters" in text
-    for name in ("grids", "dynamics", "orientations"):
-        picture = tmp_path / f"broken_symmetry_{name}.png"
+    for name in ("broken_symmetry", "broken_symmetry_dynamics"):
+        picture = tmp_path / f"{name}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")

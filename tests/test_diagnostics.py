@@ -220,7 +220,11 @@ def test_report_splits_the_error_and_names_the_worst():
     for piece in ("RMSE", "95% interval", "worst samples", "root mean square of the spreads"):
         assert piece in text
     exact = diagnostics.invariance_report(radius, X, group=O3, y=y)
-    assert exact.verdict == "invariant up to rounding"
+    assert exact.verdict == "invariant up to rounding, as far as degree 4 tells"
+    whole = diagnostics.invariance_report(radius, X, group=groups.Cyclic(3))
+    assert whole.verdict == "invariant up to rounding"
+    one = diagnostics.invariance_report(model, X, group=O3, grid="0")
+    assert one.verdict.startswith("not measured")
     slight = diagnostics.invariance_report(
         lambda X: radius(X) + 0.1 + 1e-3 * legendre(1)(X), X, group=O3, y=y
     )

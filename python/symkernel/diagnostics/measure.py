@@ -140,7 +140,7 @@ def invariance_report(
     unresolved = float("nan")
     if powers:
         unresolved = max(1.0 - sum(by_irrep.values()) / variance, 0.0) if variance > 0 else 0.0
-    error = averaged = share = None
+    error = averaged = orbit_error = share = None
     columns = [variances]
     if targets is not None:
         error, averaged = _errors(plain, targets), _errors(orbits.mean, targets)
@@ -148,6 +148,7 @@ def invariance_report(
         columns.append(orbits.variances + squares)
         whole = float(columns[1].mean())
         share = variance / whole if whole > 0 else 0.0
+        orbit_error = float(np.sqrt(whole))
     drawn = _bootstrap(np.stack(columns, axis=1), as_count(n_bootstrap, "n_bootstrap"), rng)
     correlation, by_distance = _distances(samples, X_train, variances)
     force, torque = _forces(elements, output, samples, plain)
@@ -163,6 +164,7 @@ def invariance_report(
         unresolved=unresolved,
         error=error,
         averaged_error=averaged,
+        orbit_error=orbit_error,
         share_of_error=share,
         share_interval=_interval(drawn[:, 0] / drawn[:, 1]) if share else None,
         worst=np.argsort(-spread, kind="stable")[:_WORST],

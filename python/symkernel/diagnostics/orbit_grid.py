@@ -30,9 +30,8 @@ __all__ = ["OrbitGrid", "orbit_grid"]
 
 Array = NDArray[Any]
 
-# Degree of exactness that continuous groups get unasked: that of the icosahedral rotations, which
-# are fewer than those of the grid "3" and one degree better.
-_DEGREE = 5
+# Degree of exactness that continuous groups get unasked: that of the grids "3" and "3i".
+_DEGREE = 4
 # Finite groups up to this order are taken whole.
 _WHOLE = 4096
 # Random elements taken of larger ones.
@@ -133,8 +132,8 @@ def orbit_grid(
         rotations of space a name: "0", "i", "2", "2i", "3", "3i" are the 1, 2, 18, 36, 75, 150
         matrices of Langer et al., exact to degree 0, 0, 2, 2, 4, 4, those with "i" for O(3) only;
         "T", "O", "I" are the 12, 24, 60 rotations of the polyhedra, exact to degree 2, 3, 5. By
-        default 5: 60 rotations for SO(3), 120 matrices for O(3). Finite groups are taken whole up
-        to 4096 elements, larger ones by 64 random elements.
+        default "3" for SO(3), "3i" for O(3), degree 4 for other continuous groups. Finite groups
+        are taken whole up to 4096 elements, larger ones by 64 random elements.
     n_random : int, default=None
         Take this many independent uniform elements instead.
     random_state : int, numpy Generator, numpy RandomState or None, default=None
@@ -232,6 +231,10 @@ def _rule(group: Group, grid: str | int | None) -> tuple[tuple[Element, ...], Ar
     if not isinstance(group, SO | O):
         raise ValueError(f"no grid is known for {group!r}: pass n_random")
     reflections = isinstance(group, O)
+    if grid is None and n == 3:
+        # The 60 rotations of the icosahedron are cheaper and better by a degree. But being a group
+        # they show no spread of a model that has been averaged over them.
+        grid = "3i" if reflections else "3"
     if isinstance(grid, str):
         return _named(group, grid)
     degree = _DEGREE if grid is None else _as_degree(grid, group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,8 @@ class InvarianceReport:
         split was made.
     error, averaged_error : dict of str to float or None
         "rmse" and "mae" of the predictions and of their orbit means, if y was given.
+    orbit_error : float or None
+        Root mean square error of the predictions at all images of the samples.
     share_of_error : float or None
         Share of the mean squared error over orbits that averaging would remove.
     share_interval : tuple of float or None
@@ -91,6 +94,7 @@ class InvarianceReport:
     unresolved: float
     error: dict[str, float] | None
     averaged_error: dict[str, float] | None
+    orbit_error: float | None
     share_of_error: float | None
     share_interval: tuple[float, float] | None
     worst: NDArray[np.int64]
@@ -114,6 +118,8 @@ class InvarianceReport:
         if len(self.grid) == 1 and self.grid.group.order != 1:
             return "not measured: a grid of one element shows no spread"
         if self.std <= _ROUNDING * max(self.variation, float(np.abs(self.mean).max())):
+            if math.isfinite(self.grid.degree):
+                return f"invariant up to rounding, as far as degree {self.grid.degree:g} tells"
             return "invariant up to rounding"
         if self.share_of_error is not None:
             share = f"{self.share_of_error:.2%} of the squared error"
@@ -159,17 +165,22 @@ class InvarianceReport:
         lines = []
         for word, error in (("as it is", self.error), ("averaged", self.averaged_error)):
             lines.append(f"  error {word:<11} RMSE {error['rmse']:.4g}   MAE {error['mae']:.4g}")
+        if self.orbit_error is not None:
+            lines.insert(1, f"  error on images   RMSE {self.orbit_error:.4g}")
         if self.share_interval is not None:
             low, high = self.share_interval
             lines.append(
-                f"  share of the squared error that averaging removes {self.share_of_error:.2%}   "
+                f"  averaging removes {self.share_of_error:.2%} of the squared error on images   "
                 f"95% interval {low:.2%} to {high:.2%}"
             )
         return lines
 
     def _irrep_lines(self) -> list[str]:
         if not self.by_irrep:
-            return []
+            why = "its elements are random" if self.grid.is_random else "it is too large"
+            return [f"  no split by representation for this grid: {why}"] * (
+                self.grid.group.order != 1
+            )
         total = self.std**2
         shares = {k: power / total if total else 0.0 for k, power in self.by_irrep.items()}
         shown = {k: share for k, share in shares.items() if share >= _SHOWN} or shares

@@ -162,6 +162,8 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         X = checked_samples(self, X, reset=False)
         group = self._group(X)
         if self.control is None:
+            if self.grid is not None and self.n_random is not None:
+                raise ValueError("pass either grid or n_random, not both, unless with control")
             mean, std = self._average(model, X, self._elements(group, self.n_random))
             return (mean, std) if return_std else mean
         if self.n_random is None:
