@@ -157,6 +157,25 @@ def test_groups_and_grids():
         SymmetrizedCalculator(LennardJones(), n_random=0)
 
 
+def test_reports_on_calculators():
+    atoms = cluster(Broken())
+    clouds = np.random.default_rng(4).standard_normal((5, 4, 3))
+    group = groups.SO(3).along(1, (4, 3))
+    for wanted, output in (("energy", None), ("forces", "same"), ("dipole", "vector")):
+        model = diagnostics.calculator_model(atoms, wanted)
+        report = diagnostics.invariance_report(model, clouds, group=group, grid=6, output=output)
+        assert report.std > 0.1
+        assert not report.too_small
+    expected = np.abs(np.array([0.1, 0.2, -0.3]) / np.sqrt(3))
+    np.testing.assert_allclose(report.std, np.linalg.norm(expected))
+    assert list(report.by_irrep) == ["l=1", "l=2", "l=3"]
+    np.testing.assert_allclose(report.by_irrep["l=1"], report.std**2)
+    with pytest.raises(ValueError, match="must not be periodic"):
+        diagnostics.calculator_model(Atoms("Ar", pbc=True, calculator=LennardJones()))
+    with pytest.raises(ValueError, match="wanted must be"):
+        diagnostics.calculator_model(atoms, "stress")
+
+
 # ---- dynamics ------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from symkernel.diagnostics.assertion import assert_invariant
+from symkernel.diagnostics.atoms_model import calculator_model
 from symkernel.diagnostics.augmented import Augmented
 from symkernel.diagnostics.convergence import Convergence, convergence
 from symkernel.diagnostics.forces import net_force, net_torque
@@ -34,6 +35,7 @@ __all__ = [
     "SymmetrizedCalculator",
     "SymmetrizedClassifier",
     "assert_invariant",
+    "calculator_model",
     "compare_repairs",
     "convergence",
     "dynamics_report",
