@@ -416,6 +416,10 @@ def test_control_variate_averages_only_the_correction():
     without = diagnostics.Symmetrized(costly, O3, n_random=4).predict(X)
     helped = diagnostics.Symmetrized(costly, O3, grid="3i", n_random=4, control=cheap).predict(X)
     assert np.abs(helped - whole).max() < 0.1 * np.abs(without - whole).max()
+    with pytest.raises(ValueError, match="redraw=True needs n_random"):
+        diagnostics.Symmetrized(costly, O3, redraw=True).predict(X)
+    with pytest.raises(ValueError, match="either grid or n_random"):
+        diagnostics.Symmetrized(costly, O3, grid="3i", n_random=3).predict(X)
     with pytest.raises(ValueError, match="control needs n_random"):
         diagnostics.Symmetrized(costly, O3, control=cheap).predict(X)
 

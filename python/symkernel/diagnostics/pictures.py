@@ -84,6 +84,6 @@ def draw_dynamics(runs: Mapping[str, DynamicsReport]) -> Figure:
     right.set_yscale("log")
     for axes in (left, right):
         axes.set_xlabel("time, fs")
-        if any(runs):
-            axes.legend(frameon=False)
+    if any(runs):
+        right.legend(frameon=False)  # on the left it would lie on the lines
     return figure

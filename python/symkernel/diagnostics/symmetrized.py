@@ -159,6 +159,8 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
             If X or the predictions do not fit the group.
         """
         model = self._model()
+        if self.redraw and self.n_random is None:
+            raise ValueError("redraw=True needs n_random: how many elements are drawn in each call")
         X = checked_samples(self, X, reset=False)
         group = self._group(X)
         if self.control is None:
