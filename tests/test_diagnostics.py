@@ -15,6 +15,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.svm import SVR
 from symkernel import InvariantKernel, InvariantKernelRidge, diagnostics, groups
+from symkernel.diagnostics import orbit_values
 from symkernel.diagnostics.irrep_power import irrep_powers
 
 O3 = groups.O(3)
@@ -276,6 +277,31 @@ def test_batches_change_nothing():
         np.testing.assert_allclose(report.spread, reports[0].spread, rtol=1e-12)
     assert reports[-1].calls == 2
     assert reports[0].calls == 57 + 57 * 24
+
+
+def test_variances_over_random_elements_are_unbiased():
+    X, A = samples(4, 5), np.random.default_rng(1).standard_normal(5)
+    options = {"group": groups.Symmetric(5), "n_bootstrap": 1}
+
+    def report(**more):
+        return diagnostics.invariance_report(lambda X: np.sin(X @ A), X, **options, **more)
+
+    exact = report().spread ** 2
+    drawn = np.array([report(n_random=2, random_state=s).spread ** 2 for s in range(600)])
+    error = drawn.std(axis=0) / np.sqrt(len(drawn))
+    assert (np.abs(drawn.mean(axis=0) - exact) < 5 * error).all()
+    text = str(report(n_random=3, random_state=0))
+    assert "no split by representation over random elements" in text
+
+
+def test_blocks_are_small_where_predictions_are_long(monkeypatch):
+    clouds = samples(40, 12).reshape(40, 4, 3)
+    options = {"group": CLOUD, "output": "same", "grid": "2", "random_state": 0}
+    whole = diagnostics.invariance_report(np.sin, clouds, **options)
+    monkeypatch.setattr(orbit_values, "_HELD", 18 * 12 * 7)
+    parts = diagnostics.invariance_report(np.sin, clouds, **options, batch_size=50)
+    assert parts.calls == 1 + 5 * 3 + 2  # blocks of 7 samples, 7 elements a call; the last of 5, 10
+    np.testing.assert_allclose(parts.spread, whole.spread, rtol=1e-12)
 
 
 def test_report_refuses_what_does_not_fit():

@@ -176,11 +176,11 @@ class InvarianceReport:
         return lines
 
     def _irrep_lines(self) -> list[str]:
+        if not self.by_irrep and self.grid.group.order == 1:
+            return []
         if not self.by_irrep:
-            why = "its elements are random" if self.grid.is_random else "it is too large"
-            return [f"  no split by representation for this grid: {why}"] * (
-                self.grid.group.order != 1
-            )
+            where = "random elements" if self.grid.is_random else "this group or so large a grid"
+            return [f"  no split by representation over {where}"]
         total = self.std**2
         shares = {k: power / total if total else 0.0 for k, power in self.by_irrep.items()}
         shown = {k: share for k, share in shares.items() if share >= _SHOWN} or shares
