@@ -15,6 +15,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.svm import SVR
 from symkernel import InvariantKernel, InvariantKernelRidge, diagnostics, groups
+from symkernel.diagnostics import orbit_values
 from symkernel.diagnostics.irrep_power import irrep_powers
 
 O3 = groups.O(3)
@@ -209,14 +210,22 @@ def test_report_splits_the_error_and_names_the_worst():
     assert abs(report.share_of_error - 0.09 / 0.10) < 1e-9
     assert "it matters" in report.verdict
     low, high = report.std_interval
-    assert low <= report.std <= high
+    assert low - 1e-12 <= report.std <= high + 1e-12
+    low, high = report.share_interval
+    assert low - 1e-12 <= report.share_of_error <= high + 1e-12
+    assert report.spread_by_distance.shape == (4, 2)
+    assert (np.diff(report.spread_by_distance[:, 0]) >= 0).all()
     assert -1 <= report.distance_correlation <= 1
     assert report.worst.tolist() == np.argsort(-report.spread, kind="stable")[:5].tolist()
     text = str(report)
     for piece in ("RMSE", "95% interval", "worst samples", "root mean square of the spreads"):
         assert piece in text
     exact = diagnostics.invariance_report(radius, X, group=O3, y=y)
-    assert exact.verdict == "invariant up to rounding"
+    assert exact.verdict == "invariant up to rounding, as far as degree 4 tells"
+    whole = diagnostics.invariance_report(radius, X, group=groups.Cyclic(3))
+    assert whole.verdict == "invariant up to rounding"
+    one = diagnostics.invariance_report(model, X, group=O3, grid="0")
+    assert one.verdict.startswith("not measured")
     slight = diagnostics.invariance_report(
         lambda X: radius(X) + 0.1 + 1e-3 * legendre(1)(X), X, group=O3, y=y
     )
@@ -268,6 +277,31 @@ def test_batches_change_nothing():
         np.testing.assert_allclose(report.spread, reports[0].spread, rtol=1e-12)
     assert reports[-1].calls == 2
     assert reports[0].calls == 57 + 57 * 24
+
+
+def test_variances_over_random_elements_are_unbiased():
+    X, A = samples(4, 5), np.random.default_rng(1).standard_normal(5)
+    options = {"group": groups.Symmetric(5), "n_bootstrap": 1}
+
+    def report(**more):
+        return diagnostics.invariance_report(lambda X: np.sin(X @ A), X, **options, **more)
+
+    exact = report().spread ** 2
+    drawn = np.array([report(n_random=2, random_state=s).spread ** 2 for s in range(600)])
+    error = drawn.std(axis=0) / np.sqrt(len(drawn))
+    assert (np.abs(drawn.mean(axis=0) - exact) < 5 * error).all()
+    text = str(report(n_random=3, random_state=0))
+    assert "no split by representation over random elements" in text
+
+
+def test_blocks_are_small_where_predictions_are_long(monkeypatch):
+    clouds = samples(40, 12).reshape(40, 4, 3)
+    options = {"group": CLOUD, "output": "same", "grid": "2", "random_state": 0}
+    whole = diagnostics.invariance_report(np.sin, clouds, **options)
+    monkeypatch.setattr(orbit_values, "_HELD", 18 * 12 * 7)
+    parts = diagnostics.invariance_report(np.sin, clouds, **options, batch_size=50)
+    assert parts.calls == 1 + 5 * 3 + 2  # blocks of 7 samples, 7 elements a call; the last of 5, 10
+    np.testing.assert_allclose(parts.spread, whole.spread, rtol=1e-12)
 
 
 def test_report_refuses_what_does_not_fit():
@@ -408,6 +442,10 @@ def test_control_variate_averages_only_the_correction():
     without = diagnostics.Symmetrized(costly, O3, n_random=4).predict(X)
     helped = diagnostics.Symmetrized(costly, O3, grid="3i", n_random=4, control=cheap).predict(X)
     assert np.abs(helped - whole).max() < 0.1 * np.abs(without - whole).max()
+    with pytest.raises(ValueError, match="redraw=True needs n_random"):
+        diagnostics.Symmetrized(costly, O3, redraw=True).predict(X)
+    with pytest.raises(ValueError, match="either grid or n_random"):
+        diagnostics.Symmetrized(costly, O3, grid="3i", n_random=3).predict(X)
     with pytest.raises(ValueError, match="control needs n_random"):
         diagnostics.Symmetrized(costly, O3, control=cheap).predict(X)
 

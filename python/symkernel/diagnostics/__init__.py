@@ -4,15 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from symkernel.diagnostics.assertion import assert_invariant
+from symkernel.diagnostics.atoms_model import calculator_model
 from symkernel.diagnostics.augmented import Augmented
 from symkernel.diagnostics.convergence import Convergence, convergence
 from symkernel.diagnostics.forces import net_force, net_torque
 from symkernel.diagnostics.invariance_test import InvarianceTest, invariance_test
+from symkernel.diagnostics.measure import invariance_report
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.repairs import Repair, Repairs, compare_repairs, invariant_version
-from symkernel.diagnostics.report import InvarianceReport, invariance_report
+from symkernel.diagnostics.report import InvarianceReport
 from symkernel.diagnostics.subgroup_scan import SubgroupScan, subgroup_scan
 from symkernel.diagnostics.symmetrized import Symmetrized
+from symkernel.diagnostics.symmetrized_classifier import SymmetrizedClassifier
 
 if TYPE_CHECKING:
     from symkernel.diagnostics.atoms import SymmetrizedCalculator
@@ -30,7 +33,9 @@ __all__ = [
     "SubgroupScan",
     "Symmetrized",
     "SymmetrizedCalculator",
+    "SymmetrizedClassifier",
     "assert_invariant",
+    "calculator_model",
     "compare_repairs",
     "convergence",
     "dynamics_report",

@@ -36,11 +36,12 @@ class SymmetrizedCalculator(Calculator):  # type: ignore[misc]
     ----------
     calculator : ase.calculators.calculator.Calculator
         A potential, which need not be invariant to rotations.
-    grid : str, int or OrbitGrid, default="3"
-        Rotations; see ``orbit_grid``. Names with "i" average over reflections too.
+    grid : str, int or OrbitGrid, default=5
+        Rotations; see ``orbit_grid``: 5 are the 60 of the icosahedron, "3" the 75 of Langer et al.
+        Names with "i" average over reflections too.
     n_random : int, default=None
-        Use so many random rotations, drawn anew at every calculation, instead: one a step is
-        often enough in a thermostatted run, and cheapest.
+        Use so many random rotations, drawn anew for every arrangement of the atoms, instead: one
+        a step is often enough in a thermostatted run, and cheapest.
     reflections : bool, default=None
         Whether the group is O(3) rather than SO(3); by default whether the grid has reflections.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
@@ -82,7 +83,7 @@ class SymmetrizedCalculator(Calculator):  # type: ignore[misc]
     def __init__(
         self,
         calculator: Any,
-        grid: str | int | OrbitGrid = "3",
+        grid: str | int | OrbitGrid = 5,
         *,
         n_random: int | None = None,
         reflections: bool | None = None,
@@ -96,6 +97,7 @@ class SymmetrizedCalculator(Calculator):  # type: ignore[misc]
         self._group: Group = O(3) if reflections else SO(3)
         self._n_random = None if n_random is None else as_count(n_random, "n_random")
         self._rng = as_generator(random_state)
+        self._drawn: OrbitGrid | None = None
         if isinstance(grid, OrbitGrid):
             if grid.group.degree != 3:
                 raise ValueError(f"grid must turn vectors of space, got {grid!r}")
@@ -111,21 +113,26 @@ class SymmetrizedCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         """Fill ``results``; ASE calls this when a property is asked for."""
         super().calculate(atoms, list(properties), list(system_changes))
-        grid = self.grid
-        if self._n_random is not None:
-            grid = orbit_grid(self._group, n_random=self._n_random, random_state=self._rng)
+        if self._n_random is not None and (system_changes or self._drawn is None):
+            # once for all properties of one arrangement of the atoms
+            count, rng = self._n_random, self._rng
+            self._drawn = orbit_grid(self._group, n_random=count, random_state=rng)
+        grid = self.grid if self._drawn is None else self._drawn
+        names = list(properties)
+        if "forces" in names and "energy" in self.calculator.implemented_properties:
+            names = list(dict.fromkeys(["energy", *names]))  # comes with the forces at no cost
         centre = self.atoms.positions.mean(axis=0)
         turned = self.atoms.copy()
         turned.calc = self.calculator
         cell = np.asarray(self.atoms.cell)
         periodic = bool(self.atoms.pbc.any())
-        found: dict[str, list[Array]] = {name: [] for name in properties}
+        found: dict[str, list[Array]] = {name: [] for name in names}
         for k in range(len(grid)):
             R = grid.matrix(k, 3)
             turned.positions = (self.atoms.positions - centre) @ R.T + centre
             if periodic or cell.any():
                 turned.set_cell(cell @ R.T)
-            for name in properties:
+            for name in names:
                 value = np.asarray(self.calculator.get_property(name, turned))
                 found[name].append(_back(name, value, R))
         for name, values in found.items():

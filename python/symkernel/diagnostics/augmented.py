@@ -7,8 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.random_action import RandomAction
@@ -89,9 +91,12 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
         count = as_count(self.n_images, "n_images", 0)
         if self.output not in (None, "same", "vector"):
             raise ValueError(f"output must be None, 'same' or 'vector', got {self.output!r}")
+        if y is None:
+            raise ValueError("Augmented requires y to be passed, but the target y is None")
+        X = checked_samples(self, X, reset=True)
         group = self.group
         if isinstance(group, str):
-            group = from_name(group, int(np.prod(np.shape(X)[1:])))
+            group = from_name(group, int(np.prod(X.shape[1:])))
         samples = check_samples(X, group=group)
         targets = np.asarray(y)
         if targets.ndim == 0 or len(targets) != len(samples):
@@ -102,10 +107,9 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
             action = RandomAction(group, len(samples), rng)
             all_samples.append(action.act(samples))
             all_targets.append(self._turned(action, targets, group))
-        shape = np.shape(X)[1:]
         augmented = np.concatenate(all_samples)
         self.estimator_ = clone(self.estimator).fit(
-            augmented.reshape(len(augmented), *shape), np.concatenate(all_targets), **fit_params
+            augmented.reshape(-1, *X.shape[1:]), np.concatenate(all_targets), **fit_params
         )
         return self
 
@@ -134,4 +138,8 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
         ndarray of shape (n, ...)
         """
         check_is_fitted(self)
-        return np.asarray(self.estimator_.predict(X))
+        return np.asarray(self.estimator_.predict(checked_samples(self, X, reset=False)))
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tags of scikit-learn; the number of targets is that of the estimator inside."""
+        return wrapped_tags(super().__sklearn_tags__(), self.estimator)

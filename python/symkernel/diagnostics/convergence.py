@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.diagnostics.measure import invariance_report
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, Output
-from symkernel.diagnostics.report import invariance_report
 from symkernel.groups import Group, O
 
 if TYPE_CHECKING:

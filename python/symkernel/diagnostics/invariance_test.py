@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import cross_val_predict
 
+from symkernel.diagnostics.positions import Positions
 from symkernel.estimators import GridEdgeWarning, InvariantKernelRidgeCV
 from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, Trivial, from_name, move_randomly
@@ -44,7 +46,7 @@ class InvarianceTest:
     statistic : float
         Its value for the data; large values speak against invariance.
     resampled : ndarray of shape (n_resamples,)
-        Its values for data moved by random elements.
+        Its values for data moved at random.
     pvalue : float
         ``(1 + #{resampled >= statistic}) / (n_resamples + 1)``: under the hypothesis at most a
         with probability at most a, whatever the law of the data and their number.
@@ -90,6 +92,7 @@ def invariance_test(
     estimator: Any = None,
     n_resamples: int = 199,
     alternative: Literal["law", "target"] | None = None,
+    randomize: Literal["elements", "positions"] = "elements",
     n_jobs: int | None = None,
     random_state: RandomState = None,
     progress: bool = False,
@@ -101,6 +104,10 @@ def invariance_test(
     Under it the data are as likely as the same data with every sample moved by a random element
     of its own, so that the rank of a statistic among such copies is uniform: the test is exact
     for any number of samples, any law and any statistic.
+
+    With ``randomize="positions"`` the hypothesis is weaker: the law of y given X is invariant,
+    whatever the law of X, as long as where a sample lies on its orbit is independent of which
+    orbit it is, as when all samples were recorded with one and the same bias.
 
     Parameters
     ----------
@@ -121,6 +128,10 @@ def invariance_test(
     alternative : {"law", "target"}, default=None
         What the statistic looks for: "law", a law of X that is not invariant; "target" (the
         default with y), a law of y given X that is not.
+    randomize : {"elements", "positions"}, default="elements"
+        "elements": every sample is moved by a random element of its own. "positions": samples
+        exchange their positions on the orbits; needs y, looks for "target", and tests y given X
+        alone. It takes a group that has canonical forms.
     n_jobs : int, default=None
         Threads; all that OpenMP allows by default.
     random_state : int, numpy Generator, numpy RandomState or None, default=None
@@ -146,7 +157,12 @@ def invariance_test(
     residuals of y from an invariant model (5-fold cross-validation): functions of y and of the
     orbits only, so that the test stays exact while the invariant part of y cannot hide the rest.
     A small p-value with y says that the joint law is not invariant; test X alone to see which
-    part is not. O(n_resamples n^2) kernel values, O(n) memory.
+    part is not, or exchange positions. O(n_resamples n^2) kernel values, O(n) memory.
+
+    Positions: write x = h c with c the canonical form of x and h in the group. If y is
+    independent of h given c, and h of c, then h is independent of (c, y), so that all ways to
+    pair the h_i with the (c_i, y_i) are equally likely. Where several h lead to x, one is drawn
+    uniformly: under an invariant law h is then uniform and independent of c.
 
     Sources: Koning & Hemerik, More efficient exact group invariance testing, Biometrika 111
     (2024); Chiu & Bloem-Reddy, Non-parametric hypothesis tests for distributional group symmetry,
@@ -159,6 +175,15 @@ def invariance_test(
     >>> X = np.random.default_rng(0).standard_normal((200, 2)) + [1.0, 0.0]
     >>> print(diagnostics.invariance_test(X, group=groups.SO(2), random_state=0).pvalue)
     0.005
+
+    Samples prefer one direction, y does not:
+
+    >>> y = np.linalg.norm(X, axis=1)
+    >>> options = {"group": groups.SO(2), "randomize": "positions", "random_state": 0}
+    >>> diagnostics.invariance_test(X, y, **options).rejected()
+    False
+    >>> diagnostics.invariance_test(X, y + X[:, 1], **options).rejected()
+    True
     """
     bound, samples = _check(X, group)
     count = as_count(n_resamples, "n_resamples")
@@ -166,6 +191,10 @@ def invariance_test(
         raise ValueError(f"alternative must be 'law' or 'target', got {alternative!r}")
     if alternative == "target" and y is None:
         raise ValueError("alternative='target' needs y")
+    if randomize not in ("elements", "positions"):
+        raise ValueError(f"randomize must be 'elements' or 'positions', got {randomize!r}")
+    if randomize == "positions" and (y is None or alternative == "law"):
+        raise ValueError("randomize='positions' tests y given X: it needs y, and no other")
     rng = as_generator(random_state)
     weights, null = np.ones((len(samples), 1)), f"the law of X is invariant under {bound!r}"
     if y is not None:
@@ -173,6 +202,23 @@ def invariance_test(
         null = f"the joint law of X and y is invariant under {bound!r} acting on X"
         if alternative != "law":
             weights = _residuals(estimator, bound, samples, targets)
+    moves: Callable[[], tuple[Array, Array]]
+    if randomize == "positions":
+        null = (
+            f"the law of y given X is invariant under {bound!r}, if positions on orbits are "
+            "independent of the orbits"
+        )
+        positions = Positions(bound, samples, rng)
+        samples = positions.samples()
+
+        def moves() -> tuple[Array, Array]:
+            order = rng.permutation(len(samples))
+            return positions.samples(order), weights[order]
+    else:
+
+        def moves() -> tuple[Array, Array]:
+            return move_randomly(bound, samples, rng), weights
+
     if kernel is None:
         kernel = RBF(_median_distance(move_randomly(bound, samples, rng), rng))
     plain = InvariantKernel(kernel, Trivial(bound.degree))
@@ -180,8 +226,7 @@ def invariance_test(
     resampled = np.empty(count)
     with Progress(count, "randomisations", progress) as bar:
         for b in range(count):
-            moved = move_randomly(bound, samples, rng)
-            resampled[b] = _statistic(plain, moved, weights, n_jobs)
+            resampled[b] = _statistic(plain, *moves(), n_jobs)
             bar.step("")
     tie = _TIE * max(abs(statistic), float(np.abs(resampled).max()))
     above = int((resampled >= statistic - tie).sum())

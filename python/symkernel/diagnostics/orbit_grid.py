@@ -127,12 +127,13 @@ def orbit_grid(
     group : Group
         Any group without translations. Finite factors are taken whole.
     grid : str or int, default=None
-        For factors SO(n), O(n) and Torus(n): the degree of exactness, an int; or for rotations of
-        space a name: "0", "i", "2", "2i", "3", "3i" are the 1, 2, 18, 36, 75, 150 matrices of
-        Langer et al., exact to degree 0, 0, 2, 2, 4, 4, those with "i" for O(3) only; "T", "O",
-        "I" are the 12, 24, 60 rotations of the polyhedra, exact to degree 2, 3, 5. By default
-        "3" for SO(3), "3i" for O(3), degree 4 for other continuous groups; a finite group whole
-        up to 4096 elements, else 64 random ones.
+        For factors SO(n), O(n) and Torus(n): the degree of exactness, an int, for the cheapest
+        rule at hand (in space: rotations of polyhedra up to degree 5, Euler angles beyond); or for
+        rotations of space a name: "0", "i", "2", "2i", "3", "3i" are the 1, 2, 18, 36, 75, 150
+        matrices of Langer et al., exact to degree 0, 0, 2, 2, 4, 4, those with "i" for O(3) only;
+        "T", "O", "I" are the 12, 24, 60 rotations of the polyhedra, exact to degree 2, 3, 5. By
+        default "3" for SO(3), "3i" for O(3), degree 4 for other continuous groups. Finite groups
+        are taken whole up to 4096 elements, larger ones by 64 random elements.
     n_random : int, default=None
         Take this many independent uniform elements instead.
     random_state : int, numpy Generator, numpy RandomState or None, default=None
@@ -231,6 +232,8 @@ def _rule(group: Group, grid: str | int | None) -> tuple[tuple[Element, ...], Ar
         raise ValueError(f"no grid is known for {group!r}: pass n_random")
     reflections = isinstance(group, O)
     if grid is None and n == 3:
+        # The 60 rotations of the icosahedron are cheaper and better by a degree. But being a group
+        # they show no spread of a model that has been averaged over them.
         grid = "3i" if reflections else "3"
     if isinstance(grid, str):
         return _named(group, grid)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_classifier
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
+from symkernel.estimators._progress import Progress
 from symkernel.groups._checks import as_count
 from symkernel.kernels.samples import check_samples
 
@@ -20,20 +23,33 @@ Output = str | Callable[[OrbitGrid, int, Array], Array] | None
 
 # Rows that a model is asked to predict at a time.
 BATCH = 8192
-# Predictions of the images of one block of samples that are held at a time.
-_HELD = 2**23
+# Numbers predicted at the images of one block of samples that are held at a time.
+_HELD = 2**22
 
 
 def as_predictor(model: Any) -> Callable[[Array], Array]:
     """The function that a model predicts with: its ``predict``, or the callable itself.
 
+    Of classifiers the probabilities are taken, or the decision function: averages of labels mean
+    nothing.
+
     Raises
     ------
     TypeError
-        If the model is neither.
+        If the model is neither, or a classifier that predicts labels only.
     """
+    function: Callable[[Array], Array]
+    if isinstance(model, BaseEstimator) and is_classifier(model):
+        for name in ("predict_proba", "decision_function"):
+            if hasattr(model, name):
+                function = getattr(model, name)
+                return function
+        raise TypeError(
+            f"{type(model).__name__} predicts labels only, over which there is no average: pass a "
+            "classifier with predict_proba or decision_function"
+        )
     if hasattr(model, "predict"):
-        function: Callable[[Array], Array] = model.predict
+        function = model.predict
     elif callable(model):
         function = model
     else:
@@ -71,6 +87,8 @@ class OrbitValues:
 
     Attributes
     ----------
+    weights : ndarray of shape (q,)
+        Weights of the elements.
     seconds : float
         Time spent in the model.
     calls : int
@@ -90,6 +108,9 @@ class OrbitValues:
         self._predict = as_predictor(model)
         self._grid, self._shape, self._output = grid, shape, output
         self._batch = as_count(batch_size, "batch_size")
+        # Until the model has been asked: forces are as long as samples.
+        self._trailing: tuple[int, ...] = (grid.group.degree,) if output == "same" else ()
+        self.weights = grid.weights
         self.seconds = 0.0
         self.calls = 0
 
@@ -113,16 +134,27 @@ class OrbitValues:
             for first, last in self._groups(len(part)):
                 moved = [self._grid.act(k, part) for k in range(first, last)]
                 images = moved[0] if len(moved) == 1 else np.concatenate(moved)
-                predicted = self._call(images).reshape(last - first, len(part), -1)
+                predicted = self._call(images)
+                shaped = predicted.reshape(last - first, len(part), *predicted.shape[1:])
                 if values is None:
-                    trailing = self._trailing
-                    values = np.empty((q, len(part), *trailing))
-                shaped = predicted.reshape(last - first, len(part), *self._trailing)
+                    values = np.empty((q, *shaped.shape[1:]))
                 for k in range(first, last):
                     values[k] = self._back(k, shaped[k - first])
                 step()
             assert values is not None
             yield slice(start, start + len(part)), values
+
+    def averages(self, X: Array, progress: bool = False) -> tuple[Array, Array]:
+        """Weighted means and standard deviations over the images, each (n, ...)."""
+        means, deviations = [], []
+        with Progress(self.count(len(X)), "averaging", progress) as bar:
+            for _, predicted in self.blocks(X, lambda: bar.step("")):
+                middle = np.tensordot(self.weights, predicted, axes=1)
+                # a second pass over the differences: one pass would cancel
+                squares = np.tensordot(self.weights, (predicted - middle) ** 2, axes=1)
+                means.append(middle)
+                deviations.append(np.sqrt(squares))
+        return np.concatenate(means), np.concatenate(deviations)
 
     def count(self, n: int) -> int:
         """Calls of the model that ``blocks`` makes for n samples."""
@@ -131,7 +163,8 @@ class OrbitValues:
         return sum(len(list(self._groups(b))) for b in blocks)
 
     def _rows(self) -> int:
-        return max(1, min(self._batch, _HELD // len(self._grid)))
+        numbers = len(self._grid) * math.prod(self._trailing)
+        return max(1, min(self._batch, _HELD // max(1, numbers)))
 
     def _groups(self, rows: int) -> Iterator[tuple[int, int]]:
         """Runs of elements whose images go to the model together."""
@@ -141,9 +174,15 @@ class OrbitValues:
 
     def _call(self, samples: Array) -> Array:
         start = time.perf_counter()
-        predicted = np.asarray(self._predict(samples.reshape(len(samples), *self._shape)))
+        returned = self._predict(samples.reshape(len(samples), *self._shape))
         self.seconds += time.perf_counter() - start
         self.calls += 1
+        if isinstance(returned, tuple):
+            raise ValueError(
+                f"the model returned a tuple of {len(returned)}: pass a callable that returns one "
+                "of them, such as lambda X: model.predict(X)[0]"
+            )
+        predicted = np.asarray(returned)
         if predicted.ndim == 0 or len(predicted) != len(samples):
             raise ValueError(
                 f"the model must return one row per sample: {len(samples)} samples gave shape "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_convergence", "draw_dynamics", "draw_report"]
 
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
+_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
 
 
 def draw_report(report: InvarianceReport) -> Figure:
@@ -56,12 +56,13 @@ def draw_convergence(table: Convergence) -> Figure:
     figure, axes = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
     places = np.arange(len(table.names))
     axes.plot(places, table.change, "o-", color=_BLUE, label="distance from the finest grid")
-    axes.plot(places, table.std, "s--", color=_ORANGE, label="spread over the grid")
+    # a grid of one element has no spread, and none is drawn
+    seen = np.where(np.greater(table.sizes, 1), table.std, np.nan)
+    axes.plot(places, seen, "s--", color=_ORANGE, label="spread over the grid")
     labels = [f"{n}\n{size}" for n, size in zip(table.names, table.sizes, strict=True)]
     axes.set_xticks(places, labels)
     axes.set_xlabel("grid, and its number of elements")
-    positive = [v for v in (*table.change, *table.std) if v > 0]
-    if positive:
+    if (table.change > 0).any() or (table.std > 0).any():
         axes.set_yscale("log")
     axes.legend(frameon=False)
     return figure
@@ -72,7 +73,7 @@ def draw_dynamics(runs: Mapping[str, DynamicsReport]) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
-    colours = (_ORANGE, _BLUE, _GREY)
+    colours = (_ORANGE, _BLUE, _GREEN)
     for k, (name, run) in enumerate(runs.items()):
         colour = colours[k % len(colours)]
         left.plot(run.times, 1000.0 * (run.energy - run.energy[0]), color=colour, label=name)
@@ -83,6 +84,6 @@ def draw_dynamics(runs: Mapping[str, DynamicsReport]) -> Figure:
     right.set_yscale("log")
     for axes in (left, right):
         axes.set_xlabel("time, fs")
-        if any(runs):
-            axes.legend(frameon=False)
+    if any(runs):
+        right.legend(frameon=False)  # on the left it would lie on the lines
     return figure

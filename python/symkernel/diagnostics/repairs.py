@@ -20,14 +20,17 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR
 
 from symkernel.diagnostics.augmented import Augmented
+from symkernel.diagnostics.measure import invariance_report
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH
-from symkernel.diagnostics.report import invariance_report
 from symkernel.diagnostics.symmetrized import Symmetrized
 from symkernel.estimators import InvariantKernelRidge
-from symkernel.groups import Group
+from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState
 from symkernel.kernels import InvariantKernel
+
+# Random elements over which the spread is measured.
+_RANDOM = 128
 
 __all__ = ["Repair", "Repairs", "compare_repairs", "invariant_version"]
 
@@ -93,7 +96,7 @@ def compare_repairs(
     X_test: Any,
     y_test: Any,
     *,
-    group: Group,
+    group: Group | str,
     grid: str | int | None = None,
     n_images: int = 4,
     invariant: Any = None,
@@ -110,10 +113,11 @@ def compare_repairs(
         Training and test samples.
     y, y_test : array-like of shape (n,) or (n, n_targets)
         Their targets.
-    group : Group
-        Group without translations.
+    group : Group or str
+        Group without translations, or the name of one.
     grid : str or int, default=None
-        Elements that are averaged over; see ``orbit_grid``.
+        Elements that are averaged over; see ``orbit_grid``. The spread is measured over 128 random
+        elements if the group is infinite.
     n_images : int, default=4
         Images per sample in the augmented data.
     invariant : scikit-learn regressor, default=None
@@ -122,7 +126,7 @@ def compare_repairs(
     batch_size : int, default=8192
         Rows per call of a model.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
-        Source of the images.
+        Source of the images, and of the elements over which the spread is measured.
 
     Returns
     -------
@@ -143,7 +147,11 @@ def compare_repairs(
     >>> bool(table["invariant"].rmse < 0.1 * table["plain"].rmse)
     True
     """
-    elements = orbit_grid(group, grid)
+    if isinstance(group, str):
+        group = from_name(group, int(np.prod(np.shape(X)[1:])))
+    # A grid that a model has been averaged over shows too little of what is left of the break.
+    n_random = None if group.is_finite else _RANDOM
+    elements = orbit_grid(group, n_random=n_random, random_state=random_state)
     plain = clone(estimator)
     models: dict[str, Any] = {
         "plain": plain,

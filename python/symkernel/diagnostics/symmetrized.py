@@ -7,13 +7,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    clone,
+    is_classifier,
+)
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
-from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState, as_generator
 
@@ -118,8 +125,15 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError
+            If the estimator is a classifier.
         """
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        self._refuse_classifier()
+        samples = checked_samples(self, X, reset=True)
+        self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
@@ -145,8 +159,13 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
             If X or the predictions do not fit the group.
         """
         model = self._model()
+        if self.redraw and self.n_random is None:
+            raise ValueError("redraw=True needs n_random: how many elements are drawn in each call")
+        X = checked_samples(self, X, reset=False)
         group = self._group(X)
         if self.control is None:
+            if self.grid is not None and self.n_random is not None:
+                raise ValueError("pass either grid or n_random, not both, unless with control")
             mean, std = self._average(model, X, self._elements(group, self.n_random))
             return (mean, std) if return_std else mean
         if self.n_random is None:
@@ -214,7 +233,15 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         log_order = math.log(2.0) + math.log(self.group.order) - math.log(1.0 - confidence)
         return math.sqrt(8.0 / (3.0 * self.n_random) * log_order)
 
+    def _refuse_classifier(self) -> None:
+        if isinstance(self.estimator, BaseEstimator) and is_classifier(self.estimator):
+            raise TypeError(
+                f"{type(self.estimator).__name__} predicts labels, whose average means nothing: "
+                "use SymmetrizedClassifier, which averages probabilities"
+            )
+
     def _model(self) -> Any:
+        self._refuse_classifier()
         if hasattr(self, "estimator_"):
             return self.estimator_
         if isinstance(self.estimator, BaseEstimator):
@@ -246,14 +273,11 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
     def _average(self, model: Any, X: Any, grid: OrbitGrid) -> tuple[Array, Array]:
         samples, shape = as_samples(X, grid)
         values = OrbitValues(model, grid, shape, self.output, self.batch_size)
-        means, deviations = [], []
-        with Progress(values.count(len(samples)), "averaging", self.progress) as bar:
-            for _, predicted in values.blocks(samples, lambda: bar.step("")):
-                middle = np.tensordot(grid.weights, predicted, axes=1)
-                squares = np.tensordot(grid.weights, (predicted - middle) ** 2, axes=1)
-                means.append(middle)
-                deviations.append(np.sqrt(squares))
-        return np.concatenate(means), np.concatenate(deviations)
+        return values.averages(samples, self.progress)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tags of scikit-learn; the number of targets is that of the estimator inside."""
+        return wrapped_tags(super().__sklearn_tags__(), self.estimator)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a model to predict with."""

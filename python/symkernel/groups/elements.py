@@ -271,7 +271,8 @@ class OrthogonalMatrix(Element):
     def _act(self, X: NDArray[Any]) -> NDArray[Any]:
         floating = np.issubdtype(X.dtype, np.inexact)
         matrix = self._matrix.astype(X.dtype) if floating else self._matrix
-        moved: NDArray[Any] = X @ matrix.T
+        # one product of matrices: NumPy takes a stack of small ones one after the other
+        moved: NDArray[Any] = (X.reshape(-1, self.degree) @ matrix.T).reshape(X.shape)
         return moved
 
     def _cells(self) -> bytes:

@@ -96,10 +96,15 @@ class RandomAction:
         self._group = group
         self._parts = [(f, f.group._draw(size, rng, scale)) for f in reversed(group.factors())]
 
-    def act(self, X: NDArray[Any], linear: bool = False) -> NDArray[Any]:
-        """Images of the rows of X, (n, degree); without shifts if ``linear``."""
+    def act(self, X: NDArray[Any], linear: bool = False, inverse: bool = False) -> NDArray[Any]:
+        """Images of the rows of X, (n, degree); without shifts if ``linear``.
+
+        With ``inverse`` every element acts by its inverse.
+        """
         moved = X
-        for factor, elements in self._parts:
+        for factor, elements in reversed(self._parts) if inverse else self._parts:
+            if inverse:
+                elements = [g.inverse() for g in elements]
             samples = moved.reshape(len(X), *factor.shape)
             axes = tuple(a + 1 for a in factor.axes)
             front = tuple(range(1, 1 + len(axes)))

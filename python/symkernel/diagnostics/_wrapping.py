@@ -1,0 +1,52 @@
+"""What estimators that wrap others share: samples checked as scikit-learn does, of any shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.validation import validate_data
+
+__all__ = ["checked_samples", "wrapped_tags"]
+
+
+def checked_samples(wrapper: Any, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Samples as an array (n, ...), with what scikit-learn checks and remembers of their features.
+
+    The estimator inside is given arrays only, in fit as in predictions at images, so that it never
+    misses names of features.
+
+    Parameters
+    ----------
+    wrapper : estimator
+        Learns ``n_features_in_`` and ``feature_names_in_`` if ``reset``, and is compared with them
+        otherwise, unless it has not been fitted.
+    X : array-like of shape (n, n_features) or (n, ...)
+    reset : bool
+
+    Raises
+    ------
+    ValueError
+        If X is sparse, not finite, empty or of another number of features.
+    """
+    if getattr(X, "ndim", 2) <= 2:
+        if not reset and not hasattr(wrapper, "n_features_in_"):
+            return np.asarray(X)  # a model that was fitted before it was wrapped
+        flat = validate_data(wrapper, X, reset=reset, dtype=[np.float64, np.float32])
+        return np.asarray(flat)
+    samples = np.asarray(X)
+    flat = checked_samples(wrapper, samples.reshape(len(samples), -1), reset=reset)
+    return flat.reshape(samples.shape)
+
+
+def wrapped_tags(tags: Tags, estimator: Any) -> Tags:
+    """Tags of a wrapper: as many targets as the estimator inside takes."""
+    if hasattr(estimator, "__sklearn_tags__"):
+        inner = get_tags(estimator)
+        tags.target_tags.multi_output = inner.target_tags.multi_output
+        tags.target_tags.single_output = inner.target_tags.single_output
+        tags.regressor_tags = inner.regressor_tags
+        tags.classifier_tags = inner.classifier_tags
+    return tags
