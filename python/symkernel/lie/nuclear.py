@@ -35,6 +35,8 @@ Array = NDArray[Any]
 
 # Up to this size a full singular value decomposition is faster than a partial one.
 _DENSE = 48
+# Over-relaxation of ADMM, and iterations between certificates of one that converges.
+_RELAXATION, _CHECK = 1.6, 10
 # Vectors beyond those that passed a threshold that a subspace keeps.
 _SPARE = 6
 
@@ -117,8 +119,8 @@ class _Thresholder:
 
     Few singular values pass, and their vectors change little from one iteration to the next: a
     step of subspace iteration from the last ones is much less than a decomposition. It is inexact
-    at vectors that have just crossed the threshold, so every tenth call is exact; the duality gap
-    is computed apart from this and certifies the result either way.
+    at vectors that have just crossed the threshold, so every twentieth call is exact; the duality
+    gap is computed apart from this and certifies the result either way.
     """
 
     def __init__(self) -> None:
@@ -126,11 +128,14 @@ class _Thresholder:
         self._calls = 0
         self._rng = np.random.default_rng(0)
 
-    def __call__(self, matrix: Array, level: float) -> Array:
+    def __call__(self, matrix: Array, level: float) -> tuple[Array, Array]:
+        """Return factors (rows, rank) and (rank, q) of the thresholded matrix."""
         if min(matrix.shape) <= _DENSE:
-            return singular_value_threshold(matrix, level)[0]
+            left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+            rank = int(np.count_nonzero(values > level))
+            return left[:, :rank] * (values[:rank] - level), right[:rank]
         self._calls += 1
-        if self._basis is not None and self._calls % 10:
+        if self._basis is not None and self._calls % 20:
             left = linalg.qr(matrix @ self._basis, mode="economic", check_finite=False)[0]
             rows = left.T @ matrix
             squares, turn = linalg.eigh(rows @ rows.T, check_finite=False)
@@ -138,10 +143,11 @@ class _Thresholder:
             if squares[0] < level**2:
                 passed = squares > level**2
                 right = rows.T @ turn
-                self._basis = right
+                # The rank falls as the iteration converges: so does the subspace.
+                self._basis = right[:, max(0, int(passed.argmax()) - _SPARE) :]
                 # Columns of right have the singular values as lengths.
                 shrunk = 1 - level / np.sqrt(squares[passed])
-                return np.asarray(((left @ turn[:, passed]) * shrunk) @ right[:, passed].T)
+                return (left @ turn[:, passed]) * shrunk, right[:, passed].T
         # Values above the threshold are well above the rounding of a Gram matrix. All vectors by
         # divide and conquer take less time than some of them by other drivers.
         squares, vectors = linalg.eigh(
@@ -152,7 +158,27 @@ class _Thresholder:
         spare = self._rng.standard_normal((matrix.shape[1], _SPARE))
         size = len(squares) + _SPARE
         self._basis = np.hstack([vectors, spare]) if 2 * size < min(matrix.shape) else None
-        return np.asarray((matrix @ (vectors * (1 - level / np.sqrt(squares)))) @ vectors.T)
+        return matrix @ (vectors * (1 - level / np.sqrt(squares))), vectors.T
+
+
+class _Gaps:
+    """When the duality gap is expected to have fallen to the tolerance.
+
+    ADMM converges linearly in the end: two gaps tell the rate.
+    """
+
+    def __init__(self) -> None:
+        self.known = False
+        self._last = (0, np.inf)
+
+    def expected(self, n_iter: int, excess: float) -> int:
+        """Iteration of the next certificate, the gap now being ``excess`` times too large."""
+        before, larger = self._last
+        self._last, self.known = (n_iter, excess), True
+        if not 1 < excess < 0.5 * larger or not np.isfinite(larger):
+            return n_iter + _CHECK
+        rate = np.log(larger / excess) / (n_iter - before)
+        return n_iter + int(np.clip(np.ceil(np.log(excess) / rate), 2, 5 * _CHECK))
 
 
 @few_threads
@@ -233,7 +259,7 @@ def interpolate(
 
     def certificate(weights: Array, dual: Array, matrix: Array) -> tuple[float, float]:
         norms = linalg.svdvals(matrix, check_finite=False)
-        bound = max(1.0, float(linalg.svdvals(dual, check_finite=False)[0]))
+        bound = max(1.0, _largest_singular_value(dual))
         return float(norms.sum()), float(np.vdot(dual, matrix)) / bound
 
     return _iterate(operator, step, certificate, 1.0, tol, max_iter, warm_start)
@@ -320,7 +346,7 @@ class PenalizedLeastSquares:
         def certificate(weights: Array, dual: Array, matrix: Array) -> tuple[float, float]:
             residual = self.targets - self.features @ weights
             norm = float(linalg.svdvals(matrix, check_finite=False).sum())
-            bound = float(linalg.svdvals(dual, check_finite=False)[0])
+            bound = _largest_singular_value(dual)
             # (c residual, c dual) is dual feasible for c up to gamma / bound; take the best c.
             square, linear = float(residual @ residual), float(residual @ self.targets)
             most = gamma / bound if bound > gamma else 1.0
@@ -341,7 +367,6 @@ def _iterate(
     warm_start: WarmStart | None,
 ) -> NuclearNormResult:
     """ADMM on Z = M_w; ``step`` minimises the data term plus rho |M_w|^2 / 2 - rho <pulled, w>."""
-    relaxation, check_every = 1.6, 10
     if warm_start is None:
         weights = step(np.zeros(operator.n_weights), 1.0)
         split = operator.apply(weights)
@@ -353,29 +378,48 @@ def _iterate(
     else:
         # The threshold is a length of singular values: it carries over, the multiplier scales.
         split, scaled, threshold = warm_start
+        scaled = scaled.copy()
         rho = gamma / threshold
     size = max(float(np.linalg.norm(split)), np.finfo(float).tiny)
     objective, lower, n_iter, converged = np.inf, 0.0, 0, False
     next_change, close, threshold_values = 10, False, _Thresholder()
+    next_check, gaps = 5 * _CHECK, _Gaps()
+    # The adjoint of everything is carried along: of the split it is that of its factors, of the
+    # matrix a product with the Gram matrix. It is computed afresh with every certificate.
+    pulled_split, pulled_scaled = operator.adjoint(split), operator.adjoint(scaled)
     while n_iter < max_iter:
         n_iter += 1
-        weights = step(operator.adjoint(split - scaled), rho)
+        weights = step(pulled_split - pulled_scaled, rho)
         matrix = operator.apply(weights)
-        if n_iter == max_iter or n_iter % (check_every if close else 5 * check_every) == 0:
+        if n_iter == max_iter or n_iter >= next_check or (close and n_iter % _CHECK == 0):
             # By the optimality of the step this dual satisfies the linear constraint exactly.
             dual = rho * (matrix - split + scaled)
             objective, lower = certificate(weights, dual, matrix)
             if objective - lower <= max(tol * objective, 1e-14 * gamma * size):
                 converged = True
                 break
-        relaxed = relaxation * matrix + (1 - relaxation) * split
-        thresholded = threshold_values(relaxed + scaled, gamma / rho)
-        scaled = relaxed + scaled - thresholded
+            next_check = gaps.expected(n_iter, (objective - lower) / (tol * objective))
+            close = False
+            pulled_scaled = operator.adjoint(scaled)
+        scaled += _RELAXATION * matrix
+        scaled += (1 - _RELAXATION) * split  # the relaxed matrix and the multiplier
+        left, right = threshold_values(scaled, gamma / rho)
+        thresholded = np.asarray(left @ right)
+        scaled -= thresholded
         primal = float(np.linalg.norm(matrix - thresholded))
         moved = float(np.linalg.norm(thresholded - split))
-        split = thresholded
-        # The certificate takes two decompositions: it is worth them when it may be the last.
-        close = max(primal, moved) <= np.sqrt(tol) * max(float(np.linalg.norm(split)), size * tol)
+        pulled = operator.adjoint_of_product(left, right)
+        pulled_scaled = (
+            pulled_scaled
+            + _RELAXATION * (operator.gram @ weights)
+            + (1 - _RELAXATION) * pulled_split
+            - pulled
+        )
+        split, pulled_split = thresholded, pulled
+        if not gaps.known:
+            # A certificate takes decompositions: the first is made where it may be the last.
+            bound = max(float(np.linalg.norm(split)), size * tol)
+            close = max(primal, moved) <= np.sqrt(tol) * bound
         if n_iter == next_change:
             # Residual balance; changes become rare, so that convergence is that of a fixed rho.
             ratio = np.sqrt(primal / moved) if primal > 0 and moved > 0 else 1.0
@@ -383,6 +427,7 @@ def _iterate(
                 factor = float(np.clip(ratio, 0.2, 5.0))
                 rho *= factor
                 scaled /= factor
+                pulled_scaled /= factor
             next_change = int(n_iter * 1.3)
     return NuclearNormResult(
         coef=weights,
@@ -393,6 +438,19 @@ def _iterate(
         split=split,
         warm_start=WarmStart(split, scaled, gamma / rho),
     )
+
+
+def _largest_singular_value(matrix: Array) -> float:
+    """Largest singular value, by the smaller Gram matrix: it is the one that does not suffer."""
+    if not matrix.size:
+        return 0.0
+    if matrix.shape[0] < matrix.shape[1]:
+        matrix = matrix.T
+    last = matrix.shape[1] - 1
+    square = linalg.eigh(
+        matrix.T @ matrix, eigvals_only=True, subset_by_index=[last, last], check_finite=False
+    )
+    return float(np.sqrt(max(square[0], 0.0)))
 
 
 def _pseudo_inverse(symmetric: Array) -> Array:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
+from scipy.linalg.blas import dtrmm
 
 from symkernel.lie._threads import few_threads
 from symkernel.lie.algebra import Algebra
@@ -51,6 +52,11 @@ class PenaltyOperator:
         self._inner = (inner, columns)
         self.shape = (inner if left is None else len(left), columns)
         # Products with the transpose of a CSR matrix are slow; with a copy they are not.
+        # Half of the products with a triangular matrix are left out, by its transpose: BLAS wants
+        # Fortran's order, numpy's matrices are in C's.
+        self._triangle = None
+        if left is not None and left.shape[0] == left.shape[1] and not np.tril(left, -1).any():
+            self._triangle = np.asfortranarray(left)
         self._transposed = (
             sparse.csr_array(matrix.T) if sparse.issparse(matrix) else np.asarray(matrix).T
         )
@@ -206,6 +212,8 @@ class PenaltyOperator:
             Column q holds the coordinates of the derivative along generator q.
         """
         matrix = np.asarray(self.matrix @ weights).reshape(self._inner)
+        if self._triangle is not None and matrix.size:
+            return np.asarray(dtrmm(1.0, self._triangle, matrix.T, side=1, trans_a=1).T)
         return matrix if self.left is None else np.asarray(self.left @ matrix)
 
     def adjoint(self, matrix: Array) -> Array:
@@ -223,6 +231,22 @@ class PenaltyOperator:
         """
         inner = matrix if self.left is None else self.left.T @ matrix
         return np.asarray(self._transposed @ np.ravel(inner))
+
+    def adjoint_of_product(self, left: Array, right: Array) -> Array:
+        """Return ``adjoint(left @ right)``, at the cost of its rank.
+
+        Parameters
+        ----------
+        left : ndarray of shape (rows, rank)
+        right : ndarray of shape (rank, q)
+            Factors of a matrix.
+
+        Returns
+        -------
+        ndarray of shape (p,)
+        """
+        inner = left if self.left is None else self.left.T @ left
+        return np.asarray(self._transposed @ np.ravel(inner @ right))
 
 
 def cube_factor(dictionary: Monomials) -> Array:
