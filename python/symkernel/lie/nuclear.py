@@ -370,9 +370,10 @@ def _iterate(
     if warm_start is None:
         weights = step(np.zeros(operator.n_weights), 1.0)
         split = operator.apply(weights)
-        values = linalg.svdvals(split, check_finite=False)
         # A threshold between the singular values cuts most of them, as the solution will.
-        between = float(values[len(values) // 6]) if values.size else 0.0
+        small = split if split.shape[0] >= split.shape[1] else split.T
+        squares = linalg.eigvalsh(small.T @ small, check_finite=False)
+        between = float(np.sqrt(max(squares[-1 - len(squares) // 6], 0.0))) if small.size else 0.0
         rho = gamma / between if between > 0 else 1.0
         scaled = np.zeros_like(split)
     else:

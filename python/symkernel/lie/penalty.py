@@ -166,10 +166,10 @@ class PenaltyOperator:
         gram = np.zeros((self.n_weights, self.n_weights))
         order = np.argsort(field, kind="stable")
         for part in np.split(order, np.flatnonzero(np.diff(field[order])) + 1):
-            rows, i = np.unique(row[part], return_inverse=True)
-            columns, k = np.unique(entries.col[part], return_inverse=True)
+            rows, i = _distinct(row[part])
+            columns, k = _distinct(entries.col[part])
             block = np.zeros((len(rows), len(columns)))
-            np.add.at(block, (i, k), entries.data[part])
+            block[i, k] = entries.data[part]  # no entry appears twice: the matrix was in CSR
             gram[np.ix_(columns, columns)] += block.T @ inner[np.ix_(rows, rows)] @ block
         return gram
 
@@ -301,6 +301,12 @@ def _polynomial_derivatives(
         return empty, empty, empty, np.zeros(0)
     place, field, terms, value = (np.concatenate(column) for column in zip(*found, strict=True))
     return place, field, terms, value
+
+
+def _distinct(numbers: Array) -> tuple[Array, Array]:
+    """Return distinct small numbers, ascending, and the place of each among them."""
+    values = np.flatnonzero(np.bincount(numbers))
+    return values, np.searchsorted(values, numbers)
 
 
 def _root(weight: Array) -> Array:
