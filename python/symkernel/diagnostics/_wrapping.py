@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.validation import validate_data
+
+from symkernel.validation import as_floats, check_data, check_kind
 
 __all__ = ["checked_samples", "wrapped_tags"]
 
@@ -31,10 +32,11 @@ def checked_samples(wrapper: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     ValueError
         If X is sparse, not finite, empty or of another number of features.
     """
+    check_kind(X)
     if getattr(X, "ndim", 2) <= 2:
         if not reset and not hasattr(wrapper, "n_features_in_"):
-            return np.asarray(X)  # a model that was fitted before it was wrapped
-        flat = validate_data(wrapper, X, reset=reset, dtype=[np.float64, np.float32])
+            return as_floats(X)  # a model that was fitted before it was wrapped
+        flat = check_data(wrapper, X, reset=reset)
         return np.asarray(flat)
     samples = np.asarray(X)
     flat = checked_samples(wrapper, samples.reshape(len(samples), -1), reset=reset)

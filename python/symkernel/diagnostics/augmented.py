@@ -14,7 +14,7 @@ from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.random_action import RandomAction
-from symkernel.kernels.samples import check_samples
+from symkernel.validation import check_samples
 
 __all__ = ["Augmented"]
 

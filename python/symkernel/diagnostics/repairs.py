@@ -28,6 +28,7 @@ from symkernel.estimators import InvariantKernelRidge
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState
 from symkernel.kernels import InvariantKernel
+from symkernel.validation import as_floats
 
 # Random elements over which the spread is measured.
 _RANDOM = 128
@@ -165,7 +166,7 @@ def compare_repairs(
             invariant = None
     if invariant is not None:
         models["invariant"] = clone(invariant)
-    targets = np.asarray(y_test, dtype=np.float64)
+    targets = as_floats(y_test, "y_test", finite=True)
     rows = []
     for name, model in models.items():
         start = time.perf_counter()

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from symkernel.backends.arrays import is_on_device, to_device, to_host
 from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators import _device as on_device
-from symkernel.estimators._kernel import BoundKernel, KernelSpec, check_n_jobs
+from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
 from symkernel.kernels import InvariantKernel
 from symkernel.plans import Plan
 from symkernel.solvers import solve_ridge, solve_ridge_packed
+from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
 
 Array = NDArray[Any]
 
@@ -86,21 +87,20 @@ class KernelMachine:
 
         Samples of shape (n, *group.shape) become rows.
         """
-        X = spec.flatten(X)
         if is_on_device(X):
+            X = flat_samples(X, _shaping(spec), "X")
             X, y = on_device.check_training(self, X, y, options.get("y_numeric", False))
             if len(X) < options.get("ensure_min_samples", 1):
                 raise ValueError(f"Found array with {len(X)} sample(s); at least 2 are required")
             return X, y
-        X, y = validate_data(self, X, y, **_accepted(spec), **options)
+        X, y = check_data(self, X, y, **_accepted(spec), **options)
         return X, y
 
     def _check_samples(self, spec: KernelSpec, X: Any) -> Any:
         """Validate samples to predict for: the features are those seen in fit."""
-        X = spec.flatten(X)
         if is_on_device(X):
-            return on_device.check_prediction(self, X)
-        return validate_data(self, X, reset=False, **_accepted(spec))
+            return on_device.check_prediction(self, flat_samples(X, _shaping(spec), "X"))
+        return check_data(self, X, reset=False, **_accepted(spec))
 
     def _bind(self, spec: KernelSpec, X: Any) -> BoundKernel:
         n_samples, n_features = X.shape
@@ -187,10 +187,14 @@ class KernelMachine:
 
 
 def _accepted(spec: KernelSpec) -> dict[str, Any]:
-    """Kinds of samples a kernel takes, as options of ``validate_data``."""
+    """Kinds of samples a kernel takes, as options of ``check_data``."""
     if spec.invariant:
-        return {"dtype": [np.float64, np.float32]}
-    return {"accept_sparse": ("csr", "csc")}
+        return {"group": spec.named_group}
+    return {"sparse": True, "dtype": "numeric"}
+
+
+def _shaping(spec: KernelSpec) -> Group | None:
+    return spec.named_group if isinstance(spec.named_group, Group) else None
 
 
 def check_alpha(alpha: Any, name: str = "alpha") -> Array:
@@ -201,16 +205,7 @@ def check_alpha(alpha: Any, name: str = "alpha") -> Array:
     TypeError, ValueError
         If they are not numbers, not finite or negative.
     """
-    try:
-        values = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or an array of numbers; got {alpha!r}") from None
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"{name} must be a number or a 1-D array; got shape {values.shape}")
-    if not np.isfinite(values).all() or (values < 0).any():
-        worst = values[~(np.isfinite(values) & (values >= 0))][0]
-        raise ValueError(f"{name} must be finite and not negative; got {worst:g}")
-    return values
+    return as_numbers(alpha, name, 0.0)
 
 
 def check_weights(sample_weight: Any, X: Any) -> Array | None:
@@ -227,6 +222,8 @@ def check_weights(sample_weight: Any, X: Any) -> Array | None:
     if is_on_device(sample_weight):
         sample_weight = to_host(to_device(sample_weight))
     single = getattr(sample_weight, "dtype", None) == np.float32
+    if not isinstance(sample_weight, Real):
+        check_kind(sample_weight, "sample_weight")
     weights: Array = check_array(
         np.full(n, sample_weight) if isinstance(sample_weight, Real) else sample_weight,
         ensure_2d=False,

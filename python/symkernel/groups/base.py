@@ -33,6 +33,7 @@ from symkernel.groups.table import (
     GroupTooLargeError,
     PointTable,
 )
+from symkernel.validation import as_array, as_movable
 
 if TYPE_CHECKING:
     from symkernel.groups.along import Along
@@ -193,7 +194,7 @@ class Group(ABC):
         array([[20, 30, 10]])
         """
         self._check_element(element)
-        array = np.asarray(X)
+        array = as_movable(X)
         if array.ndim and array.shape[-1] == self.degree:
             return element.apply(array)
         if len(self.shape) > 1 and array.shape[-len(self.shape) :] == self.shape:
@@ -316,7 +317,7 @@ class Group(ABC):
         return order // int(self._stabilizer(sample[:, None]).order)
 
     def _check_sample(self, x: ArrayLike) -> NDArray[np.float64]:
-        array = np.asarray(x)
+        array = as_array(x, "x")
         if array.shape not in ((self.degree,), self.shape):
             text = f"x must be one sample of {self.degree} features"
             if len(self.shape) > 1:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Trivial
-from symkernel.kernels.samples import check_pair, check_samples
 from symkernel.plans import BaseSpec, Plan, make_plan
+from symkernel.validation import as_number, check_pair, check_samples
 
 Array = NDArray[Any]
 Bounds = tuple[float, float] | str
@@ -126,11 +125,10 @@ class Polynomial(NativeKernel):
         return Hyperparameter("gamma", "numeric", self.gamma_bounds)
 
     def _spec(self) -> BaseSpec:
-        if self.degree != int(self.degree) or self.degree < 0:
+        if as_number(self.degree, "degree", 0.0) != int(self.degree):
             raise ValueError(f"degree must be a non-negative integer, got {self.degree!r}")
-        require_positive("gamma", self.gamma)
-        if not (np.isfinite(self.coef0) and self.coef0 >= 0):
-            raise ValueError(f"coef0 must be finite and at least 0, got {self.coef0!r}")
+        as_number(self.gamma, "gamma", 0.0, strict=True)
+        as_number(self.coef0, "coef0", 0.0)
         return BaseSpec(
             "polynomial", (float(self.coef0), float(self.gamma), float(int(self.degree)))
         )
@@ -178,7 +176,7 @@ class Laplacian(NativeKernel):
         return Hyperparameter("gamma", "numeric", self.gamma_bounds)
 
     def _spec(self) -> BaseSpec:
-        require_positive("gamma", self.gamma)
+        as_number(self.gamma, "gamma", 0.0, strict=True)
         return BaseSpec("laplacian", (float(self.gamma),), manhattan=True)
 
     def is_stationary(self) -> bool:
@@ -280,7 +278,7 @@ class VonMises(NativeKernel):
         return Hyperparameter("kappa", "numeric", self.kappa_bounds)
 
     def _spec(self) -> BaseSpec:
-        require_positive("kappa", self.kappa)
+        as_number(self.kappa, "kappa", 0.0, strict=True)
         return BaseSpec("von_mises", (float(self.kappa),))
 
     def is_stationary(self) -> bool:
@@ -289,9 +287,3 @@ class VonMises(NativeKernel):
 
     def __repr__(self) -> str:
         return f"VonMises(kappa={self.kappa:.3g})"
-
-
-def require_positive(name: str, value: Any) -> None:
-    """Raise ValueError unless the value is a positive finite number."""
-    if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")

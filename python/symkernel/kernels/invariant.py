@@ -16,9 +16,9 @@ from symkernel.backends.packed import diagonal, packed_shape, scale
 from symkernel.groups import Group, from_name
 from symkernel.kernels import moving
 from symkernel.kernels.remembered import RememberedPlan
-from symkernel.kernels.samples import check_pair
 from symkernel.kernels.translate import spec_of, tie_gradient
 from symkernel.plans import NotApplicableError, Plan, make_plan
+from symkernel.validation import as_array, check_pair
 
 Array = NDArray[Any]
 
@@ -521,13 +521,9 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
 def _as_columns(V: Any, name: str, m: int, X: Array) -> tuple[Array, tuple[int, ...]]:
     """Vectors of length m as columns (m, c) beside X, and the shape () or (c,) they came in."""
     xp = namespace(X)
-    vectors = V if is_on_device(V) else np.asarray(V)
+    vectors = as_array(V, name)
     if vectors.ndim not in (1, 2) or len(vectors) != m:
-        raise ValueError(f"{name} must have {m} rows, got shape {vectors.shape}")
-    if not (np.issubdtype(vectors.dtype, np.number) or vectors.dtype == bool):
-        raise ValueError(f"{name} must be numbers, got {vectors.dtype}")
-    if vectors.dtype.kind == "c":
-        raise ValueError(f"{name} must be real, got complex numbers")
+        raise ValueError(f"{name} must have shape ({m},) or ({m}, c), got {vectors.shape}")
     vectors = like(vectors, X)
     columns = vectors if vectors.ndim == 2 else vectors[:, None]
     if not bool(xp.isfinite(columns).all()):

@@ -17,8 +17,9 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.gaussian_process import kernels as skl
 
 from symkernel.groups import Group, SignedPermutation, Torus
-from symkernel.kernels.base import NativeKernel, VonMises, require_positive
+from symkernel.kernels.base import NativeKernel, VonMises
 from symkernel.plans import BaseSpec
+from symkernel.validation import as_array, as_number
 
 Array = NDArray[Any]
 
@@ -59,21 +60,20 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
     _check_angles(base, group)
     if isinstance(base, skl.Matern):  # before RBF: scikit-learn derives Matern from RBF
         if base.nu not in _MATERN_NAMES:
-            require_positive("nu", base.nu)
+            as_number(base.nu, "nu", 0.0, strict=True)
             spec = _stationary("matern", base.length_scale, group)
             return replace(spec, parameters=(*spec.parameters, float(base.nu)))
         return _stationary(_MATERN_NAMES[base.nu], base.length_scale, group)
     if isinstance(base, skl.RBF):
         return _stationary("rbf", base.length_scale, group)
     if isinstance(base, skl.RationalQuadratic):
-        require_positive("length_scale", base.length_scale)
-        require_positive("alpha", base.alpha)
+        as_number(base.length_scale, "length_scale", 0.0, strict=True)
+        as_number(base.alpha, "alpha", 0.0, strict=True)
         exponent = _exponent(base.length_scale)
         length_scale = math.ldexp(base.length_scale, -exponent)
         return BaseSpec("rational_quadratic", (float(base.alpha), length_scale), exponent=exponent)
     if isinstance(base, skl.DotProduct):
-        if not (np.isfinite(base.sigma_0) and base.sigma_0 >= 0):
-            raise ValueError(f"sigma_0 must be finite and at least 0, got {base.sigma_0!r}")
+        as_number(base.sigma_0, "sigma_0", 0.0)
         return BaseSpec("dot_product", (float(base.sigma_0),))
     if isinstance(base, NativeKernel):
         spec = base._spec()
@@ -118,10 +118,10 @@ def _exponent(length_scale: float) -> int:
 
 def _stationary(name: str, length_scale: Any, group: Group) -> BaseSpec:
     if np.ndim(length_scale) == 0:
-        require_positive("length_scale", length_scale)
+        as_number(length_scale, "length_scale", 0.0, strict=True)
         exponent = _exponent(length_scale)
         return BaseSpec(name, (math.ldexp(length_scale, -exponent),), exponent=exponent)
-    scale = np.asarray(length_scale, dtype=np.float64)
+    scale = np.asarray(as_array(length_scale, "length_scale"), np.float64)
     if scale.shape != (group.degree,):
         raise ValueError(
             f"length_scale has shape {scale.shape}; {group!r} acts on {group.degree} features"

@@ -20,6 +20,7 @@ from symkernel.spectral.manifold import Manifold, as_level
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.subspace import InvariantSubspace
+from symkernel.validation import as_number, check_pair, check_samples
 
 __all__ = ["HeatKernel", "SobolevKernel", "SpectralKernel"]
 
@@ -155,17 +156,18 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         K_gradient : ndarray of shape (n, n, n_dims)
             Only if `eval_gradient`.
         """
+        X, Y = check_pair(X, Y)
         plan = self._plain()
         if not eval_gradient:
-            return plan.gram(np.asarray(X), None if Y is None else np.asarray(Y))
+            return plan.gram(X, Y)
         if Y is not None:
             raise ValueError("Gradient can only be evaluated when Y is None.")
-        K, gradient = plan.gradient(np.asarray(X))
+        K, gradient = plan.gradient(X)
         return K, gradient[:, :, [not h.fixed for h in self.hyperparameters]]
 
     def diag(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,), without the Gram matrix."""
-        return self._plain().diag(np.asarray(X))
+        return self._plain().diag(check_samples(X))
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
@@ -272,7 +274,7 @@ class HeatKernel(SpectralKernel):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        _require_positive("time", self.time)
+        as_number(self.time, "time", 0.0, strict=True)
 
     def _spectrum(self, eigenvalue: Array) -> tuple[Array, Array]:
         exponent = self.time * eigenvalue
@@ -354,8 +356,8 @@ features
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        _require_positive("length_scale", self.length_scale)
-        _require_positive("smoothness", self.smoothness)
+        as_number(self.length_scale, "length_scale", 0.0, strict=True)
+        as_number(self.smoothness, "smoothness", 0.0, strict=True)
         if 2.0 * self.smoothness <= self.manifold.dim:
             raise ValueError(
                 f"smoothness must be more than half the dimension {self.manifold.dim} of "
@@ -375,8 +377,3 @@ features
             f"SobolevKernel({self.manifold!r}, smoothness={self.smoothness:.3g}, "
             f"length_scale={self.length_scale:.3g}, max_level={self.max_level})"
         )
-
-
-def _require_positive(name: str, value: Any) -> None:
-    if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
