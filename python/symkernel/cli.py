@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
 
     plan = commands.add_parser("plan", help="say how a kernel is averaged over a group, and why")
-    plan.add_argument("--kernel", required=True, help='base kernel, such as "RBF(1.5)"')
+    plan.add_argument("--kernel", required=True, help='base kernel, such as "RBF(1.5)" or rbf')
     plan.add_argument(
         "--group",
         required=True,
@@ -152,11 +152,8 @@ def _plan(options: argparse.Namespace) -> int:
 
     from symkernel.expressions import evaluate
     from symkernel.groups import Group, from_name
-    from symkernel.kernels import InvariantKernel
+    from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
 
-    kernel = evaluate(options.kernel)
-    if not isinstance(kernel, Kernel):
-        raise ValueError(f'--kernel must be a kernel such as "RBF(1.5)", got {options.kernel!r}')
     if re.fullmatch(r"[a-z_]+", options.group):
         if options.features is None:
             raise ValueError(f"--group {options.group} is a name: give --features as well")
@@ -167,6 +164,15 @@ def _plan(options: argparse.Namespace) -> int:
         raise ValueError(f'--group must be a group such as "O(3)", got {options.group!r}')
     if options.features not in (None, group.degree):
         raise ValueError(f"{group!r} acts on {group.degree} features, not {options.features}")
+    if options.kernel in KERNEL_NAMES:
+        kernel = base_kernel_from_name(options.kernel, n_features=group.degree)
+    else:
+        kernel = evaluate(options.kernel)
+    if not isinstance(kernel, Kernel):
+        raise ValueError(
+            f'--kernel must be a kernel such as "RBF(1.5)" or one of the names '
+            f"{', '.join(KERNEL_NAMES)}; got {options.kernel!r}"
+        )
     averaged = InvariantKernel(
         kernel, group, options.method, degree=options.degree, n_samples=options.n_samples
     )

@@ -67,10 +67,14 @@ def evaluate(text: str) -> Any:
     if len(text) > _LONGEST:
         raise ValueError(f"an expression has at most {_LONGEST} characters, got {len(text)}")
     try:
-        return _value(ast.parse(text.strip(), mode="eval").body)
+        tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise ValueError(f"cannot read {text!r}: {error.msg}") from None
     except (RecursionError, MemoryError):  # the parser reports depth as lack of memory
+        raise ValueError("the expression is nested too deeply") from None
+    try:
+        return _value(tree.body)
+    except RecursionError:
         raise ValueError("the expression is nested too deeply") from None
 
 
@@ -134,6 +138,6 @@ def _call(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyw
     named = {str(k.arg): _value(k.value) for k in keywords}
     try:
         return target(*positional, **named)
-    except (TypeError, ValueError) as error:
-        message = " ".join(str(error).split())
+    except (TypeError, ValueError, MemoryError) as error:
+        message = " ".join(str(error).split()) or "not enough memory"
         raise ValueError(f"{ast.unparse(function)}: {message}") from None

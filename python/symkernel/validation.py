@@ -469,7 +469,7 @@ def check_data(
         shape = tuple(X.shape[1:])
         raise ValueError(
             f"X has samples of shape {shape}, and group={group!r} acts on rows of features: give "
-            f"a group that acts on one axis, such as {group.capitalize()}({shape[0]}).along(0, "
+            f"a group that acts on one axis, such as {_class_of(group)}({shape[0]}).along(0, "
             f"{shape})"
         )
     X = flat_samples(X, group if hasattr(group, "degree") else None, "X", sparse)
@@ -482,6 +482,11 @@ def check_data(
         options["accept_sparse"] = ("csr", "csc")
     options.setdefault("dtype", [np.float64, np.float32])
     return validate_data(estimator, X, y, **options)
+
+
+def _class_of(name: str) -> str:
+    """Class of a group with a name: SignFlips for sign_flips."""
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
 # -- numbers --------------------------------------------------------------------------------------

@@ -120,7 +120,9 @@ class KernelMachine:
             (copies, n, n) if copies > 1 else (n, n),
             4 if single else 8,
             f"the Gram matrix of {n} samples" + (" with workspace" if copies > 1 else ""),
-            "Use fewer samples" + ("." if single else " or float32."),
+            f"Use fewer samples{'' if single else ', or float32'}; "
+            "sklearn.kernel_approximation.Nystroem(kernel=InvariantKernel(...)) and a linear "
+            "model need no square matrix.",
         )
         return bound.gram(X, self.n_jobs)
 

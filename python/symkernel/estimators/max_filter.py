@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from symkernel.alignment import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
+from symkernel.groups.registry import NAMES
 from symkernel.validation import check_data, check_n_jobs, check_samples, kind_of
 
 __all__ = ["MaxFilter"]
@@ -146,10 +147,11 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         return features
 
     def _validate(self, X: Any, reset: bool) -> Array:
-        if isinstance(self.templates, Group):
-            raise TypeError(
+        named = isinstance(self.templates, str) and self.templates in NAMES
+        if named or isinstance(self.templates, Group):
+            raise (ValueError if named else TypeError)(
                 f"templates must be an array, 'gaussian' or 'samples'; got {self.templates!r}: a "
-                "group goes by its name, MaxFilter(group=...)"
+                f"group is given as MaxFilter(group={self.templates!r})"
             )
         samples: Array = check_data(self, X, group=self.group, reset=reset, order="C")
         return samples

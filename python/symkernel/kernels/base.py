@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from symkernel.backends.arrays import namespace
 from symkernel.groups import Trivial
 from symkernel.plans import BaseSpec, Plan, make_plan
 from symkernel.validation import as_number, check_pair, check_samples
@@ -21,6 +24,9 @@ class NativeKernel(Kernel):  # type: ignore[misc]
     def _spec(self) -> BaseSpec:
         """Native description of this kernel."""
         raise AttributeError("a kernel describes itself to the native core")
+
+    def _check_range(self, X: Array, Y: Array | None) -> None:
+        """Raise ValueError where values leave the range of numbers; most kernels are bounded."""
 
     def _plan(self, n_features: int) -> Plan:
         return make_plan(self._spec(), Trivial(n_features))
@@ -47,6 +53,7 @@ class NativeKernel(Kernel):  # type: ignore[misc]
             Only if `eval_gradient`.
         """
         X, Y = check_pair(X, Y)
+        self._check_range(X, Y)
         plan = self._plan(X.shape[1])
         if not eval_gradient:
             return plan.gram(X, Y)
@@ -59,6 +66,7 @@ class NativeKernel(Kernel):  # type: ignore[misc]
     def diag(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,), without the Gram matrix."""
         X = check_samples(X)
+        self._check_range(X, None)
         return self._plan(X.shape[1]).diag(X)
 
     def is_stationary(self) -> bool:
@@ -132,6 +140,24 @@ class Polynomial(NativeKernel):
         return BaseSpec(
             "polynomial", (float(self.coef0), float(self.gamma), float(int(self.degree)))
         )
+
+    # |x.y| <= |x| |y|, and K(x, x) reaches the bound.
+    def _check_range(self, X: Array, Y: Array | None) -> None:
+        self._spec()  # checks parameters
+        xp = namespace(X)
+        sizes = [
+            float(xp.sqrt(xp.square(Z, dtype=np.float64).sum(axis=1).max()))
+            for Z in (X, X if Y is None else Y)
+            if Z.size
+        ]
+        largest = self.gamma * math.prod(sizes) + self.coef0
+        digits = self.degree * math.log10(largest) if largest > 0 else 0.0
+        if digits >= math.log10(float(np.finfo(X.dtype).max)):
+            raise ValueError(
+                f"degree={self.degree} is too large for these samples: (gamma |x| |y| + coef0)^"
+                f"degree reaches 1e{digits:.0f}, beyond {X.dtype}; scale the samples, or lower "
+                "gamma or degree"
+            )
 
     def __repr__(self) -> str:
         return f"Polynomial(degree={self.degree}, gamma={self.gamma:.3g}, coef0={self.coef0:.3g})"

@@ -15,17 +15,22 @@ from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import diagonal, packed_shape, scale
 from symkernel.groups import Group, from_name
 from symkernel.kernels import moving
+from symkernel.kernels.base import NativeKernel
 from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.translate import spec_of, tie_gradient
 from symkernel.plans import NotApplicableError, Plan, make_plan
-from symkernel.validation import as_array, check_pair
+from symkernel.validation import as_array, check_flag, check_pair
 
 Array = NDArray[Any]
 
 # Entries of a Gram matrix that are scaled at a time.
 _BLOCK_ENTRIES = 2**18
 
-_ADVICE = "Use fewer samples, float32, or matvec, which never stores the matrix."
+_NYSTROEM = (
+    "sklearn.kernel_approximation.Nystroem(kernel=InvariantKernel(...)) and a linear model need no "
+    "square matrix."
+)
+_ADVICE = f"Use fewer samples, float32, or matvec, which never stores the matrix; {_NYSTROEM}"
 
 
 class InvariantKernel(Kernel):  # type: ignore[misc]
@@ -239,10 +244,13 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
         return self.group
 
     def _prepare(self, X: Any, Y: Any) -> tuple[Array, Array | None, Plan]:
+        check_flag(self.normalize, "normalize")
         if isinstance(self.group, str):
             X, Y = check_pair(X, Y)
         else:
             X, Y = check_pair(X, Y, self._bound_group(None))
+        if isinstance(self.base, NativeKernel):
+            self.base._check_range(X, Y)
         return X, Y, self.plan(X.shape[1])
 
     def _where_samples_live(self) -> Self:
@@ -367,7 +375,7 @@ class InvariantKernel(Kernel):  # type: ignore[misc]
             packed_shape(n) if plan.packs else (n, n),
             X.itemsize,
             f"the Gram matrix of {n} samples" + (", in packed form" if plan.packs else ""),
-            "Use fewer samples" + ("." if X.dtype == np.float32 else " or float32."),
+            f"Use fewer samples{'' if X.dtype == np.float32 else ', or float32'}; {_NYSTROEM}",
         )
         packed = plan.gram_packed(X, n_jobs)
         if self.normalize:

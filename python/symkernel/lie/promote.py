@@ -95,7 +95,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         Duality gap, as a part of the objective, or relative change of the weights, to stop at.
     max_iter : int, default=5000
         Iterations of one solve at most.
-    random_state : int or None, default=0
+    random_state : int or None, default=None
         Of the shuffled folds.
 
     Attributes
@@ -185,7 +185,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         symmetry_tol: float = 1e-3,
         tol: float = 1e-6,
         max_iter: int = 5000,
-        random_state: int | None = 0,
+        random_state: int | None = None,
     ) -> None:
         self.dictionary = dictionary
         self.algebra = algebra
