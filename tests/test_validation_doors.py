@@ -40,7 +40,7 @@ UNIT = np.tile(np.eye(3, dtype=int), (8, 1))
 Y = np.arange(24) % 3
 # Data of the callables that do not take ROWS: on a manifold, or of its dimension.
 SPHERE = ("HeatKernel", "SobolevKernel", "PolynomialKernel", "InvariantBasis", "Sphere")
-GRID = np.arange(17)
+GRID = np.arange(24)
 DATA = {f"spectral.{name}": UNIT for name in SPHERE} | {
     "spectral.Product": np.hstack([UNIT, UNIT]),
     "lie.discover_equation": (GRID[:, None] ** 2 + GRID**2)[None],  # of the wave equation
@@ -528,3 +528,47 @@ def test_refusals(module, name):
             continue
         with pytest.raises((TypeError, ValueError), match=words):
             _outcome(module, name, make(data), Y)
+
+
+def test_heat_kernel_of_integer_vectors():
+    axes = np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+    K = spectral.HeatKernel(spectral.Sphere(3), 0.3, max_level=8)(axes)
+    side = [0.5951, 0.5951, 0.0098, 0.5951, 0.5951]
+    np.testing.assert_allclose(K[0], [3.6879, *side], atol=5e-5)
+    single = spectral.HeatKernel(spectral.Sphere(3), 0.3)(axes, axes.astype(np.float32))
+    assert single.dtype == np.float64  # integers with float32 are float64
+
+
+def test_moved_integers_keep_their_lengths():
+    moved = groups.move_randomly(groups.SO(3), np.array([[1, 0, 0], [3, 4, 5]]), random_state=0)
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), [1.0, 50**0.5])
+    flips = groups.move_randomly(groups.SignFlips(3), np.ones((50, 3), np.uint8), random_state=0)
+    assert set(np.unique(flips)) == {-1, 1}
+    turned = groups.Cyclic(3).generators[0].apply(np.array([1, 2, 3], np.int8))
+    assert turned.tolist() == [2, 3, 1]
+    assert turned.dtype.kind == "i"
+
+
+def test_float32_stays_float32():
+    X = ROWS.astype(np.float32)
+    k = InvariantKernel(RBF(2.0), CYCLIC)
+    arrays = [k(X), orbit_distance(X, group=CYCLIC), groups.move_randomly(groups.SO(4), X)]
+    arrays.append(Canonicalizer("cyclic").fit_transform(X))
+    arrays.append(MaxFilter("samples", "cyclic").fit_transform(X))
+    arrays.append(groups.SO(4).sample(1)[0].apply(X))
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
+def test_runs_of_dynamics_match_one_by_one():
+    runs = [RNG.standard_normal((n, 2)) for n in (37, 80)]
+    speeds = [run @ [[0.0, 1.0], [-1.0, 0.0]] for run in runs]
+    with pytest.raises(ValueError, match="run 0 has 37 states in X and 80 velocities in dX"):
+        lie.discover_dynamics(runs, speeds[::-1], lie.linear(2))
+    with pytest.raises(ValueError, match="X has 2 runs and dX has 1"):
+        lie.discover_dynamics(runs, speeds[:1], lie.linear(2))
+    plain = lie.discover_dynamics(np.concatenate(runs), np.concatenate(speeds), lie.linear(2))
+    objects = np.empty(2, object)
+    objects[:] = runs
+    for given in (runs, tuple(runs), iter(runs), objects, (run.astype(object) for run in runs)):
+        found = lie.discover_dynamics(given, (speed for speed in speeds), lie.linear(2))
+        np.testing.assert_allclose(found.singular_values, plain.singular_values, atol=1e-12)

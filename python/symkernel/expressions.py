@@ -69,7 +69,9 @@ def evaluate(text: str) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        raise ValueError(f"cannot read {text!r}: {error.msg}") from None
+        if "nested" not in str(error.msg):
+            raise ValueError(f"cannot read {text!r}: {error.msg}") from None
+        raise ValueError("the expression is nested too deeply") from None
     except (RecursionError, MemoryError):  # the parser reports depth as lack of memory
         raise ValueError("the expression is nested too deeply") from None
     try:
