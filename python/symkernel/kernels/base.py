@@ -10,6 +10,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Trivial
 from symkernel.kernels.samples import check_pair, check_samples
+from symkernel.kernels.text import expression
 from symkernel.plans import BaseSpec, Plan, make_plan
 
 Array = NDArray[Any]
@@ -65,6 +66,9 @@ class NativeKernel(Kernel):  # type: ignore[misc]
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return False
+
+    def __repr__(self) -> str:
+        return expression(self)
 
 
 class Polynomial(NativeKernel):
@@ -135,9 +139,6 @@ class Polynomial(NativeKernel):
             "polynomial", (float(self.coef0), float(self.gamma), float(int(self.degree)))
         )
 
-    def __repr__(self) -> str:
-        return f"Polynomial(degree={self.degree}, gamma={self.gamma:.3g}, coef0={self.coef0:.3g})"
-
 
 class Laplacian(NativeKernel):
     """Laplacian kernel ``exp(-gamma |x - y|_1)`` of the L1 distance.
@@ -185,9 +186,6 @@ class Laplacian(NativeKernel):
         """Whether the kernel depends on x - y only."""
         return True
 
-    def __repr__(self) -> str:
-        return f"Laplacian(gamma={self.gamma:.3g})"
-
 
 class ArcCosine(NativeKernel):
     r"""Arc-cosine kernel of order 0, 1 or 2.
@@ -230,9 +228,6 @@ class ArcCosine(NativeKernel):
         if self.order not in (0, 1, 2):
             raise ValueError(f"order must be 0, 1 or 2, got {self.order!r}")
         return BaseSpec(f"arccosine{int(self.order)}", ())
-
-    def __repr__(self) -> str:
-        return f"ArcCosine(order={self.order})"
 
 
 class VonMises(NativeKernel):
@@ -286,9 +281,6 @@ class VonMises(NativeKernel):
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return True
-
-    def __repr__(self) -> str:
-        return f"VonMises(kappa={self.kappa:.3g})"
 
 
 def require_positive(name: str, value: Any) -> None:
