@@ -71,10 +71,10 @@ def _parser() -> argparse.ArgumentParser:
         help='group, such as "Symmetric(9).along(0, (9, 3)) * O(3).along(1, (9, 3))", or a name '
         'such as "cyclic"',
     )
-    plan.add_argument("--method", default="auto", help="how to average (auto)")
-    plan.add_argument("--degree", type=int, help="degree of exactness for --method quadrature")
     plan.add_argument(
-        "--n-samples", type=int, default=32, help="random elements for --method sample (32)"
+        "--method",
+        default="auto",
+        help='how to average: a name, "Quadrature(degree=7)" or "Sample(64)" (auto)',
     )
     plan.add_argument("--features", type=int, help="number of features, for a group by name")
     plan.set_defaults(run=_plan)
@@ -173,9 +173,8 @@ def _plan(options: argparse.Namespace) -> int:
             f'--kernel must be a kernel such as "RBF(1.5)" or one of the names '
             f"{', '.join(KERNEL_NAMES)}; got {options.kernel!r}"
         )
-    averaged = InvariantKernel(
-        kernel, group, options.method, degree=options.degree, n_samples=options.n_samples
-    )
+    method = options.method
+    averaged = InvariantKernel(kernel, group, evaluate(method) if "(" in method else method)
     try:
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")

@@ -29,7 +29,8 @@ _KERNELS: dict[str, Any] = {
     if isinstance(value := getattr(kernels, name), type)
     and issubclass(value, kernels.base.NativeKernel)
 }
-_NAMES: dict[str, Any] = _GROUPS | _KERNELS | {"inf": math.inf, "pi": math.pi}
+_METHOD_OPTIONS = {"Quadrature": kernels.Quadrature, "Sample": kernels.Sample}
+_NAMES: dict[str, Any] = _GROUPS | _KERNELS | _METHOD_OPTIONS | {"inf": math.inf, "pi": math.pi}
 _METHODS = ("along",)
 _LONGEST = 100_000  # characters
 
@@ -37,8 +38,9 @@ _LONGEST = 100_000  # characters
 def evaluate(text: str) -> Any:
     """Value of an expression made of groups, base kernels, numbers, strings, tuples and lists.
 
-    Calls of the classes of ``symkernel.groups`` and of the base kernels, ``.along(...)``, ``*``
-    between groups or numbers, signs and keyword arguments; nothing else is ever evaluated.
+    Calls of the classes of ``symkernel.groups``, of the base kernels and of methods,
+    ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing else is
+    ever evaluated.
 
     Parameters
     ----------

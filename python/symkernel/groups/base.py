@@ -22,6 +22,7 @@ from symkernel.groups._orbits import (
     fixing_matrices,
     infinite_orbit,
     infinite_stabilizer,
+    mixed_features,
     signed_labels,
 )
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
@@ -409,6 +410,15 @@ class Group(ABC):
         return None
 
     # -- structure ----------------------------------------------------------------------------
+
+    @cached_property
+    def mixed_features(self) -> NDArray[np.intp]:
+        """Label of every feature, equal for two that the group mixes, (d,).
+
+        Labels count from 0 in the order of first members. A metric with a weight per feature is
+        invariant when the weights are constant where labels are equal.
+        """
+        return mixed_features(self)
 
     @cached_property
     def lie_algebra(self) -> tuple[LieGenerator, ...]:

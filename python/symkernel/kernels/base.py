@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.backends.arrays import namespace
 from symkernel.groups import Trivial
+from symkernel.kernels.text import expression
 from symkernel.plans import BaseSpec, Plan, make_plan
 from symkernel.validation import as_number, check_pair, check_samples
 
@@ -72,6 +73,9 @@ class NativeKernel(Kernel):  # type: ignore[misc]
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return False
+
+    def __repr__(self) -> str:
+        return expression(self)
 
 
 class Polynomial(NativeKernel):
@@ -159,9 +163,6 @@ class Polynomial(NativeKernel):
                 "gamma or degree"
             )
 
-    def __repr__(self) -> str:
-        return f"Polynomial(degree={self.degree}, gamma={self.gamma:.3g}, coef0={self.coef0:.3g})"
-
 
 class Laplacian(NativeKernel):
     """Laplacian kernel ``exp(-gamma |x - y|_1)`` of the L1 distance.
@@ -209,9 +210,6 @@ class Laplacian(NativeKernel):
         """Whether the kernel depends on x - y only."""
         return True
 
-    def __repr__(self) -> str:
-        return f"Laplacian(gamma={self.gamma:.3g})"
-
 
 class ArcCosine(NativeKernel):
     r"""Arc-cosine kernel of order 0, 1 or 2.
@@ -254,9 +252,6 @@ class ArcCosine(NativeKernel):
         if self.order not in (0, 1, 2):
             raise ValueError(f"order must be 0, 1 or 2, got {self.order!r}")
         return BaseSpec(f"arccosine{int(self.order)}", ())
-
-    def __repr__(self) -> str:
-        return f"ArcCosine(order={self.order})"
 
 
 class VonMises(NativeKernel):
@@ -310,6 +305,3 @@ class VonMises(NativeKernel):
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return True
-
-    def __repr__(self) -> str:
-        return f"VonMises(kappa={self.kappa:.3g})"

@@ -15,6 +15,7 @@ from scipy.integrate import quad
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Group, Trivial
+from symkernel.kernels.text import expression
 from symkernel.spectral.basis import InvariantBasis
 from symkernel.spectral.manifold import Manifold, as_level
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
@@ -42,6 +43,9 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     manifold: Manifold
     max_level: int | float
+
+    def __repr__(self) -> str:
+        return expression(self)
 
     @abstractmethod
     def _spectrum(self, eigenvalue: Array) -> tuple[Array, Array]:
@@ -282,9 +286,6 @@ class HeatKernel(SpectralKernel):
             value = np.exp(-exponent)
             return value, -(exponent * value)[None]
 
-    def __repr__(self) -> str:
-        return f"HeatKernel({self.manifold!r}, time={self.time:.3g}, max_level={self.max_level})"
-
 
 class SobolevKernel(SpectralKernel):
     """Sobolev kernel ``sum_k (1 + length_scale^2 lambda_k)^-smoothness phi_k(x) phi_k(y)``.
@@ -371,9 +372,3 @@ features
             value = np.exp(-self.smoothness * logs)
             slopes = [-2.0 * self.smoothness * scaled / (1.0 + scaled), -self.smoothness * logs]
             return value, np.array(slopes) * value
-
-    def __repr__(self) -> str:
-        return (
-            f"SobolevKernel({self.manifold!r}, smoothness={self.smoothness:.3g}, "
-            f"length_scale={self.length_scale:.3g}, max_level={self.max_level})"
-        )
