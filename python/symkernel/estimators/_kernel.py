@@ -22,6 +22,9 @@ Array = NDArray[Any]
 # Rows of a Gram matrix held at once while predicting with a kernel that has no matvec.
 _BLOCK_ENTRIES = 2**23
 
+# Rows whose Gram matrix is computed for its diagonal, by functions that give no less.
+_DIAGONAL_ROWS = 32
+
 
 @dataclass(frozen=True)
 class KernelSpec:
@@ -210,6 +213,32 @@ class BoundKernel:
         X = X.tocsr() if issparse(X) else X
         blocks = [self._pairwise(X[i : i + rows], Y, n_jobs) @ V for i in range(0, n, rows)]
         return np.concatenate(blocks)
+
+    def cross(self, X: Any, Y: Any, n_jobs: int | None) -> Any:
+        """K(X, Y) of shape (n, m)."""
+        if isinstance(self.kernel, InvariantKernel):
+            return self.kernel.gram(X, Y, n_jobs=n_jobs)
+        return self._pairwise(X, Y, n_jobs)
+
+    def diag(self, X: Any) -> Any:
+        """K(x, x) of every row, shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If X is a Gram matrix, which does not say.
+        """
+        if isinstance(self.kernel, Kernel):
+            return self.kernel.diag(X)
+        if isinstance(self.kernel, str) and self.kernel == "precomputed":
+            raise ValueError(
+                "return_std=True needs k(x, x), which kernel='precomputed' does not tell; give the "
+                "kernel itself, as an object or a callable"
+            )
+        X = X.tocsr() if issparse(X) else X
+        rows = _DIAGONAL_ROWS if isinstance(self.kernel, str) else 1
+        blocks = (X[i : i + rows] for i in range(0, X.shape[0], rows))
+        return np.concatenate([self._pairwise(block, None, None).diagonal() for block in blocks])
 
     def _pairwise(self, X: Any, Y: Any, n_jobs: int | None) -> Array:
         return np.asarray(

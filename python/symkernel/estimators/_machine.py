@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -18,10 +19,37 @@ from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
 from symkernel.kernels import InvariantKernel
 from symkernel.plans import Plan
-from symkernel.solvers import solve_ridge, solve_ridge_packed
+from symkernel.solvers import RidgeFactor, factor_ridge, solve_ridge, solve_ridge_packed
 from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
 
 Array = NDArray[Any]
+
+# Gram matrix, eigenvectors and workspace of the divide-and-conquer eigensolver (LAPACK syevd).
+MATRICES_OF_EIGENSOLVER = 4
+
+# Where there are too many samples for a Gram matrix.
+_NYSTROEM = (
+    "or sklearn.kernel_approximation.Nystroem(kernel=..., n_components=...), which takes an "
+    "InvariantKernel, before a linear model"
+)
+
+
+@dataclass
+class Fitted:
+    """The system that was fitted: a parameter set after fit takes effect in the next fit.
+
+    It is factored anew when a factor is first asked for, and the factor kept from then on; copies
+    and pickles go without it.
+    """
+
+    spec: KernelSpec
+    bound: BoundKernel
+    alpha: Array
+    weights: Array | None
+    factor: RidgeFactor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "factor": None}
 
 
 class KernelMachine:
@@ -120,9 +148,7 @@ class KernelMachine:
             (copies, n, n) if copies > 1 else (n, n),
             4 if single else 8,
             f"the Gram matrix of {n} samples" + (" with workspace" if copies > 1 else ""),
-            f"Use fewer samples{'' if single else ', or float32'}; "
-            "sklearn.kernel_approximation.Nystroem(kernel=InvariantKernel(...)) and a linear "
-            "model need no square matrix.",
+            f"Use fewer samples{'' if single else ', float32'}, {_NYSTROEM}.",
         )
         return bound.gram(X, self.n_jobs)
 
@@ -142,7 +168,7 @@ class KernelMachine:
         else:
             dual_coef = self._solve_on_host(bound, computed, targets, alpha, sample_weight)
         self.dual_coef_ = on_device.beside(dual_coef.reshape(y.shape), X)
-        self._fitted = spec, bound  # a parameter set after fit takes effect in the next fit
+        self._fitted = Fitted(spec, bound, np.ravel(alpha), sample_weight)
         self.kernel_ = bound.kernel
         self.group_ = bound.group
         self.X_fit_ = X
@@ -152,18 +178,41 @@ class KernelMachine:
     ) -> Array:
         dual_coef = None
         if bound.packs and np.size(alpha) == 1 and len(targets) <= LARGEST_FACTORED:
-            packed = bound.gram_packed(X, self.n_jobs)
+            packed = self._gram_packed(bound, X)
             dual_coef = solve_ridge_packed(packed, targets, np.ravel(alpha)[0], sample_weight)
             del packed  # now a factor
         if dual_coef is None:
             dual_coef = solve_ridge(self._gram(bound, X), targets, alpha, sample_weight)
         return dual_coef
 
+    def _gram_packed(self, bound: BoundKernel, X: Any) -> Array:
+        """Gram matrix in packed form, after a check that it fits in memory."""
+        try:
+            return bound.gram_packed(X, self.n_jobs)
+        except MemoryError as error:
+            raise MemoryError(f"{str(error).removesuffix('.')}, {_NYSTROEM}.") from None
+
+    def _factor(self) -> RidgeFactor:
+        """The factored system, made at the first call."""
+        fitted = self._fitted
+        if fitted.factor is None:
+            bound, X = fitted.bound, on_device.placed(self.X_fit_, self.device)
+            packs = bound.packs and not is_on_device(X)
+            packed = (lambda: self._gram_packed(bound, X)) if packs else None
+
+            def full() -> Any:
+                if is_on_device(X):
+                    return on_device.gram(bound, X, MATRICES_OF_EIGENSOLVER)
+                return self._gram(bound, X, copies=MATRICES_OF_EIGENSOLVER)
+
+            fitted.factor = factor_ridge(packed, full, X.shape[0], fitted.alpha, fitted.weights)
+        return fitted.factor
+
     def _decide(self, X: Any) -> Array:
         """Sum over the training samples, of shape (n,) or (n, n_targets), where X lives."""
         check_is_fitted(self)
-        spec, bound = self._fitted
-        X = self._check_samples(spec, X)
+        bound = self._fitted.bound
+        X = self._check_samples(self._fitted.spec, X)
         V = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         computed = on_device.placed(X, self.device)
         fitted, V = (on_device.beside(array, computed) for array in (self.X_fit_, V))
