@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from symkernel.groups import Group, GroupTooLargeError
 from symkernel.plans.angles import Angles
-from symkernel.plans.base import BaseSpec, NotApplicableError, Plan, warn_of_approximation
+from symkernel.plans.base import (
+    BaseSpec,
+    Cost,
+    NotApplicableError,
+    Plan,
+    warn_of_approximation,
+)
 from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
 from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
+from symkernel.plans.normal_form import normal_form
 from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.polynomial_tail import polynomial_degree
@@ -109,14 +117,18 @@ def make_plan(
             raise _with_advice(reason, base, group) from None
     plans: list[Plan] = []
     reasons: list[ValueError] = []
-    for name in ("closed_form", "sum"):
+    for name in ("closed_form", "sum", "fourier"):
+        cheapest = min((p.cost.total for p in plans), default=math.inf)
+        # Both other methods take a value of the kernel for every element.
+        if plans and least_of_a_sum(group) >= cheapest:
+            break
+        make = _EXACT[name]
+        if name == "fourier" and plans:
+            if min(p.cost.multiply_adds for p in plans) <= _WORTH_A_SEARCH:
+                break
+            make = on_centred(partial(fourier, below=cheapest))
         try:
-            plans.append(_EXACT[name](base, group))
-        except (NotApplicableError, GroupTooLargeError) as reason:
-            reasons.append(reason)
-    if not plans or min(p.cost.multiply_adds for p in plans) > _WORTH_A_SEARCH:
-        try:
-            plans.append(_EXACT["fourier"](base, group))
+            plans.append(make(base, group))
         except (NotApplicableError, GroupTooLargeError) as reason:
             reasons.append(reason)
     if plans:
@@ -139,6 +151,12 @@ def make_plan(
     # The orbit sum's reason says how large the group is; the others what else was tried.
     too_large = [r for r in reasons if isinstance(r, GroupTooLargeError)]
     raise _with_advice(too_large[0], base, group) if too_large else reasons[0]
+
+
+def least_of_a_sum(group: Group) -> float:
+    """Return a lower bound of the cost per pair of every plan that takes elements one by one."""
+    rest = group if group.is_finite else normal_form(group).rest
+    return Cost.MAP_WEIGHT * (math.exp(rest.log_order) if rest.log_order < 700.0 else math.inf)
 
 
 def _with_advice(reason: GroupTooLargeError, base: BaseSpec, group: Group) -> GroupTooLargeError:
