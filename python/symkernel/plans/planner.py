@@ -25,13 +25,33 @@ from symkernel.plans.moments import Moments
 from symkernel.plans.normal_form import normal_form
 from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
+from symkernel.plans.permanent_sum import PermanentSum
+from symkernel.plans.polynomial_sum import PATIENT, UNFELT, Limits, PolynomialSum
 from symkernel.plans.polynomial_tail import polynomial_degree
 from symkernel.plans.quadrature import Quadrature
 from symkernel.plans.sampled import Sampled
 
 
-def closed_form(base: BaseSpec, group: Group) -> Plan:
-    """Closed form of a polynomial kernel, or of a mixture of RBF kernels."""
+def closed_form(base: BaseSpec, group: Group, limits: Limits = PATIENT) -> Plan:
+    """Cheapest closed form of a polynomial kernel, or of a mixture of RBF kernels."""
+    plans: list[Plan] = []
+    reasons = []
+    polynomial = polynomial_degree(base) is not None
+    invariant = partial(PolynomialSum, limits=limits)
+    for form in (Moments, invariant) if polynomial else (ClosedForm, PermanentSum):
+        if plans and plans[0].cost.total <= _WORTH_A_SEARCH * Cost.MAP_WEIGHT:
+            break
+        try:
+            plans.append(form(base, group))
+        except NotApplicableError as reason:
+            reasons.append(reason)
+    if not plans:
+        raise reasons[-1 if polynomial else 0]
+    return min(plans, key=lambda plan: plan.cost.total)
+
+
+def _plain_closed_form(base: BaseSpec, group: Group) -> Plan:
+    """Closed form that needs neither tables of polynomials nor elements of another group."""
     return (ClosedForm if polynomial_degree(base) is None else Moments)(base, group)
 
 
@@ -59,8 +79,9 @@ _NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
 METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_NO_AVERAGE)
 
 
-# Below this many multiply-adds per pair no search for irreducible representations is worth it.
-_WORTH_A_SEARCH = 128
+# Below this many multiply-adds per pair no search for irreducible representations is worth it, and
+# below this many elements no closed form that has to be set up.
+_WORTH_A_SEARCH = _FEW_ELEMENTS = 128
 
 
 def make_plan(
@@ -123,6 +144,10 @@ def make_plan(
         if plans and least_of_a_sum(group) >= cheapest:
             break
         make = _EXACT[name]
+        if name == "closed_form":
+            make = partial(closed_form, limits=UNFELT)
+        if name == "closed_form" and least_of_a_sum(group) <= _FEW_ELEMENTS * Cost.MAP_WEIGHT:
+            make = _plain_closed_form
         if name == "fourier" and plans:
             if min(p.cost.multiply_adds for p in plans) <= _WORTH_A_SEARCH:
                 break
@@ -130,6 +155,11 @@ def make_plan(
         try:
             plans.append(make(base, group))
         except (NotApplicableError, GroupTooLargeError) as reason:
+            reasons.append(reason)
+    if not plans and polynomial_degree(base) is not None:
+        try:
+            plans.append(closed_form(base, group))
+        except NotApplicableError as reason:
             reasons.append(reason)
     if plans:
         return min(plans, key=lambda plan: plan.cost.total)
