@@ -16,7 +16,7 @@ from symkernel.plans.closed_form import ClosedForm, largest_square, sum_step
 from symkernel.plans.polynomial_tail import polynomial_degree
 
 # Rounding grows like the square of the degree, and binomials leave the range beyond 1000.
-_MAX_DEGREE = 200
+MAX_DEGREE = 200
 
 # Multiply-adds per pair and power, and those before (counted from the native code).
 _PAIR_COST = {
@@ -61,9 +61,9 @@ class Moments(ClosedForm):
         degree = polynomial_degree(base)
         if degree is None:
             raise NotApplicableError(f"{base.name!r} is not a polynomial of the inner product")
-        if degree > _MAX_DEGREE:
+        if degree > MAX_DEGREE:
             raise NotApplicableError(
-                f"moments are used up to degree {_MAX_DEGREE}, not for degree={degree}"
+                f"moments are used up to degree {MAX_DEGREE}, not for degree={degree}"
             )
         self.base = base
         self.group = group

@@ -21,7 +21,7 @@ from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.invariant_polynomials import Invariants, MultisetSums, OrbitSums, left_fixed
-from symkernel.plans.moments import polynomial_units
+from symkernel.plans.moments import MAX_DEGREE, polynomial_units
 from symkernel.plans.normal_form import normal_form
 from symkernel.plans.polynomial_tail import polynomial_degree
 
@@ -80,6 +80,10 @@ class PolynomialSum(Plan):
         degree = polynomial_degree(base)
         if degree is None:
             raise NotApplicableError(f"{base.name!r} is not a polynomial of the inner product")
+        if degree > MAX_DEGREE:
+            raise NotApplicableError(
+                f"invariant polynomials are used up to degree {MAX_DEGREE}, not for degree={degree}"
+            )
         self.base = base
         self.group = group
         self._degree = degree
