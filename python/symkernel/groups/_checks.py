@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -120,12 +121,23 @@ def as_generator(random_state: RandomState) -> np.random.Generator:
     return np.random.default_rng(random_state)
 
 
-def format_count(count: int | float) -> str:
+def count_from_log(log: float) -> Decimal:
+    """Return exp(log) for logarithms beyond the range of floats."""
+    exponent = math.floor(log / math.log(10.0))
+    # Built from text: arithmetic of decimals is confined to exponents below a million.
+    return Decimal(f"{10.0 ** (log / math.log(10.0) - exponent):.6f}e{exponent}")
+
+
+def format_count(count: int | float | Decimal) -> str:
     """Return a count in full up to 10^24, as a power of ten beyond."""
     if count == math.inf:
         return "infinitely many"
     if count < 10**24:
         return str(count)
+    if isinstance(count, Decimal):
+        digits = count.as_tuple().digits
+        leading = Decimal((0, digits, 1 - len(digits)))
+        return f"about {leading:.2f}e{count.adjusted()}"
     # Not str(count): Python refuses integers of more than 4300 digits.
     exponent = math.log10(count)
     return f"about {10 ** (exponent % 1):.2f}e{int(exponent)}"

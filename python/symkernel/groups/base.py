@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from symkernel.groups._checks import (
     as_generator,
     as_scale,
     as_vector,
+    count_from_log,
 )
 from symkernel.groups._orbits import (
     fixing_matrices,
@@ -32,6 +35,7 @@ from symkernel.groups.motion import Motion
 from symkernel.groups.table import (
     ActionTable,
     GroupTooLargeError,
+    PointSizes,
     PointTable,
 )
 from symkernel.validation import as_array, as_movable
@@ -41,6 +45,11 @@ if TYPE_CHECKING:
     from symkernel.groups.product import Product
 
 __all__ = ["Group"]
+
+# Orders whose logarithm exceeds this, 40,000 digits, are not written out where an estimate serves.
+_WRITTEN_OUT = 1e5
+# Most features of a group whose order is part of its hash.
+_HASHED_BY_ORDER = 1000
 
 
 class Group(ABC):
@@ -61,6 +70,20 @@ class Group(ABC):
     @abstractmethod
     def order(self) -> int | float:
         """Exact number of elements, an int; ``math.inf`` for infinite groups."""
+
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order; ``math.inf`` for infinite groups.
+
+        Known without the order itself where that would be millions of digits long.
+
+        Examples
+        --------
+        >>> from symkernel.groups import Symmetric
+        >>> f"{Symmetric(10**7).log_order:.6e}"
+        '1.511810e+08'
+        """
+        return math.log(self.order) if self.is_finite else math.inf
 
     @property
     @abstractmethod
@@ -359,7 +382,7 @@ class Group(ABC):
             If the group has more than ``limit`` elements. For an infinite group the default
             advice names the method that averages over it.
         """
-        self._check_order(limit, advice)
+        self.check_order(limit, advice)
         return self._cached_table
 
     def point_table(self, limit: int, advice: str = "") -> PointTable | None:
@@ -376,14 +399,23 @@ class Group(ABC):
         """
         if self.is_finite and not self._has_points:
             return None
-        self._check_order(limit, advice)
+        self.check_order(limit, advice)
         return self._cached_point_table
 
-    def _check_order(self, limit: int, advice: str) -> None:
+    def check_order(self, limit: int, advice: str = "") -> None:
+        """Raise GroupTooLargeError if there are more elements than ``limit``; makes no table."""
         if not self.is_finite:
             raise self._infinite(advice)
-        if self.order > limit:
-            raise GroupTooLargeError(repr(self), self.order, limit, advice)
+        if self.log_order > _WRITTEN_OUT:
+            order: int | float | Decimal = count_from_log(self.log_order)
+        else:
+            order = self.order
+        if order > limit:
+            raise GroupTooLargeError(repr(self), order, limit, advice)
+
+    def point_sizes(self) -> PointSizes | None:
+        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        return None
 
     def _check_finite(self) -> None:
         if not self.is_finite:
@@ -529,7 +561,11 @@ class Group(ABC):
             return False
         if type(self) is type(other) and self._arguments() == other._arguments():
             return True
-        if (self.order, self.dim, self._on_angles) != (other.order, other.dim, other._on_angles):
+        if (self.dim, self._on_angles) != (other.dim, other._on_angles):
+            return False
+        if self.is_finite and not math.isclose(self.log_order, other.log_order, abs_tol=1e-9):
+            return False
+        if self.is_finite and self.log_order < _WRITTEN_OUT and self.order != other.order:
             return False
         try:
             # Of equal finite orders one inclusion is enough.
@@ -540,7 +576,9 @@ class Group(ABC):
             return False
 
     def __hash__(self) -> int:
-        return hash((self.degree, self.order, self.dim))
+        # The order of a group on many features may be too long to be written out.
+        known = self.order if self.degree <= _HASHED_BY_ORDER else 0
+        return hash((self.degree, known, self.dim))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"

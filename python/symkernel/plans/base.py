@@ -194,6 +194,10 @@ class Plan(ABC):
     def __str__(self) -> str:
         return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {self._how}, {self.cost}"
 
+    # A plan is no constructor call: what a prompt shows of it is what it says of itself.
+    def __repr__(self) -> str:
+        return f"<Plan: {self}>"
+
     def _repr_html_(self) -> str:
         steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
         return (
