@@ -15,10 +15,12 @@ from scipy.integrate import quad
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Group, Trivial
+from symkernel.kernels.samples import check_pair, check_samples
 from symkernel.spectral.basis import InvariantBasis
-from symkernel.spectral.manifold import Manifold, as_level
+from symkernel.spectral.manifold import Manifold, as_level, is_trivial
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
+from symkernel.spectral.reproducing import ReproducingPlan
 from symkernel.spectral.subspace import InvariantSubspace
 
 __all__ = ["HeatKernel", "SobolevKernel", "SpectralKernel"]
@@ -74,8 +76,30 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         ------
         TypeError, ValueError
             If a parameter is not what is expected, or the group does not act on the manifold.
+
+        Notes
+        -----
+        Without a group the sum over a level has a closed form (the addition theorem on spheres,
+        characters on rotations, theta functions on tori), which is used where it is less work.
         """
         self._check_parameters()
+        used, beyond = self._traces()
+        if is_trivial(group):
+            self.manifold.check(group)
+            levels = self.manifold.levels(self.max_level)
+            work = self.manifold._pair_work(self.max_level)
+            if work < sum(known.multiplicity for known in levels):
+                eigenvalues = np.array([known.eigenvalue for known in levels])
+                return ReproducingPlan(
+                    self.manifold,
+                    levels,
+                    *self._spectrum(eigenvalues),
+                    beyond / (used + beyond),
+                    partial(self._by_functions, group),
+                )
+        return self._by_functions(group)
+
+    def _by_functions(self, group: Group) -> SpectralPlan:
         basis = kept_basis(self, self.manifold, group, self.max_level)
         parts = [self._part(some) for some in _grouped(basis._solve())]
         count = sum(part.width for part in parts)
@@ -156,16 +180,17 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
             Only if `eval_gradient`.
         """
         plan = self._plain()
+        X, Y = check_pair(X, Y)
         if not eval_gradient:
-            return plan.gram(np.asarray(X), None if Y is None else np.asarray(Y))
+            return plan.gram(X, Y)
         if Y is not None:
             raise ValueError("Gradient can only be evaluated when Y is None.")
-        K, gradient = plan.gradient(np.asarray(X))
+        K, gradient = plan.gradient(X)
         return K, gradient[:, :, [not h.fixed for h in self.hyperparameters]]
 
     def diag(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,), without the Gram matrix."""
-        return self._plain().diag(np.asarray(X))
+        return self._plain().diag(check_samples(X))
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
@@ -236,7 +261,8 @@ class HeatKernel(SpectralKernel):
 
     Notes
     -----
-    n D work for D functions, and n m D multiply-adds. Source: Grigor'yan, Heat Kernel and Analysis
+    n D work for D functions, and n m D multiply-adds; without a group n m times the number of
+    levels, by the addition theorem. Source: Grigor'yan, Heat Kernel and Analysis
     on Manifolds (2009), chapter 10.
 
     Examples
@@ -310,7 +336,8 @@ class SobolevKernel(SpectralKernel):
 
     Notes
     -----
-    n D work for D functions, and n m D multiply-adds. Source: De Vito, Muecke & Rosasco,
+    n D work for D functions, and n m D multiply-adds; without a group n m times the number of
+    levels, by the addition theorem. Source: De Vito, Muecke & Rosasco,
     Reproducing kernel Hilbert spaces on manifolds: Sobolev and diffusion spaces (2021).
 
     Examples

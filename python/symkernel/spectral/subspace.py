@@ -67,20 +67,32 @@ class InvariantSubspace(ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DenseSubspace(InvariantSubspace):
-    """Combinations of the basis of the level, given by their coefficients."""
+    """Combinations of the basis of the level, given by their coefficients.
 
-    combinations: Array
+    Attributes
+    ----------
+    combinations : float64, shape (multiplicity, dimension), or None
+        None for the whole basis.
+    basis : callable
+        Returns the basis at samples.
+    """
+
+    combinations: Array | None
     basis: Callable[[Array], Array]
 
     @property
     def dimension(self) -> int:
         """Number of invariant functions."""
-        return int(self.combinations.shape[1])
+        return self.multiplicity if self.combinations is None else self.combinations.shape[1]
 
     @cached_property
     def coefficients(self) -> Array:
         """Orthonormal columns (multiplicity, dimension) over ``eigenfunctions`` of the level."""
-        return self.combinations
+        return np.eye(self.multiplicity) if self.combinations is None else self.combinations
+
+    def combined(self, values: Array) -> Array:
+        """Return the functions where the basis has ``values``, (n, multiplicity)."""
+        return values if self.combinations is None else values @ self.combinations
 
     def evaluate(self, X: Array, n_jobs: int | None = None) -> Array:
         """Return the functions at samples of the manifold, (n, dimension)."""
@@ -88,7 +100,7 @@ class DenseSubspace(InvariantSubspace):
         step = max(1, _BLOCK_ENTRIES // max(1, self.multiplicity))
         for start in range(0, len(X), step):
             rows = slice(start, start + step)
-            out[rows] = self.basis(X[rows]) @ self.combinations
+            out[rows] = self.combined(self.basis(X[rows]))
         return out
 
 
