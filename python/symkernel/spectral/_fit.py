@@ -240,11 +240,10 @@ class SpectralFit:
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
-        # An invariant function cannot follow a target that is not, nor a few functions any target.
-        poor = self.group is not None or self.n_components is not None
+        # An invariant function cannot follow a target that is not.
         for kind in (tags.regressor_tags, tags.classifier_tags):
             if kind is not None:
-                kind.poor_score = poor
+                kind.poor_score = self.group is not None
         return tags
 
 

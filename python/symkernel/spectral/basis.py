@@ -18,7 +18,7 @@ from symkernel.spectral.names import bound_group, bound_manifold
 from symkernel.spectral.search import found_subspace, levels_within_reach, within_reach
 from symkernel.spectral.subspace import InvariantSubspace
 
-__all__ = ["InvariantBasis"]
+__all__ = ["InvariantBasis", "kept_basis"]
 
 Array = NDArray[np.float64]
 
@@ -260,3 +260,14 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 return part.projector
         known = ", ".join(str(part.level) for part in itertools.islice(self._solve(), 20))
         raise ValueError(f"level must be one of those used ({known}), got {level!r}")
+
+
+def kept_basis(
+    kernel: Any, manifold: Manifold, group: Group, max_level: int | float
+) -> InvariantBasis:
+    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
+    kept: InvariantBasis | None = kernel.__dict__.get("_kept")
+    basis = InvariantBasis(manifold, group, max_level=max_level)
+    if kept is None or kept.get_params() != basis.get_params():
+        kernel._kept = kept = basis
+    return kept

@@ -16,7 +16,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Group, Trivial
 from symkernel.kernels.samples import check_pair, check_samples
-from symkernel.spectral.basis import InvariantBasis
+from symkernel.spectral.basis import kept_basis
 from symkernel.spectral.manifold import Manifold, as_level, is_trivial
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
@@ -179,8 +179,8 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         K_gradient : ndarray of shape (n, n, n_dims)
             Only if `eval_gradient`.
         """
-        plan = self._plain()
         X, Y = check_pair(X, Y)
+        plan = self._plain()
         if not eval_gradient:
             return plan.gram(X, Y)
         if Y is not None:
@@ -195,17 +195,6 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return False
-
-
-def kept_basis(
-    kernel: Kernel, manifold: Manifold, group: Group, max_level: int | float
-) -> InvariantBasis:
-    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
-    kept: InvariantBasis | None = kernel.__dict__.get("_kept")
-    basis = InvariantBasis(manifold, group, max_level=max_level)
-    if kept is None or kept.get_params() != basis.get_params():
-        kernel._kept = kept = basis
-    return kept
 
 
 @lru_cache(maxsize=16)

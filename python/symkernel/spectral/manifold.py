@@ -127,7 +127,7 @@ class Manifold(ABC):
         Raises
         ------
         ValueError
-            If ``max_level`` is negative or not finite, or if there are over a million levels.
+            If ``max_level`` is negative or not finite, or if there are over 100,000 levels.
 
         Examples
         --------
@@ -284,7 +284,7 @@ class GradedByDegree(Manifold):
 # More functions in one level than this cannot be listed as modes.
 _MOST_MODES = 100_000_000
 # Levels that are listed at most.
-_MOST_LEVELS = 1_000_000
+_MOST_LEVELS = 100_000
 # Largest distance at which a sample counts as lying on the manifold.
 _ON_MANIFOLD = 1e-6
 

@@ -17,9 +17,19 @@ from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral import monomials
 from symkernel.spectral.harmonics import harmonic_count, solid_harmonics
 from symkernel.spectral.manifold import GradedByDegree, Level, is_trivial
+from symkernel.spectral.partition_subspace import (
+    PartitionSubspace,
+    by_partitions,
+    raised_partitions,
+)
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.representation import DenseManifold
-from symkernel.spectral.subspace import InvariantSubspace, JoinedModes, ModeSubspace
+from symkernel.spectral.subspace import (
+    DenseSubspace,
+    InvariantSubspace,
+    ModeSubspace,
+    evaluate_levels,
+)
 from symkernel.spectral.wigner import wigner
 
 __all__ = ["Sphere"]
@@ -116,25 +126,46 @@ class Sphere(GradedByDegree, DenseManifold):
             express=self._express,
         )
 
-    def _harmonic(self, upper: ModeSubspace, lower: ModeSubspace) -> Array:
+    def _harmonic(
+        self, upper: ModeSubspace | PartitionSubspace, lower: ModeSubspace | PartitionSubspace
+    ) -> Array:
         """Return what is orthogonal to |x|^2 times the lower polynomials, over the upper sums."""
         start = np.eye(upper.sums) if upper.mixing is None else upper.mixing
         if not lower.dimension:
             return start
+        if isinstance(upper, PartitionSubspace):
+            image = raised_partitions(upper, self._as_partitions(upper, lower))
+        else:
+            assert isinstance(lower, ModeSubspace)
+            image = self._raised(upper, lower)
+        # Injective, and well conditioned: the squares of its singular values are at least 2 d.
+        q = qr(image, check_finite=False)[0]
+        return np.asarray(start @ q[:, lower.dimension :])
+
+    # The level below may have few enough monomials to be listed: not here.
+    @staticmethod
+    def _as_partitions(
+        upper: PartitionSubspace, lower: ModeSubspace | PartitionSubspace
+    ) -> PartitionSubspace:
+        if isinstance(lower, PartitionSubspace):
+            return lower
+        degree = int(lower.level)
+        words = (lower.eigenvalue, lower.multiplicity, upper.express)
+        return by_partitions(upper.blocks, degree, *words)
+
+    def _raised(self, upper: ModeSubspace, lower: ModeSubspace) -> Array:
+        """|x|^2 times the lower polynomials, over the upper ones."""
         degree = int(upper.level)
-        raised = monomials.raising(self._d, degree, lower.words, lower.largest)
-        entries = lower.weights / monomials.bombieri(lower.words, degree - 2)
-        sums = sparse.csr_matrix(
-            (entries, (np.arange(len(entries)), lower.real)), shape=(len(entries), lower.sums)
+        image = _sums(upper).T @ (
+            monomials.raising(self._d, degree, lower.words, lower.largest, upper.words)
+            @ _sums(lower)
         )
-        image = (monomials.sum_matrix(upper, self._d).T @ (raised @ sums)).toarray()
+        image = image.toarray()
         if upper.mixing is not None:
             image = upper.mixing.T @ image
         if lower.mixing is not None:
             image = image @ lower.mixing
-        # Injective, and well conditioned: the squares of its singular values are at least 2 d.
-        q = qr(image, check_finite=False)[0]
-        return np.asarray(start @ q[:, lower.dimension :])
+        return np.asarray(image)
 
     # On S^2 the matrices are known: Wigner's, and (-1)^l for the point reflection.
     def _equations(self, maps: Sequence[Element], known: Level) -> list[Array]:
@@ -159,7 +190,7 @@ class Sphere(GradedByDegree, DenseManifold):
             if each >= 0
         ) + (4.0 * polynomials._fewest_sums(group, degree) ** 3)
 
-    def _express(self, part: ModeSubspace) -> Array:
+    def _express(self, part: InvariantSubspace) -> Array:
         points = self.random_points(2 * part.multiplicity + 16, 0)
         basis = self._eigenfunctions(points, part.level)
         return np.asarray(np.linalg.lstsq(basis, part.evaluate(points), rcond=None)[0])
@@ -188,13 +219,19 @@ class Sphere(GradedByDegree, DenseManifold):
         return 4.0 * float(top) + self._d
 
     def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
-        modes = [part for part in parts if isinstance(part, ModeSubspace)]
-        if len(modes) == len(parts):
-            return JoinedModes(modes)(X, n_jobs)
-        return super()._evaluate(parts, X, n_jobs)
+        if any(isinstance(part, DenseSubspace) for part in parts):
+            return super()._evaluate(parts, X, n_jobs)
+        return evaluate_levels(parts, X, n_jobs)
 
     def _defect(self, X: Array) -> tuple[Array, str]:
         return np.abs(np.linalg.norm(X, axis=1) - 1.0), "samples are unit vectors"
 
     def _arguments(self) -> tuple[Any, ...]:
         return (self._d,)
+
+
+def _sums(part: ModeSubspace) -> Any:
+    """Return the sums over their own monomials u_a, sparse (modes, sums)."""
+    entries = part.weights / monomials.bombieri(part.words, int(part.level))
+    rows = np.arange(len(entries))
+    return sparse.csr_matrix((entries, (rows, part.real)), shape=(len(entries), part.sums))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from symkernel.backends.modes import mode_sums
 
-__all__ = ["DenseSubspace", "InvariantSubspace", "JoinedModes", "ModeSubspace"]
+__all__ = [
+    "DenseSubspace",
+    "InvariantSubspace",
+    "JoinedModes",
+    "ModeSubspace",
+    "evaluate_levels",
+]
 
 Array = NDArray[np.float64]
 
@@ -217,6 +223,24 @@ class JoinedModes:
             self._parts[0].frequency if self._parts else 0.0,
             n_jobs,
         )
+
+
+def evaluate_levels(
+    parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None = None
+) -> Array:
+    """Return the functions of several levels side by side, all modes in one pass."""
+    modes = [part for part in parts if isinstance(part, ModeSubspace)]
+    if len(modes) == len(parts):
+        return JoinedModes(modes)(X, n_jobs)
+    out = np.empty((len(X), sum(part.dimension for part in parts)))
+    is_mode = [isinstance(part, ModeSubspace) for part in parts for _ in range(part.dimension)]
+    out[:, np.array(is_mode, bool)] = JoinedModes(modes)(X, n_jobs)
+    first = 0
+    for part in parts:
+        if not isinstance(part, ModeSubspace):
+            out[:, first : first + part.dimension] = part.evaluate(X, n_jobs)
+        first += part.dimension
+    return out
 
 
 def _stacked(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
