@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from symkernel.backends import execute
+from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
@@ -45,6 +48,15 @@ class OrbitSum(Plan):
         self.group = group
         self._table, self.cost, route = _cheapest(base, group)
         self.steps = (f"sum over {group.order:,} elements", route)
+
+    @property
+    def preparation(self) -> Hashable:
+        """The units of the samples."""
+        return "rows", self.base.units
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Bring samples into units of the length scales, for more than one call."""
+        return Prepared(self.base.scaled(X))
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
