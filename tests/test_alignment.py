@@ -360,7 +360,7 @@ def test_errors_name_the_argument():
     for bad, message in (
         (np.array([[1.0, np.nan, 0.0]]), "Y contains NaN"),
         (np.array([[1.0, np.inf, 0.0]]), "Y contains infinity"),
-        (np.zeros((2, 4)), r"Y must have shape \(n, 3\)"),
+        (np.zeros((2, 4)), r"Y has 4 features; Cyclic\(3\) acts on 3"),
         (np.zeros((2, 3), dtype=complex), "Y must be real"),
     ):
         with pytest.raises(ValueError, match=message):

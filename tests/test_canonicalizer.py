@@ -173,7 +173,7 @@ def test_samples_of_any_shape():
     ("arguments", "error", "message"),
     [
         ({"group": groups.Symmetric}, TypeError, "got the class Symmetric, not an object"),
-        ({"group": groups.SO(5), "weights": "mass"}, ValueError, "weights must be numbers"),
+        ({"group": groups.SO(5), "weights": "mass"}, TypeError, "weights must hold numbers"),
     ],
 )
 def test_mistakes_are_named(arguments, error, message):

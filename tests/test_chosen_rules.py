@@ -13,10 +13,10 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
-from symkernel.kernels import ArcCosine
+from symkernel.kernels import ArcCosine, Quadrature
 from symkernel.plans import ApproximationWarning
 from symkernel.plans.base import BaseSpec
-from symkernel.plans.quadrature import Quadrature
+from symkernel.plans.quadrature import Quadrature as QuadraturePlan
 
 CLOUDS = groups.SO(3).along(1, (4, 3))
 NINE = groups.SO(3).along(1, (9, 3)) * groups.Symmetric(9).along(0, (9, 3))
@@ -48,7 +48,7 @@ def test_the_first_call_chooses_and_the_next_ones_follow(k):
     assert first[0] > 0
     assert k.plan().error < 1e-6 and f"error about {k.plan().error:.1e}" in str(k.plan())
     tiny = X[:3] / 20
-    fixed = Quadrature(k.plan().base, k.group, first[0], two_sided=first[1])
+    fixed = QuadraturePlan(k.plan().base, k.group, first[0], two_sided=first[1])
     np.testing.assert_array_equal(k(tiny, X), fixed.gram(tiny, X))
     np.testing.assert_array_equal(k.matvec(tiny, X, np.eye(8)), fixed.matvec(tiny, X, np.eye(8)))
     np.testing.assert_array_equal(k.diag(tiny), fixed.diag(tiny))
@@ -62,7 +62,7 @@ def test_the_first_call_chooses_and_the_next_ones_follow(k):
 
 
 def test_nothing_is_learnt_from_no_samples_and_from_zeros():
-    plan = Quadrature(BaseSpec("rbf", (1.0,)), CLOUDS)
+    plan = QuadraturePlan(BaseSpec("rbf", (1.0,)), CLOUDS)
     assert plan.gram(np.zeros((2, 12))).tolist() == [[1.0, 1.0], [1.0, 1.0]]
     assert plan.error == 1e-15 and plan.chosen is None
     assert plan.gram(np.zeros((0, 12))).shape == (0, 0)
@@ -93,9 +93,9 @@ def test_changed_parameters_choose_anew():
     assert k.plan() is not plan and k.plan().chosen is None
     k(X)
     assert degree(k) < before
-    k.set_params(degree=5)
+    k.set_params(method=Quadrature(5))
     assert k.plan().chosen is None and "of degree 5" in str(k.plan())
-    k.set_params(degree=None, base=Matern(nu=2.5))
+    k.set_params(method="quadrature", base=Matern(nu=2.5))
     assert k.plan().base.name == "matern52"
     k.set_params(group=groups.O(3).along(1, (4, 3)))
     assert "O(3)" in str(k.plan())
@@ -122,7 +122,7 @@ def test_a_copy_keeps_the_rule_without_the_plan(k, copied):
     np.testing.assert_array_equal(twice(tiny, X), k(tiny, X))
     assert k == again and k.get_params().keys() == again.get_params().keys()
     assert len(pickle.dumps(k)) < 4000
-    again.degree = 5
+    again.method = Quadrature(5)
     assert again.plan().chosen is None
 
 

@@ -152,11 +152,11 @@ def test_plan_says_that_it_is_approximate_on_one_line(capsys):
             "2 elements",
         ),
         (
-            ["--kernel=RBF()", "--group=SO(3)", "--method=quadrature", "--degree=5"],
+            ["--kernel=RBF()", "--group=SO(3)", "--method=Quadrature(degree=5)"],
             "icosahedral group, 60 nodes",
         ),
         (
-            ["--kernel=RBF()", "--group=Cyclic(9)", "--method=sample", "--n-samples=7"],
+            ["--kernel=RBF()", "--group=Cyclic(9)", "--method=Sample(7)"],
             "7 random elements",
         ),
     ],

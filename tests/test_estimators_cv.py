@@ -49,7 +49,9 @@ def test_scores_are_those_of_leaving_one_out(group, weights, scoring):
     ).fit(X, Y, weights)
     results = search.cv_results_
     for row, score in zip(results["params"], results["mean_test_score"], strict=True):
-        predicted = left_out(InvariantKernelRidge(group=group, **row), X, Y, weights)
+        # Searches with a group centre the targets, by the samples that are left.
+        model = InvariantKernelRidge(group=group, normalize_y=group is not None, **row)
+        predicted = left_out(model, X, Y, weights)
         if scoring == "r2":
             want = r2_score(Y, predicted, sample_weight=weights)
         else:
@@ -67,7 +69,8 @@ def test_the_best_pair_is_chosen_and_fitted():
     assert best["rank_test_score"] == 1
     assert (search.alpha_, search.gamma_) == (best["param_alpha"], best["param_gamma"])
     assert search.best_score_ == best["mean_test_score"]
-    same = InvariantKernelRidge(search.alpha_, gamma=search.gamma_, group="cyclic").fit(X, Y)
+    words = {"gamma": search.gamma_, "group": "cyclic", "normalize_y": True}
+    same = InvariantKernelRidge(search.alpha_, **words).fit(X, Y)
     np.testing.assert_array_equal(search.dual_coef_, same.dual_coef_)
     np.testing.assert_array_equal(search.predict(T), same.predict(T))
     assert search.group_ == groups.Cyclic(4) and search.plan().method == same.plan().method
@@ -84,7 +87,9 @@ def test_the_best_pair_is_chosen_and_fitted():
 )
 @pytest.mark.parametrize("group", [None, "cyclic"])
 def test_length_scales_replace_that_of_the_kernel(kernel, want, group):
-    search = InvariantKernelRidgeCV([0.1], length_scales=[0.7], kernel=kernel, group=group)
+    search = InvariantKernelRidgeCV(
+        [0.1], length_scales=[0.7], kernel=kernel, group=group, normalize_y=False
+    )
     search.fit(X, Y)
     assert search.length_scale_ == 0.7 and kernel.length_scale == 1.0
     same = InvariantKernelRidge(0.1, kernel=want, group=group).fit(X, Y)
@@ -98,12 +103,14 @@ def test_length_scales_of_names_and_of_invariant_kernels():
         {"kernel": InvariantKernel(Matern(nu=1.5), "cyclic")},
         {"kernel": InvariantKernel(Matern(nu=1.5), groups.Cyclic(4))},
     ):
-        search = InvariantKernelRidgeCV([0.1], length_scales=[2.0], **words).fit(X, Y)
+        search = InvariantKernelRidgeCV([0.1], length_scales=[2.0], normalize_y=False, **words)
+        search.fit(X, Y)
         np.testing.assert_array_equal(search.predict(T), want.predict(T))
 
 
 def test_gammas_of_kernel_objects_and_length_per_feature():
-    search = InvariantKernelRidgeCV([0.1], [0.3], kernel=Polynomial(2), group="cyclic").fit(X, Y)
+    words = {"kernel": Polynomial(2), "group": "cyclic", "normalize_y": False}
+    search = InvariantKernelRidgeCV([0.1], [0.3], **words).fit(X, Y)
     want = InvariantKernelRidge(0.1, kernel=Polynomial(2, gamma=0.3), group="cyclic").fit(X, Y)
     np.testing.assert_array_equal(search.predict(T), want.predict(T))
     scales = np.array([[1.0, 1, 2, 2], [2.0, 2, 1, 1]])
@@ -165,7 +172,7 @@ def test_scorers_are_those_of_scikit_learn(weights):
 
 def test_agrees_with_cross_val_predict():
     search = InvariantKernelRidgeCV([0.01], [0.1], group="dihedral").fit(X, Y[:, 0])
-    model = InvariantKernelRidge(0.01, gamma=0.1, group="dihedral")
+    model = InvariantKernelRidge(0.01, gamma=0.1, group="dihedral", normalize_y=True)
     predicted = cross_val_predict(model, X, Y[:, 0], cv=LeaveOneOut())
     assert search.best_score_ == pytest.approx(-np.mean((predicted - Y[:, 0]) ** 2))
 

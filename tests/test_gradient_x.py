@@ -17,7 +17,7 @@ from oracles import cloud
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
 from symkernel.backends import cpu
-from symkernel.kernels import ArcCosine, Laplacian, Polynomial, VonMises
+from symkernel.kernels import ArcCosine, Laplacian, Polynomial, Quadrature, Sample, VonMises
 from symkernel.plans import NotApplicableError
 from symkernel.plans.rotation_rules import rotation_rule
 
@@ -318,20 +318,18 @@ def test_angles_against_finite_differences(name, normalize):
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize("options", [("quadrature", {"degree": 4}), ("sample", {"n_samples": 5})])
+@pytest.mark.parametrize("method", [Quadrature(4), Sample(5)])
 @pytest.mark.parametrize("name", [n for n in KERNELS if n not in ("laplacian", "von_mises")])
-def test_approximate_methods_against_finite_differences(name, options, normalize):
+def test_approximate_methods_against_finite_differences(name, method, normalize):
     """The gradient is that of the approximation itself, also far from the origin."""
     shape = (4, 3)
     space = groups.SO(3).along(1, shape) * groups.Cyclic(4).along(0, shape)
     for group in (space, space * groups.Translations(3).along(1, shape), groups.Symmetric(12)):
-        if group.is_finite and options[0] == "quadrature":
+        if group.is_finite and isinstance(method, Quadrature):
             continue
         X, Y = samples(groups.Trivial(12), 3, seed=1) + 0.4, samples(groups.Trivial(12), 5, seed=2)
         W = weights(5)
-        k = InvariantKernel(
-            KERNELS[name], group, method=options[0], normalize=normalize, **options[1]
-        )
+        k = InvariantKernel(KERNELS[name], group, method=method, normalize=normalize)
         want = differences(k, X, Y, W)
         scale = max(np.abs(want).max(), 1e-3)
         np.testing.assert_allclose(k.gradient_x(X, Y, W), want, atol=2e-6 * scale)

@@ -99,13 +99,13 @@ def test_signs() -> None:
 
 def test_matrices() -> None:
     for value in (np.nan, np.inf):
-        with refused("generators[0] must be finite"):
+        with refused("it must be finite" if np.isnan(value) else "generators[0] contains infinity"):
             MatrixGroup([[[value, 0.0], [0.0, 1.0]]])
     with refused("generators[0] must be a square matrix, got shape (2, 3)"):
         MatrixGroup([np.ones((2, 3))])
     with refused("generators[1] must be orthogonal: max |A^T A - I| is 3"):
         MatrixGroup([np.eye(2), 2 * np.eye(2)])
-    with refused("must be real", TypeError):
+    with refused("must be real"):
         MatrixGroup([TURN * 1j])
     with refused("at least one matrix"):
         MatrixGroup([])

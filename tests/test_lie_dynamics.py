@@ -168,7 +168,7 @@ def test_states_on_a_subspace_say_so():
     [
         ({"dX": samples(299)}, ValueError, "shape of X"),
         ({"dX": samples(300, 3)}, ValueError, r"dX must have shape \(n, 2\)"),
-        ({"X": np.full((300, 2), np.inf)}, ValueError, "X contains NaN"),
+        ({"X": np.full((300, 2), np.inf)}, ValueError, "X contains infinity"),
         ({"dictionary": lie.monomials(1), "model": hopf}, ValueError, "not both"),
         ({"dictionary": lie.monomials(20)}, ValueError, "at least 462"),
         ({"dictionary": "sine"}, TypeError, "dictionary"),

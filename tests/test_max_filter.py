@@ -95,7 +95,7 @@ def test_templates_from_samples():
 def test_errors_name_the_argument():
     X = np.zeros((3, 4))
     for model, message in (
-        (MaxFilter(np.zeros((2, 3))), "templates have 3 features and X has 4"),
+        (MaxFilter(np.zeros((2, 3))), r"templates has 3 features; Trivial\(4\) acts on 4"),
         (MaxFilter([[np.nan] * 4]), "templates contains NaN"),
         (MaxFilter("uniform"), "templates must be an array"),
         (MaxFilter(n_templates=0), "n_templates must be"),

@@ -256,9 +256,8 @@ def test_auto_takes_the_closed_form_without_warning(name):
     ("base", "group", "message"),
     [
         (Polynomial(201), groups.SO(3), "up to degree 200, not for degree=201"),
-        (Polynomial(2), groups.SignFlips(4), "no closed form for polynomial kernels"),
-        (DotProduct(), groups.PointGroup("Oh"), "no closed form"),
-        (Polynomial(2), groups.SO(4).along(1, (3, 4)), "has no closed form here"),
+        (Polynomial(201), groups.SignFlips(4), "up to degree 200, not for degree=201"),
+        (Polynomial(9), groups.SO(4).along(1, (30, 4)), "monomials .* are listed"),
     ],
 )
 def test_what_does_not_apply_is_refused_with_the_reason(base, group, message):

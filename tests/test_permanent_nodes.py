@@ -13,6 +13,7 @@ import pytest
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
 from symkernel.kernels import ArcCosine
+from symkernel.kernels import Quadrature as Nodes
 from symkernel.plans import ApproximationWarning, NotApplicableError, permanent_nodes
 from symkernel.plans.base import BaseSpec
 from symkernel.plans.quadrature import Quadrature
@@ -216,7 +217,7 @@ def test_it_agrees_with_the_exact_average_to_the_stated_error(base, kind, p):
         if scale < 0.4:
             assert plan.error < 1e-6
         for degree in (2, 5, 7):
-            given = InvariantKernel(base, group, method="quadrature", degree=degree)
+            given = InvariantKernel(base, group, method=Nodes(degree))
             K = given(X)
             error = np.abs(K - want).max() / want.max()
             assert error <= 3 * given.plan().error + 1e-12
@@ -265,17 +266,22 @@ def test_mirror_images_are_told_apart_by_rotations_alone():
 def test_normalized_and_per_feature():
     group = GROUPS["SE3 x S5"]
     X = samples(group, 4)
-    k = InvariantKernel(Matern(1.2, nu=1.5), group, "quadrature", normalize=True, degree=3)
+    k = InvariantKernel(Matern(1.2, nu=1.5), group, Nodes(3), normalize=True)
     K, gradient = k(X, eval_gradient=True)
     np.testing.assert_allclose(np.diag(K), 1.0)
     moved = [k.clone_with_theta(k.theta + s * 1e-5)(X) for s in (-1, 1)]
     np.testing.assert_allclose(gradient[:, :, 0], (moved[1] - moved[0]) / 2e-5, atol=1e-7)
     scales = np.full(15, 1.2)
-    per_feature = InvariantKernel(RBF(scales), group, "quadrature", degree=3)
-    one = InvariantKernel(RBF(1.2), group, "quadrature", degree=3)
+    per_feature = InvariantKernel(RBF(scales), group, Nodes(3))
+    one = InvariantKernel(RBF(1.2), group, Nodes(3))
     np.testing.assert_allclose(per_feature(X), one(X), rtol=1e-12)
+    # all features are mixed: one hyperparameter, as with one length scale
+    got, want = (k(X, eval_gradient=True)[1] for k in (per_feature, one))
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    young = GROUPS["SO3 x S4 x S3"]
+    two_scales = InvariantKernel(RBF(1.0 + young.mixed_features), young, Nodes(3))
     with pytest.raises(ValueError, match="no derivatives for a length scale per feature"):
-        per_feature(X, eval_gradient=True)
+        two_scales(samples(young, 2), eval_gradient=True)
 
 
 # ---- which route, and what is refused ----------------------------------------------------------
@@ -351,7 +357,7 @@ def test_an_interrupt_stops_it():
 @pytest.mark.parametrize("kind", ["O3 x S5", "SE3 x S5", "SO2 x S5"])
 def test_gradients_in_samples_against_finite_differences(kind, normalize):
     group = GROUPS[kind]
-    k = InvariantKernel(RBF(1.3), group, method="quadrature", degree=4, normalize=normalize)
+    k = InvariantKernel(RBF(1.3), group, method=Nodes(4), normalize=normalize)
     X, Y = samples(group, 2, seed=1), samples(group, 3, seed=2)
     W = np.random.default_rng(3).standard_normal((3, 2))
     got, step = quietly(lambda: k.gradient_x(X, Y, W)), 1e-5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
-from symkernel.kernels import ArcCosine, Laplacian, Polynomial
+from symkernel.kernels import ArcCosine, Laplacian, Polynomial, Quadrature
 from symkernel.plans import ApproximationWarning, NotApplicableError
 
 CLOUDS = groups.SO(3).along(1, (4, 3))
@@ -49,7 +49,7 @@ def test_a_missed_tolerance_warns_with_advice_that_can_be_followed():
         k(X)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        InvariantKernel(Matern(1.5, nu=0.5), CLOUDS, "quadrature", degree=8)(X)
+        InvariantKernel(Matern(1.5, nu=0.5), CLOUDS, Quadrature(8))(X)
 
 
 @pytest.mark.parametrize(

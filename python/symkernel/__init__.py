@@ -18,10 +18,12 @@ from symkernel import cuda, groups, kernels
 from symkernel.alignment import align, orbit_distance
 from symkernel.estimators import (
     Canonicalizer,
+    GroupScaler,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
     MaxFilter,
+    suggest_length_scale,
 )
 from symkernel.kernels import InvariantKernel
 
@@ -32,6 +34,7 @@ __version__ = version("symkernel")
 
 __all__ = [
     "Canonicalizer",
+    "GroupScaler",
     "InvariantKernel",
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
@@ -46,6 +49,7 @@ __all__ = [
     "lie",
     "orbit_distance",
     "spectral",
+    "suggest_length_scale",
     "theory",
 ]
 

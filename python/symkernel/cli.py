@@ -64,17 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
 
     plan = commands.add_parser("plan", help="say how a kernel is averaged over a group, and why")
-    plan.add_argument("--kernel", required=True, help='base kernel, such as "RBF(1.5)"')
+    plan.add_argument("--kernel", required=True, help='base kernel, such as "RBF(1.5)" or rbf')
     plan.add_argument(
         "--group",
         required=True,
         help='group, such as "Symmetric(9).along(0, (9, 3)) * O(3).along(1, (9, 3))", or a name '
         'such as "cyclic"',
     )
-    plan.add_argument("--method", default="auto", help="how to average (auto)")
-    plan.add_argument("--degree", type=int, help="degree of exactness for --method quadrature")
     plan.add_argument(
-        "--n-samples", type=int, default=32, help="random elements for --method sample (32)"
+        "--method",
+        default="auto",
+        help='how to average: a name, "Quadrature(degree=7)" or "Sample(64)" (auto)',
     )
     plan.add_argument("--features", type=int, help="number of features, for a group by name")
     plan.set_defaults(run=_plan)
@@ -152,11 +152,8 @@ def _plan(options: argparse.Namespace) -> int:
 
     from symkernel.expressions import evaluate
     from symkernel.groups import Group, from_name
-    from symkernel.kernels import InvariantKernel
+    from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
 
-    kernel = evaluate(options.kernel)
-    if not isinstance(kernel, Kernel):
-        raise ValueError(f'--kernel must be a kernel such as "RBF(1.5)", got {options.kernel!r}')
     if re.fullmatch(r"[a-z_]+", options.group):
         if options.features is None:
             raise ValueError(f"--group {options.group} is a name: give --features as well")
@@ -167,9 +164,17 @@ def _plan(options: argparse.Namespace) -> int:
         raise ValueError(f'--group must be a group such as "O(3)", got {options.group!r}')
     if options.features not in (None, group.degree):
         raise ValueError(f"{group!r} acts on {group.degree} features, not {options.features}")
-    averaged = InvariantKernel(
-        kernel, group, options.method, degree=options.degree, n_samples=options.n_samples
-    )
+    if options.kernel in KERNEL_NAMES:
+        kernel = base_kernel_from_name(options.kernel, n_features=group.degree)
+    else:
+        kernel = evaluate(options.kernel)
+    if not isinstance(kernel, Kernel):
+        raise ValueError(
+            f'--kernel must be a kernel such as "RBF(1.5)" or one of the names '
+            f"{', '.join(KERNEL_NAMES)}; got {options.kernel!r}"
+        )
+    method = options.method
+    averaged = InvariantKernel(kernel, group, evaluate(method) if "(" in method else method)
     try:
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")

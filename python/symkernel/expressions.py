@@ -29,7 +29,8 @@ _KERNELS: dict[str, Any] = {
     if isinstance(value := getattr(kernels, name), type)
     and issubclass(value, kernels.base.NativeKernel)
 }
-_NAMES: dict[str, Any] = _GROUPS | _KERNELS | {"inf": math.inf, "pi": math.pi}
+_METHOD_OPTIONS = {"Quadrature": kernels.Quadrature, "Sample": kernels.Sample}
+_NAMES: dict[str, Any] = _GROUPS | _KERNELS | _METHOD_OPTIONS | {"inf": math.inf, "pi": math.pi}
 _METHODS = ("along",)
 _LONGEST = 100_000  # characters
 
@@ -37,8 +38,9 @@ _LONGEST = 100_000  # characters
 def evaluate(text: str) -> Any:
     """Value of an expression made of groups, base kernels, numbers, strings, tuples and lists.
 
-    Calls of the classes of ``symkernel.groups`` and of the base kernels, ``.along(...)``, ``*``
-    between groups or numbers, signs and keyword arguments; nothing else is ever evaluated.
+    Calls of the classes of ``symkernel.groups``, of the base kernels and of methods,
+    ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing else is
+    ever evaluated.
 
     Parameters
     ----------
@@ -67,10 +69,16 @@ def evaluate(text: str) -> Any:
     if len(text) > _LONGEST:
         raise ValueError(f"an expression has at most {_LONGEST} characters, got {len(text)}")
     try:
-        return _value(ast.parse(text.strip(), mode="eval").body)
+        tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        raise ValueError(f"cannot read {text!r}: {error.msg}") from None
+        if "nested" not in str(error.msg):
+            raise ValueError(f"cannot read {text!r}: {error.msg}") from None
+        raise ValueError("the expression is nested too deeply") from None
     except (RecursionError, MemoryError):  # the parser reports depth as lack of memory
+        raise ValueError("the expression is nested too deeply") from None
+    try:
+        return _value(tree.body)
+    except RecursionError:
         raise ValueError("the expression is nested too deeply") from None
 
 
@@ -134,6 +142,6 @@ def _call(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyw
     named = {str(k.arg): _value(k.value) for k in keywords}
     try:
         return target(*positional, **named)
-    except (TypeError, ValueError) as error:
-        message = " ".join(str(error).split())
+    except (TypeError, ValueError, MemoryError) as error:
+        message = " ".join(str(error).split()) or "not enough memory"
         raise ValueError(f"{ast.unparse(function)}: {message}") from None

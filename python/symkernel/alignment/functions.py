@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.alignment.base import Array, NoRouteError, Route
 from symkernel.alignment.choose import choose_route
-from symkernel.alignment.samples import check_group, check_two, scale_of
+from symkernel.alignment.samples import check_group, scale_of
 from symkernel.alignment.structure import places_of, structure_of
 from symkernel.alignment.transporters import rescaled
 from symkernel.backends.memory import require_memory
 from symkernel.canonical import Transporters
 from symkernel.groups import SO, Group, O, Translations
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.validation import as_array, check_pair
 
 __all__ = ["Alignment", "UpperBoundWarning", "align", "orbit_distance"]
 
@@ -281,7 +282,7 @@ def _prepare(
     random_state: RandomState,
 ) -> tuple[Route, Array, Array | None]:
     check_group(group)
-    first, second = check_two(X, Y, group)
+    first, second = check_pair(X, Y, group, squares=False, host="alignments are computed")
     by_feature = None if weights is None else _feature_weights(weights, group)
     starts = as_count(n_restarts, "n_restarts", 0)
     route = choose_route(group, method, by_feature, starts, as_generator(random_state))
@@ -299,7 +300,7 @@ def _feature_weights(weights: ArrayLike, group: Group) -> Array:
         )
     shape = factors[0].shape
     places = places_of(axes.pop(), shape)
-    values = np.asarray(weights, dtype=np.float64)
+    values = np.asarray(as_array(weights, "weights"), np.float64)
     if values.shape != (len(places),):
         raise ValueError(
             f"weights must have shape ({len(places)},), one for every point; got {values.shape}"

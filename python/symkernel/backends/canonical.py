@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
-from symkernel.backends.cpu import as_float_array, resolve_jobs
+from symkernel.backends.cpu import resolve_jobs
 
 __all__ = [
     "Curve",
@@ -19,7 +19,6 @@ __all__ = [
     "LeastImages",
     "RotatedPoints",
     "SortedPoints",
-    "as_float_array",
     "least_images",
     "rotate_points",
     "sort_points",

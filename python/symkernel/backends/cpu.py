@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from symkernel import _cpu
 from symkernel.backends.tables import BlockTable, ShiftTable
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
+from symkernel.validation import check_n_jobs
 
 Array = NDArray[Any]
 Table = ActionTable | PointTable | BlockTable | ShiftTable
@@ -60,25 +61,17 @@ def build_action(native: Any, table: Table) -> Any:
     raise TypeError(f"unknown table of group elements: {type(table).__name__}")
 
 
-def as_float_array(X: Any) -> Array:
-    """C-ordered float32 or float64 array; other real types become float64."""
-    X = np.asarray(X)
-    dtype = np.float32 if X.dtype == np.float32 else np.float64
-    return np.ascontiguousarray(X, dtype=dtype)
-
-
 def resolve_jobs(n_jobs: int | None) -> int:
     """Number of native threads: 0 (as many as OpenMP is set to) for None, else joblib's convention.
 
     Raises
     ------
-    ValueError
-        If `n_jobs` is 0.
+    TypeError, ValueError
+        If `n_jobs` is no integer, or 0.
     """
+    check_n_jobs(n_jobs)
     if n_jobs is None:
         return 0
-    if n_jobs == 0:
-        raise ValueError("n_jobs == 0 has no meaning; use None, a positive number or -1")
     most = _cpu.max_threads()
     return n_jobs if n_jobs > 0 else max(1, most + 1 + n_jobs)
 

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends import device
@@ -144,10 +143,3 @@ def _device_of(X: Any) -> int:
 
 def _stream(xp: Any) -> int:
     return int(xp.cuda.get_current_stream().ptr)
-
-
-def as_float_array(X: Any) -> Any:
-    """C-ordered CuPy array of float32 or float64; other real types become float64."""
-    xp = cupy()
-    dtype = np.float32 if X.dtype == np.float32 else np.float64
-    return xp.ascontiguousarray(X, dtype=dtype)

@@ -16,6 +16,7 @@ from symkernel.groups.along import places
 from symkernel.groups.elements import Element, OrthogonalMatrix
 from symkernel.groups.factor import Factor
 from symkernel.groups.motion import Motion
+from symkernel.validation import as_array
 
 __all__ = ["CloudAction", "CloudTransporters", "as_weights", "cloud_action"]
 
@@ -155,10 +156,7 @@ def as_weights(weights: ArrayLike | None, points: int) -> NDArray[np.float64]:
     """
     if weights is None:
         return np.ones(points)
-    try:
-        array = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"weights must be numbers, one per point; got {weights!r}") from None
+    array = np.asarray(as_array(weights, "weights"), np.float64)
     if array.shape != (points,):
         raise ValueError(f"weights must have shape ({points},), one per point; got {array.shape}")
     if not (np.isfinite(array).all() and (array > 0).all()):

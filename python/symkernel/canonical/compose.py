@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms, norms
+from symkernel.canonical.points import features_of
 from symkernel.canonical.transporters import PermutationTransporters, Transporters, composed
 from symkernel.groups import Group
 
@@ -35,6 +36,7 @@ class TrivialForm(CanonicalForm):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d)."""
+        X = features_of(X, self.group.degree)
         n, d = X.shape
         identity = np.broadcast_to(np.arange(d, dtype=np.int32), (n, d))
         return CanonicalForms(
@@ -70,6 +72,7 @@ class SequenceForm(CanonicalForm):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d)."""
+        X = features_of(X, self.group.degree)
         found: list[CanonicalForms] = []
         for form in self._forms:
             found.append(form.canonicalize(found[-1].representative if found else X, n_jobs))
@@ -87,6 +90,7 @@ class SequenceForm(CanonicalForm):
 
     def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
         """Only the representatives, (n, d)."""
+        X = features_of(X, self.group.degree)
         for form in self._forms:
             X = form.representatives(X, n_jobs)
         return X
@@ -126,6 +130,7 @@ class WreathForm(CanonicalForm):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d)."""
+        X = features_of(X, self.group.degree)
         n, (m, k) = len(X), self._shape
         blocks = self._inner.canonicalize(X.reshape(n * m, k), n_jobs)
         arranged = self._outer.canonicalize(blocks.representative.reshape(n, m * k), n_jobs)
@@ -145,6 +150,7 @@ class WreathForm(CanonicalForm):
 
     def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
         """Only the representatives, (n, d)."""
+        X = features_of(X, self.group.degree)
         n, (m, k) = len(X), self._shape
         blocks = self._inner.representatives(X.reshape(n * m, k), n_jobs)
         return self._outer.representatives(blocks.reshape(n, m * k), n_jobs)
@@ -176,9 +182,11 @@ class FlaggedForm(CanonicalForm):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d)."""
+        X = features_of(X, self.group.degree)
         found = self._form.canonicalize(X, n_jobs)
         return replace(found, degenerate=found.gap <= self._tolerance)
 
     def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
         """Only the representatives, (n, d)."""
+        X = features_of(X, self.group.degree)
         return self._form.representatives(X, n_jobs)

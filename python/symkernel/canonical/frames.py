@@ -15,6 +15,7 @@ from symkernel.canonical.clouds import (
     cloud_action,
     stabilizer_orders,
 )
+from symkernel.canonical.points import features_of
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     PermutationTransporters,
@@ -152,6 +153,7 @@ class FrameForm(_Frames):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d), float32 or float64 and finite."""
+        X = features_of(X, self.group.degree)
         action = self._action
         found = labelled_frames(action.clouds(X), self._table(X), self.method, n_jobs)
         return CanonicalForms(
@@ -164,6 +166,7 @@ class FrameForm(_Frames):
 
     def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
         """Only the representatives, (n, d)."""
+        X = features_of(X, self.group.degree)
         action = self._action
         found = labelled_frames(action.clouds(X), self._table(X), self.method, n_jobs)
         return action.rows(found.coordinates)
@@ -245,6 +248,7 @@ class PermutedFrameForm(_Frames):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d), float32 or float64 and finite."""
+        X = features_of(X, self.group.degree)
         action, size = self._action, X.dtype.itemsize
         found = permuted_frames(
             action.clouds(X), self._table(X), self._blocks, _TIE[size], _ROUNDING[size], n_jobs

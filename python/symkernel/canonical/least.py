@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms, default_tolerance, norms
 from symkernel.canonical.compose import TrivialForm
+from symkernel.canonical.points import features_of
 from symkernel.canonical.transporters import (
     MotionTransporters,
     PermutationTransporters,
@@ -86,12 +87,14 @@ class LeastForm(CanonicalForm):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d)."""
+        X = features_of(X, self.group.degree)
         rows = max(1, _BLOCK_ENTRIES // (len(self._table) * X.shape[1]))
         blocks = [X[i : i + rows] for i in range(0, max(1, len(X)), rows)]
         return CanonicalForms.joined([self._block(block, n_jobs) for block in blocks])
 
     def representatives(self, X: Array, n_jobs: int | None = None) -> Array:
         """Only the representatives, (n, d)."""
+        X = features_of(X, self.group.degree)
         (n, d), count = X.shape, len(self._table)
         best = np.empty_like(X)
         rows = max(1, _BLOCK_ENTRIES // (count * d))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.canonical import as_float_array
 from symkernel.canonical.transporters import PermutationTransporters
 from symkernel.groups import Factor, Group
+from symkernel.validation import as_floats
 
 __all__ = ["PointLayout", "factor_of", "features_of", "orders_as_integers"]
 
@@ -85,7 +85,7 @@ def factor_of(group: Group, form: str, classes: tuple[type[Group], ...]) -> Fact
 
 def features_of(X: NDArray[Any], degree: int) -> NDArray[Any]:
     """X as a C-ordered array (n, degree) of float32 or float64."""
-    array = as_float_array(X)
+    array = as_floats(X)
     if array.ndim != 2 or array.shape[1] != degree:
         raise ValueError(f"X must have shape (n, {degree}), got shape {array.shape}")
     return array

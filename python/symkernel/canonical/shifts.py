@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.clouds import CloudTransporters, as_weights
+from symkernel.canonical.points import features_of
 from symkernel.groups import Group, Torus, Translations
 from symkernel.groups.along import places
 
@@ -93,6 +94,7 @@ class ShiftForm(CanonicalForm):
 
     def canonicalize(self, X: Array, n_jobs: int | None = None) -> CanonicalForms:
         """Representatives of the rows of X, (n, d), float32 or float64 and finite."""
+        X = features_of(X, self.group.degree)
         points = X[:, self._places].astype(np.float64)
         gap = np.full(len(X), np.inf)
         limit = _TOLERANCE[X.dtype.itemsize] if self.tolerance is None else self.tolerance

@@ -11,9 +11,9 @@ from typing import Any, SupportsIndex, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.backends.cpu import as_float_array
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.motion import Motion
+from symkernel.validation import as_floats
 
 __all__ = [
     "ComposedTransporters",
@@ -87,7 +87,7 @@ class Transporters(ABC):
         ValueError
             If X has another shape.
         """
-        samples = as_float_array(X)
+        samples = as_floats(X)
         if samples.shape != (len(self), self.degree):
             raise ValueError(
                 f"X must have shape ({len(self)}, {self.degree}), one flat sample for each element;"

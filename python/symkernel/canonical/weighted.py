@@ -54,6 +54,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.canonical.clouds import CloudAction, as_weights, cloud_action
 from symkernel.groups import Group
+from symkernel.validation import as_floats
 
 __all__ = ["WeightedFrame", "weighted_frame"]
 
@@ -111,14 +112,12 @@ class WeightedFrame:
         ValueError
             If X does not have shape (n, d), or is not finite.
         """
-        given = np.asarray(X)
+        given = as_floats(X, finite=True)
         if given.ndim != 2 or given.shape[1] != self.group.degree:
             raise ValueError(
                 f"X must have shape (n, {self.group.degree}) for {self.group!r}, got {given.shape}"
             )
-        if not np.isfinite(given).all():
-            raise ValueError("X contains NaN or infinity")
-        dtype = given.dtype if given.dtype == np.float32 else np.dtype(np.float64)
+        dtype = given.dtype
         action = self._action
         clouds = action.clouds(given.astype(np.float64))
         n, p, d = clouds.shape

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.validation import validate_data
 
-__all__ = ["checked_samples", "wrapped_tags"]
+from symkernel.validation import as_floats, check_data, check_kind
+
+__all__ = ["checked_samples", "draw_seed", "kept_state", "wrapped_tags"]
 
 
 def checked_samples(wrapper: Any, X: Any, *, reset: bool) -> NDArray[Any]:
@@ -31,14 +32,29 @@ def checked_samples(wrapper: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     ValueError
         If X is sparse, not finite, empty or of another number of features.
     """
+    check_kind(X)
     if getattr(X, "ndim", 2) <= 2:
         if not reset and not hasattr(wrapper, "n_features_in_"):
-            return np.asarray(X)  # a model that was fitted before it was wrapped
-        flat = validate_data(wrapper, X, reset=reset, dtype=[np.float64, np.float32])
+            return as_floats(X)  # a model that was fitted before it was wrapped
+        flat = check_data(wrapper, X, reset=reset)
         return np.asarray(flat)
     samples = np.asarray(X)
     flat = checked_samples(wrapper, samples.reshape(len(samples), -1), reset=reset)
     return flat.reshape(samples.shape)
+
+
+def kept_state(wrapper: Any) -> Any:
+    """Return ``random_state``, or in place of None a seed that is drawn once in every fit."""
+    if wrapper.random_state is not None:
+        return wrapper.random_state
+    if not hasattr(wrapper, "_seed"):  # a model that was fitted before it was wrapped
+        draw_seed(wrapper)
+    return wrapper._seed
+
+
+def draw_seed(wrapper: Any) -> None:
+    """Draw the seed that stands for ``random_state=None`` until the next fit."""
+    wrapper._seed = int(np.random.default_rng().integers(2**31))
 
 
 def wrapped_tags(tags: Tags, estimator: Any) -> Tags:

@@ -14,7 +14,7 @@ from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.random_action import RandomAction
-from symkernel.kernels.samples import check_samples
+from symkernel.validation import check_samples
 
 __all__ = ["Augmented"]
 
@@ -35,7 +35,7 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
     output : None, "same" or "vector", default=None
         How targets turn with the samples: not at all, like them (forces), or each vector in the
         last axis by the rotation of the group (dipoles).
-    random_state : int, numpy Generator, numpy RandomState or None, default=0
+    random_state : int, numpy Generator, numpy RandomState or None, default=None
         Source of the images.
 
     Attributes
@@ -61,7 +61,7 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
         n_images: int = 4,
         *,
         output: str | None = None,
-        random_state: RandomState = 0,
+        random_state: RandomState = None,
     ) -> None:
         self.estimator = estimator
         self.group = group

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.validation import as_array
+
 __all__ = ["net_force", "net_torque"]
 
 Array = NDArray[Any]
@@ -66,7 +68,7 @@ def net_torque(positions: ArrayLike, forces: ArrayLike) -> Array:
 
 
 def _clouds(values: ArrayLike, name: str) -> Array:
-    array = np.asarray(values, dtype=np.float64)
+    array = np.asarray(as_array(values, name), np.float64)
     if array.ndim not in (2, 3) or array.shape[-1] != 3:
         raise ValueError(f"{name} must have shape (n, p, 3) or (p, 3), got {array.shape}")
     return array

@@ -19,7 +19,7 @@ from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, Trivial, from_name, move_randomly
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.kernels import InvariantKernel
-from symkernel.kernels.samples import check_samples
+from symkernel.validation import as_floats, check_labels, check_samples
 
 __all__ = ["InvarianceTest", "invariance_test"]
 
@@ -254,6 +254,7 @@ def _check(X: Any, group: Group | str) -> tuple[Group, Array]:
 
 
 def _as_targets(y: Any, n: int) -> Array:
+    check_labels(y)
     targets = np.asarray(y)
     if targets.ndim not in (1, 2) or len(targets) != n:
         raise ValueError(f"y must have shape ({n},) or ({n}, n_targets), got {targets.shape}")
@@ -263,11 +264,7 @@ def _as_targets(y: Any, n: int) -> Array:
         labels, places = np.unique(targets, return_inverse=True)
         indicators: Array = (np.arange(len(labels)) == places[:, None]).astype(np.float64)
         return indicators
-    if targets.dtype.kind != "f":
-        raise ValueError(f"y must hold real numbers or labels, got {targets.dtype}")
-    if not np.isfinite(targets).all():
-        raise ValueError("y holds NaN or infinity")
-    return targets.reshape(n, -1).astype(np.float64)
+    return as_floats(targets, "y", finite=True).reshape(n, -1).astype(np.float64)
 
 
 def _residuals(estimator: Any, group: Group, X: Array, targets: Array) -> Array:

@@ -20,6 +20,7 @@ from symkernel.diagnostics.report import InvarianceReport
 from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.validation import as_floats, as_rows
 
 __all__ = ["invariance_report"]
 
@@ -227,10 +228,7 @@ def _as_targets(y: Any, plain: Array, model: Any) -> Array:
         raise ValueError(
             f"y must have the shape of the predictions, {plain.shape}, got {targets.shape}"
         )
-    targets = targets.astype(np.float64)
-    if not np.isfinite(targets).all():
-        raise ValueError("y holds NaN or infinity")
-    return targets
+    return as_floats(targets, "y", finite=True).astype(np.float64, copy=False)
 
 
 def _errors(predicted: Array, targets: Array) -> dict[str, float]:
@@ -256,9 +254,7 @@ def _distances(X: Array, X_train: Any, variances: Array) -> tuple[float | None, 
     """Rank correlation of spread and distance to the training data, and spread by quarters."""
     if X_train is None:
         return None, None
-    train = np.asarray(X_train, dtype=np.float64).reshape(len(X_train), -1)
-    if train.shape[1] != X.shape[1]:
-        raise ValueError(f"X_train has {train.shape[1]} features, X has {X.shape[1]}")
+    train = as_rows(X_train, "X_train", X.shape[1])
     distance = NearestNeighbors(n_neighbors=1).fit(train).kneighbors(X)[0][:, 0]
     order = np.argsort(distance, kind="stable")
     quarters = [part for part in np.array_split(order, _QUARTERS) if len(part)]

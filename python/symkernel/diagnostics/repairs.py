@@ -28,6 +28,7 @@ from symkernel.estimators import InvariantKernelRidge
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState
 from symkernel.kernels import InvariantKernel
+from symkernel.validation import as_floats, check_kind
 
 # Random elements over which the spread is measured.
 _RANDOM = 128
@@ -152,6 +153,8 @@ def compare_repairs(
     # A grid that a model has been averaged over shows too little of what is left of the break.
     n_random = None if group.is_finite else _RANDOM
     elements = orbit_grid(group, n_random=n_random, random_state=random_state)
+    check_kind(X)
+    check_kind(X_test, "X_test")
     plain = clone(estimator)
     models: dict[str, Any] = {
         "plain": plain,
@@ -165,7 +168,7 @@ def compare_repairs(
             invariant = None
     if invariant is not None:
         models["invariant"] = clone(invariant)
-    targets = np.asarray(y_test, dtype=np.float64)
+    targets = as_floats(y_test, "y_test", finite=True)
     rows = []
     for name, model in models.items():
         start = time.perf_counter()

@@ -18,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
+from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_state, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.groups import Group, from_name
@@ -56,7 +56,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         How predictions turn with the samples; see ``invariance_report``.
     batch_size : int, default=8192
         Rows per call of the model.
-    random_state : int, numpy Generator, numpy RandomState or None, default=0
+    random_state : int, numpy Generator, numpy RandomState or None, default=None
         Source of random elements.
     progress : bool, default=False
         Whether to show a progress bar in ``predict``.
@@ -98,7 +98,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         control: Any = None,
         output: Output = None,
         batch_size: int = BATCH,
-        random_state: RandomState = 0,
+        random_state: RandomState = None,
         progress: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -133,6 +133,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         """
         self._refuse_classifier()
         samples = checked_samples(self, X, reset=True)
+        draw_seed(self)
         self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
         return self
 
@@ -262,11 +263,11 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         if n_random is None:
             if isinstance(self.grid, OrbitGrid):
                 return self.grid
-            return orbit_grid(group, self.grid, random_state=self.random_state)
-        rng: RandomState = self.random_state
+            return orbit_grid(group, self.grid, random_state=kept_state(self))
+        rng: RandomState = kept_state(self)
         if self.redraw:
             if not hasattr(self, "_rng"):
-                self._rng = as_generator(self.random_state)
+                self._rng = as_generator(kept_state(self))
             rng = self._rng
         return orbit_grid(group, n_random=n_random, random_state=rng)
 

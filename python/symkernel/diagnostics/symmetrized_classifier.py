@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
+from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_state, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, as_samples
 from symkernel.groups import Group, from_name
@@ -36,7 +36,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Average over so many random elements instead, the same in all calls.
     batch_size : int, default=8192
         Rows per call of the classifier.
-    random_state : int, numpy Generator, numpy RandomState or None, default=0
+    random_state : int, numpy Generator, numpy RandomState or None, default=None
         Source of random elements.
     progress : bool, default=False
         Whether to show a progress bar in predictions.
@@ -74,7 +74,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         *,
         n_random: int | None = None,
         batch_size: int = BATCH,
-        random_state: RandomState = 0,
+        random_state: RandomState = None,
         progress: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -101,6 +101,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self
         """
         samples = checked_samples(self, X, reset=True)
+        draw_seed(self)
         self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
         return self
 
@@ -139,7 +140,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             group = from_name(group, int(np.prod(np.shape(X)[1:])))
         grid = self.grid
         if not isinstance(grid, OrbitGrid):
-            state = self.random_state
+            state = kept_state(self)
             grid = orbit_grid(group, grid, n_random=self.n_random, random_state=state)
         samples, shape = as_samples(X, grid)
         values = OrbitValues(model.predict_proba, grid, shape, batch_size=self.batch_size)

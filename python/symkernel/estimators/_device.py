@@ -13,8 +13,8 @@ from symkernel.backends.execute import require_room
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Trivial
 from symkernel.kernels.moving import check_device
-from symkernel.kernels.samples import check_samples
 from symkernel.solvers.on_device import leave_one_out_on_device, solve_ridge_on_device
+from symkernel.validation import as_array, check_samples
 
 Array = NDArray[Any]
 
@@ -41,7 +41,8 @@ def check_training(estimator: Any, X: Any, y: Any, y_numeric: bool) -> tuple[Any
         For shapes that do not match, NaN or infinity.
     """
     X = check_samples(X)
-    targets = np.asarray(to_host(to_device(y)) if is_on_device(y) else y)
+    targets = to_host(as_array(y, "y") if y_numeric else to_device(y) if is_on_device(y) else y)
+    targets = np.asarray(targets)
     if targets.ndim not in (1, 2) or len(targets) != len(X):
         raise ValueError(f"y must have {len(X)} rows, as X has; got shape {targets.shape}")
     if targets.dtype.kind == "f" and not np.isfinite(targets).all():
@@ -91,7 +92,8 @@ def gram(bound: BoundKernel, X: Any, copies: int) -> Any:
         (copies, n, n),
         X.itemsize,
         f"the Gram matrix of {n} samples with the workspace of its factorisation, on the GPU,",
-        "Use fewer samples, float32, or device='cpu'.",
+        "Use fewer samples, float32, or device='cpu'; sklearn.kernel_approximation.Nystroem"
+        "(kernel=InvariantKernel(...)) and a linear model need no square matrix.",
     )
     return bound.kernel.gram(X)
 

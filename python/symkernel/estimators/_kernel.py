@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,17 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
-from symkernel.estimators._samples import flat_samples
 from symkernel.groups import Group, from_name
 from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+from symkernel.validation import as_number
 
 Array = NDArray[Any]
 
 # Rows of a Gram matrix held at once while predicting with a kernel that has no matvec.
 _BLOCK_ENTRIES = 2**23
+
+# Rows whose Gram matrix is computed for its diagonal, by functions that give no less.
+_DIAGONAL_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,10 @@ class KernelSpec:
             )
 
     def _check_numbers(self) -> None:
-        for name, least in (("gamma", 0.0), ("degree", 0.0), ("coef0", -np.inf)):
-            value = getattr(self, name)
-            if value is None and name == "gamma":
-                continue
-            if not isinstance(value, Real) or isinstance(value, bool):
-                raise TypeError(f"{name} must be a real number; got {value!r}")
-            if not (np.isfinite(float(value)) and float(value) >= least):
-                bound = "finite" if least < 0 else "finite and not negative"
-                raise ValueError(f"{name} must be {bound}; got {value!r}")
+        if self.gamma is not None:  # plain kernels take 0, as scikit-learn's do
+            as_number(self.gamma, "gamma", 0.0, strict=self.invariant)
+        as_number(self.degree, "degree", 0.0)
+        as_number(self.coef0, "coef0")
         if self.kernel_params is not None and not isinstance(self.kernel_params, Mapping):
             raise TypeError(
                 f"kernel_params must be a dict or None; got {type(self.kernel_params).__name__}"
@@ -101,6 +98,12 @@ class KernelSpec:
 
     def _check_averageable(self) -> None:
         if isinstance(self.kernel, str):
+            if self.precomputed:
+                raise ValueError(
+                    f"kernel='precomputed' cannot be averaged over group={self.group!r}: it has "
+                    "no samples; average first, InvariantKernel(base, group)(X), and fit that "
+                    "matrix with kernel='precomputed' and group=None"
+                )
             if self.kernel not in KERNEL_NAMES:
                 raise ValueError(
                     f"kernel={self.kernel!r} has no invariant form, needed for "
@@ -154,17 +157,6 @@ class KernelSpec:
             kernel_params=self.kernel_params,
             n_features=n_features,
         )
-
-    def flatten(self, X: Any) -> Any:
-        """Fold samples of shape (n, *group.shape) into rows; leave anything else as it is.
-
-        Raises
-        ------
-        ValueError
-            If X has more than two axes and they are not those of the group.
-        """
-        group = self.named_group
-        return flat_samples(X, group, "X") if isinstance(group, Group) else X
 
 
 _SKLEARN_NAMES = frozenset(PAIRWISE_KERNEL_FUNCTIONS) | {"precomputed"}
@@ -222,19 +214,35 @@ class BoundKernel:
         blocks = [self._pairwise(X[i : i + rows], Y, n_jobs) @ V for i in range(0, n, rows)]
         return np.concatenate(blocks)
 
+    def cross(self, X: Any, Y: Any, n_jobs: int | None) -> Any:
+        """K(X, Y) of shape (n, m)."""
+        if isinstance(self.kernel, InvariantKernel):
+            return self.kernel.gram(X, Y, n_jobs=n_jobs)
+        return self._pairwise(X, Y, n_jobs)
+
+    def diag(self, X: Any) -> Any:
+        """K(x, x) of every row, shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If X is a Gram matrix, which does not say.
+        """
+        if isinstance(self.kernel, Kernel):
+            return self.kernel.diag(X)
+        if isinstance(self.kernel, str) and self.kernel == "precomputed":
+            raise ValueError(
+                "return_std=True needs k(x, x), which kernel='precomputed' does not tell; give the "
+                "kernel itself, as an object or a callable"
+            )
+        X = X.tocsr() if issparse(X) else X
+        rows = _DIAGONAL_ROWS if isinstance(self.kernel, str) else 1
+        blocks = (X[i : i + rows] for i in range(0, X.shape[0], rows))
+        return np.concatenate([self._pairwise(block, None, None).diagonal() for block in blocks])
+
     def _pairwise(self, X: Any, Y: Any, n_jobs: int | None) -> Array:
         return np.asarray(
             pairwise_kernels(
                 X, Y, metric=self.kernel, filter_params=True, n_jobs=n_jobs, **self.params
             )
         )
-
-
-def check_n_jobs(n_jobs: Any) -> None:
-    """Raise unless n_jobs is None or an integer other than zero."""
-    if n_jobs is None:
-        return
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
-        raise TypeError(f"n_jobs must be an integer or None; got {n_jobs!r}")
-    if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0; use None, a positive number or -1")

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from symkernel.backends.arrays import is_on_device, to_device, to_host
 from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators import _device as on_device
-from symkernel.estimators._kernel import BoundKernel, KernelSpec, check_n_jobs
+from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
 from symkernel.kernels import InvariantKernel
 from symkernel.plans import Plan
-from symkernel.solvers import solve_ridge, solve_ridge_packed
+from symkernel.solvers import RidgeFactor, factor_ridge, solve_ridge, solve_ridge_packed
+from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
 
 Array = NDArray[Any]
+
+# Gram matrix, eigenvectors and workspace of the divide-and-conquer eigensolver (LAPACK syevd).
+MATRICES_OF_EIGENSOLVER = 4
+
+# Where there are too many samples for a Gram matrix.
+_NYSTROEM = (
+    "or sklearn.kernel_approximation.Nystroem(kernel=..., n_components=...), which takes an "
+    "InvariantKernel, before a linear model"
+)
+
+
+@dataclass
+class Fitted:
+    """The system that was fitted: a parameter set after fit takes effect in the next fit.
+
+    It is factored anew when a factor is first asked for, and the factor kept from then on; copies
+    and pickles go without it.
+    """
+
+    spec: KernelSpec
+    bound: BoundKernel
+    alpha: Array
+    weights: Array | None
+    factor: RidgeFactor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "factor": None}
 
 
 class KernelMachine:
@@ -86,21 +115,20 @@ class KernelMachine:
 
         Samples of shape (n, *group.shape) become rows.
         """
-        X = spec.flatten(X)
         if is_on_device(X):
+            X = flat_samples(X, _shaping(spec), "X")
             X, y = on_device.check_training(self, X, y, options.get("y_numeric", False))
             if len(X) < options.get("ensure_min_samples", 1):
                 raise ValueError(f"Found array with {len(X)} sample(s); at least 2 are required")
             return X, y
-        X, y = validate_data(self, X, y, **_accepted(spec), **options)
+        X, y = check_data(self, X, y, **_accepted(spec), **options)
         return X, y
 
     def _check_samples(self, spec: KernelSpec, X: Any) -> Any:
         """Validate samples to predict for: the features are those seen in fit."""
-        X = spec.flatten(X)
         if is_on_device(X):
-            return on_device.check_prediction(self, X)
-        return validate_data(self, X, reset=False, **_accepted(spec))
+            return on_device.check_prediction(self, flat_samples(X, _shaping(spec), "X"))
+        return check_data(self, X, reset=False, **_accepted(spec))
 
     def _bind(self, spec: KernelSpec, X: Any) -> BoundKernel:
         n_samples, n_features = X.shape
@@ -120,7 +148,7 @@ class KernelMachine:
             (copies, n, n) if copies > 1 else (n, n),
             4 if single else 8,
             f"the Gram matrix of {n} samples" + (" with workspace" if copies > 1 else ""),
-            "Use fewer samples" + ("." if single else " or float32."),
+            f"Use fewer samples{'' if single else ', float32'}, {_NYSTROEM}.",
         )
         return bound.gram(X, self.n_jobs)
 
@@ -140,7 +168,7 @@ class KernelMachine:
         else:
             dual_coef = self._solve_on_host(bound, computed, targets, alpha, sample_weight)
         self.dual_coef_ = on_device.beside(dual_coef.reshape(y.shape), X)
-        self._fitted = spec, bound  # a parameter set after fit takes effect in the next fit
+        self._fitted = Fitted(spec, bound, np.ravel(alpha), sample_weight)
         self.kernel_ = bound.kernel
         self.group_ = bound.group
         self.X_fit_ = X
@@ -150,18 +178,41 @@ class KernelMachine:
     ) -> Array:
         dual_coef = None
         if bound.packs and np.size(alpha) == 1 and len(targets) <= LARGEST_FACTORED:
-            packed = bound.gram_packed(X, self.n_jobs)
+            packed = self._gram_packed(bound, X)
             dual_coef = solve_ridge_packed(packed, targets, np.ravel(alpha)[0], sample_weight)
             del packed  # now a factor
         if dual_coef is None:
             dual_coef = solve_ridge(self._gram(bound, X), targets, alpha, sample_weight)
         return dual_coef
 
+    def _gram_packed(self, bound: BoundKernel, X: Any) -> Array:
+        """Gram matrix in packed form, after a check that it fits in memory."""
+        try:
+            return bound.gram_packed(X, self.n_jobs)
+        except MemoryError as error:
+            raise MemoryError(f"{str(error).removesuffix('.')}, {_NYSTROEM}.") from None
+
+    def _factor(self) -> RidgeFactor:
+        """The factored system, made at the first call."""
+        fitted = self._fitted
+        if fitted.factor is None:
+            bound, X = fitted.bound, on_device.placed(self.X_fit_, self.device)
+            packs = bound.packs and not is_on_device(X)
+            packed = (lambda: self._gram_packed(bound, X)) if packs else None
+
+            def full() -> Any:
+                if is_on_device(X):
+                    return on_device.gram(bound, X, MATRICES_OF_EIGENSOLVER)
+                return self._gram(bound, X, copies=MATRICES_OF_EIGENSOLVER)
+
+            fitted.factor = factor_ridge(packed, full, X.shape[0], fitted.alpha, fitted.weights)
+        return fitted.factor
+
     def _decide(self, X: Any) -> Array:
         """Sum over the training samples, of shape (n,) or (n, n_targets), where X lives."""
         check_is_fitted(self)
-        spec, bound = self._fitted
-        X = self._check_samples(spec, X)
+        bound = self._fitted.bound
+        X = self._check_samples(self._fitted.spec, X)
         V = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         computed = on_device.placed(X, self.device)
         fitted, V = (on_device.beside(array, computed) for array in (self.X_fit_, V))
@@ -187,10 +238,14 @@ class KernelMachine:
 
 
 def _accepted(spec: KernelSpec) -> dict[str, Any]:
-    """Kinds of samples a kernel takes, as options of ``validate_data``."""
+    """Kinds of samples a kernel takes, as options of ``check_data``."""
     if spec.invariant:
-        return {"dtype": [np.float64, np.float32]}
-    return {"accept_sparse": ("csr", "csc")}
+        return {"group": spec.named_group}
+    return {"sparse": True, "dtype": "numeric"}
+
+
+def _shaping(spec: KernelSpec) -> Group | None:
+    return spec.named_group if isinstance(spec.named_group, Group) else None
 
 
 def check_alpha(alpha: Any, name: str = "alpha") -> Array:
@@ -201,16 +256,7 @@ def check_alpha(alpha: Any, name: str = "alpha") -> Array:
     TypeError, ValueError
         If they are not numbers, not finite or negative.
     """
-    try:
-        values = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or an array of numbers; got {alpha!r}") from None
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"{name} must be a number or a 1-D array; got shape {values.shape}")
-    if not np.isfinite(values).all() or (values < 0).any():
-        worst = values[~(np.isfinite(values) & (values >= 0))][0]
-        raise ValueError(f"{name} must be finite and not negative; got {worst:g}")
-    return values
+    return as_numbers(alpha, name, 0.0)
 
 
 def check_weights(sample_weight: Any, X: Any) -> Array | None:
@@ -227,6 +273,8 @@ def check_weights(sample_weight: Any, X: Any) -> Array | None:
     if is_on_device(sample_weight):
         sample_weight = to_host(to_device(sample_weight))
     single = getattr(sample_weight, "dtype", None) == np.float32
+    if not isinstance(sample_weight, Real):
+        check_kind(sample_weight, "sample_weight")
     weights: Array = check_array(
         np.full(n, sample_weight) if isinstance(sample_weight, Real) else sample_weight,
         ensure_2d=False,

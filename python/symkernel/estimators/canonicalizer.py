@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.canonical import CanonicalForm, CanonicalForms, canonical_form
-from symkernel.estimators._kernel import check_n_jobs
 from symkernel.estimators._progress import Progress
-from symkernel.estimators._samples import flat_samples, kind_of
 from symkernel.groups import Group, from_name
+from symkernel.validation import check_data, check_n_jobs, kind_of
 
 __all__ = ["Canonicalizer"]
 
@@ -229,10 +228,7 @@ class Canonicalizer(
 
     def _validated(self, X: Any, reset: bool) -> Array:
         """Samples as scikit-learn checks them, one in each row."""
-        if isinstance(self.group, Group):
-            X = flat_samples(X, self.group, "X")
-        dtypes = [np.float64, np.float32]
-        return np.asarray(validate_data(self, X, reset=reset, dtype=dtypes, order="C"))
+        return np.asarray(check_data(self, X, group=self.group, reset=reset, order="C"))
 
     @property
     def _n_features_out(self) -> int:

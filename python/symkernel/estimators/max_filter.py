@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.base import ClassNamePrefixFeaturesOutMixin as PrefixedNames
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.alignment import orbit_distance
-from symkernel.estimators._kernel import check_n_jobs
-from symkernel.estimators._samples import flat_samples, kind_of
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
+from symkernel.groups.registry import NAMES
+from symkernel.validation import check_data, check_n_jobs, check_samples, kind_of
 
 __all__ = ["MaxFilter"]
 
@@ -147,15 +147,13 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         return features
 
     def _validate(self, X: Any, reset: bool) -> Array:
-        if isinstance(self.templates, Group):
-            raise TypeError(
+        named = isinstance(self.templates, str) and self.templates in NAMES
+        if named or isinstance(self.templates, Group):
+            raise (ValueError if named else TypeError)(
                 f"templates must be an array, 'gaussian' or 'samples'; got {self.templates!r}: a "
-                "group goes by its name, MaxFilter(group=...)"
+                f"group is given as MaxFilter(group={self.templates!r})"
             )
-        if isinstance(self.group, Group):
-            X = flat_samples(X, self.group, "X")
-        dtypes = (np.float64, np.float32)
-        samples: Array = validate_data(self, X, reset=reset, dtype=dtypes, order="C")
+        samples: Array = check_data(self, X, group=self.group, reset=reset, order="C")
         return samples
 
     def _bound_group(self, n_features: int) -> Group:
@@ -179,15 +177,7 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
     def _templates(self, samples: Array) -> Array:
         n, d = samples.shape
         if not isinstance(self.templates, str):
-            given = flat_samples(self.templates, self.group_, "templates")
-            found: Array = check_array(
-                given, dtype=(np.float64, np.float32), input_name="templates"
-            )
-            if found.shape[1] != d:
-                raise ValueError(
-                    f"templates have {found.shape[1]} features and X has {d}; they must agree"
-                )
-            return found
+            return check_samples(self.templates, "templates", self.group_)
         count = 2 * d if self.n_templates is None else as_count(self.n_templates, "n_templates")
         rng = as_generator(self.random_state)
         if self.templates == "samples":

@@ -9,14 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.gaussian_process.kernels import Kernel
 
-from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
+from symkernel.estimators._machine import check_alpha, check_weights
+from symkernel.estimators._regression import KernelRegressor, check_normalize_y
 from symkernel.groups import Group
 
 Array = NDArray[Any]
 
 
 class InvariantKernelRidge(
-    KernelMachine,
+    KernelRegressor,
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -54,6 +55,10 @@ class InvariantKernelRidge(
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
     method : str, default="auto"
         How the average is computed, see ``InvariantKernel``. Without a group it has no effect.
+    normalize_y : bool, default=False
+        Whether to subtract the mean of every target, weighted as the samples are, before the fit
+        and to add it to predictions: `intercept_`. Off, as in ``KernelRidge``, with or without a
+        group; targets whose mean dwarfs their spread, such as total energies, need it.
     n_jobs : int or None, default=None
         Threads for kernel values; None means the default of the kernel, -1 all processors.
     device : {"auto", "cpu", "cuda"}, default="auto"
@@ -64,6 +69,8 @@ class InvariantKernelRidge(
     ----------
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Weights of the training samples.
+    intercept_ : float or ndarray of shape (n_targets,)
+        The mean that was subtracted; 0 if `normalize_y` is False.
     X_fit_ : ndarray or sparse matrix of shape (n_samples, n_features)
         Training samples, or the training Gram matrix if ``kernel="precomputed"``.
     group_ : Group or None
@@ -105,6 +112,9 @@ class InvariantKernelRidge(
     Symmetric(4)
     >>> bool(np.allclose(model.predict(X[:5, ::-1]), model.predict(X[:5])))
     True
+    >>> near, far = [0.0, 0.0, 0.0, 0.1], [0.0, 0.0, 0.0, 9.0]
+    >>> model.predict([near, far], return_std=True)[1].round(2)
+    array([0.03, 0.5 ])
     """
 
     def __init__(
@@ -118,6 +128,7 @@ class InvariantKernelRidge(
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
         method: Literal["auto", "sum"] | str = "auto",
+        normalize_y: bool = False,
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
@@ -129,6 +140,7 @@ class InvariantKernelRidge(
         self.coef0 = coef0
         self.kernel_params = kernel_params
         self.method = method
+        self.normalize_y = normalize_y
         self.n_jobs = n_jobs
         self.device = device
 
@@ -162,31 +174,14 @@ class InvariantKernelRidge(
         -----
         scipy.linalg.LinAlgWarning
             If the system is singular to working precision; least squares are used instead.
+        UserWarning
+            If the kernel is invariant, targets are not centred, and the mean of one is more than
+            100 times its standard deviation.
         """
         alpha = check_alpha(self.alpha)
+        centred = check_normalize_y(self.normalize_y)
         spec = self._spec()
         X, y = self._check_training(spec, X, y, multi_output=True, y_numeric=True)
         weights = check_weights(sample_weight, X)
-        self._solve(spec, X, y, alpha, weights)
+        self._fit(spec, X, y, alpha, weights, centred)
         return self
-
-    def predict(self, X: Any) -> Array:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
-            Samples; if ``kernel="precomputed"``, kernel values of shape
-            (n_samples, n_samples_fitted).
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predictions.
-
-        Raises
-        ------
-        ValueError
-            If the samples do not have the shape of those in fit, or contain NaN or infinity.
-        """
-        return self._decide(X)

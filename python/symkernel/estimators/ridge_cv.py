@@ -12,21 +12,19 @@ from scipy.sparse import issparse
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.gaussian_process.kernels import Kernel
-from sklearn.metrics import get_scorer
 
 from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.estimators import _device as on_device
 from symkernel.estimators._grid import Grid, edge_of_grid, make_grid
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
-from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
+from symkernel.estimators._machine import MATRICES_OF_EIGENSOLVER, check_alpha, check_weights
 from symkernel.estimators._progress import Progress
+from symkernel.estimators._regression import KernelRegressor, check_normalize_y
+from symkernel.estimators._scoring import make_score
 from symkernel.groups import Group
-from symkernel.solvers import leave_one_out_residuals
+from symkernel.solvers import centred_residuals, leave_one_out_residuals
 
 Array = NDArray[Any]
-
-# Gram matrix, eigenvectors and workspace of the divide-and-conquer eigensolver (LAPACK syevd).
-_MATRICES_HELD = 4
 
 
 class GridEdgeWarning(UserWarning):
@@ -34,7 +32,7 @@ class GridEdgeWarning(UserWarning):
 
 
 class InvariantKernelRidgeCV(
-    KernelMachine,
+    KernelRegressor,
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -71,6 +69,10 @@ class InvariantKernelRidgeCV(
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
     method : str, default="auto"
         How the average is computed, see ``InvariantKernel``.
+    normalize_y : bool or None, default=None
+        Whether to subtract the mean of every target, weighted as the samples are, before the fit
+        and to add it to predictions; in leave-one-out the mean of the samples that are left. None
+        means True with a group and False without.
     scoring : str, callable or None, default=None
         Score of the leave-one-out predictions, larger is better. None means
         "neg_mean_squared_error"; any name of a regression scorer of scikit-learn; or a scorer
@@ -104,6 +106,8 @@ class InvariantKernelRidgeCV(
         the list "params" of the same, as in ``GridSearchCV``.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Weights of the training samples.
+    intercept_ : float or ndarray of shape (n_targets,)
+        The mean that was subtracted; 0 if none was.
     X_fit_ : ndarray or sparse matrix of shape (n_samples, n_features)
         Training samples.
     group_ : Group or None
@@ -161,6 +165,7 @@ class InvariantKernelRidgeCV(
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
         method: Literal["auto", "sum"] | str = "auto",
+        normalize_y: bool | None = None,
         scoring: str | Callable[..., float] | None = None,
         store_cv_results: bool = False,
         refit: bool = True,
@@ -177,6 +182,7 @@ class InvariantKernelRidgeCV(
         self.coef0 = coef0
         self.kernel_params = kernel_params
         self.method = method
+        self.normalize_y = normalize_y
         self.scoring = scoring
         self.store_cv_results = store_cv_results
         self.refit = refit
@@ -217,17 +223,18 @@ class InvariantKernelRidgeCV(
         """
         alphas = _DEFAULT_ALPHAS if self.alphas is None else check_alpha(self.alphas, "alphas")
         spec = self._spec()
+        centred = check_normalize_y(self.normalize_y, unset=spec.invariant)
         X, y = self._check_training(
             spec, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
         weights = check_weights(sample_weight, X)
         computed = on_device.placed(X, self.device)
         grid = make_grid(spec, self.gammas, self.length_scales, computed, weights)
-        scores = self._search(spec, grid, alphas, computed, y, weights)
+        scores = self._search(spec, grid, alphas, computed, y, weights, centred)
         self._choose(grid, alphas, scores)
         if self.refit:
             best = grid.place(spec, getattr(self, f"{grid.name}_", None))
-            self._solve(best, X, y, self.alpha_, weights)
+            self._fit(best, X, y, self.alpha_, weights, centred)
         return self
 
     def _search(
@@ -238,6 +245,7 @@ class InvariantKernelRidgeCV(
         X: Any,
         y: Array,
         weights: Array | None,
+        centred: bool,
     ) -> Array:
         """Leave-one-out scores of shape (n_values, n_alphas)."""
         if weights is not None and not weights.all():  # weight 0: not in the fit, not in the score
@@ -249,12 +257,12 @@ class InvariantKernelRidgeCV(
             X = X[:, used] if spec.precomputed else X
             y, weights = y[used], weights[used]
         targets = y.reshape(len(y), -1)
-        score = _make_score(self.scoring, y, weights)
+        score = make_score(self.scoring, y, weights)
         scores = np.empty((len(grid.values), len(alphas)))
         with Progress(len(grid.values), "leave-one-out", self.verbose > 0) as progress:
             for row, value in zip(scores, grid.values, strict=True):
                 bound = self._bind(grid.place(spec, value), X)
-                residuals = self._residuals(bound, X, targets, alphas, weights)
+                residuals = self._residuals(bound, X, targets, alphas, weights, centred)
                 row[:] = [score(r.reshape(y.shape)) for r in residuals]
                 at = int(_finite(row).argmax())
                 tried = f"{grid.describe(value)} alpha={alphas[at]:.3g} score={row[at]:.4g}"
@@ -262,12 +270,24 @@ class InvariantKernelRidgeCV(
         return scores
 
     def _residuals(
-        self, bound: BoundKernel, X: Any, targets: Array, alphas: Array, weights: Array | None
+        self,
+        bound: BoundKernel,
+        X: Any,
+        targets: Array,
+        alphas: Array,
+        weights: Array | None,
+        centred: bool,
     ) -> Array:
         """Leave-one-out residuals of shape (n_alphas, n, n_targets), on the host."""
+        if centred:
+            return centred_residuals(
+                lambda y: self._residuals(bound, X, y, alphas, weights, centred=False),
+                targets,
+                weights,
+            )
         if is_on_device(X):
             return on_device.leave_one_out(bound, X, targets, alphas, weights)
-        K = self._gram(bound, X, copies=_MATRICES_HELD)
+        K = self._gram(bound, X, copies=MATRICES_OF_EIGENSOLVER)
         return leave_one_out_residuals(K, targets, alphas, weights)
 
     def _choose(self, grid: Grid, alphas: Array, scores: Array) -> None:
@@ -287,26 +307,6 @@ class InvariantKernelRidgeCV(
             self.__dict__.pop("dual_coef_", None)  # of an earlier fit
         if self.store_cv_results:
             self.cv_results_ = _table(grid, alphas, scores)
-
-    def predict(self, X: Any) -> Array:
-        """Predict targets with the best pair.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predictions.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before fit, or if ``refit=False``.
-        """
-        return self._decide(X)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is something to predict with."""
@@ -344,35 +344,3 @@ def _warn_at_edge(name: str, values: Any, scores: Array) -> None:
             GridEdgeWarning,
             stacklevel=4,
         )
-
-
-class _Echo(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Estimator whose predictions are its input: it lets scorers judge given predictions."""
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Nothing to learn."""
-        return self
-
-    def predict(self, X: Array) -> Array:
-        """Return the input."""
-        return X
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-def _make_score(scoring: Any, y: Array, weights: Array | None) -> Callable[[Array], float]:
-    """Score as a function of the leave-one-out residuals."""
-    if scoring in (None, "neg_mean_squared_error"):
-        return lambda r: -float(np.average(_mean_target(r**2), weights=weights))
-    if scoring == "neg_mean_absolute_error":
-        return lambda r: -float(np.average(_mean_target(np.abs(r)), weights=weights))
-    if not isinstance(scoring, str) and not callable(scoring):
-        raise TypeError(f"scoring must be a name, a callable or None; got {scoring!r}")
-    scorer = get_scorer(scoring)
-    options = {} if weights is None else {"sample_weight": weights}
-    return lambda r: float(scorer(_Echo(), y - r, y, **options))
-
-
-def _mean_target(errors: Array) -> Array:
-    return np.asarray(errors.reshape(len(errors), -1).mean(axis=1))

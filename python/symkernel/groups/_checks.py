@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from symkernel.validation import as_array, as_floats, as_number
 
 RandomState: TypeAlias = "int | np.random.Generator | np.random.RandomState | None"
 
@@ -60,7 +63,7 @@ def as_axes(value: Any, ndim: int) -> tuple[int, ...]:
 
 def as_indices(value: Any, name: str) -> NDArray[np.int64]:
     """``value`` as a permutation of 0..n-1; the error says what repeats and what is missing."""
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty list of indices, got shape {array.shape}")
     if array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.integer):
@@ -83,14 +86,10 @@ def as_orthogonal(
     value: Any, name: str, tolerance: float = ORTHOGONAL_TOLERANCE
 ) -> NDArray[np.float64]:
     """``value`` as a real orthogonal matrix; the error says by how much it is not one."""
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
-    if np.iscomplexobj(array):
-        raise TypeError(f"{name} must be real, got {array.dtype}")
-    matrix = np.array(array, dtype=np.float64)
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"{name} must be finite, it contains NaN or infinity")
+    matrix = np.array(as_floats(array, name, finite=True), dtype=np.float64)
     defect = float(np.abs(matrix.T @ matrix - np.eye(len(matrix))).max())
     if defect > tolerance:
         raise ValueError(
@@ -102,26 +101,15 @@ def as_orthogonal(
 
 def as_vector(value: Any, name: str) -> NDArray[np.float64]:
     """``value`` as a finite, real, non-empty vector; always a copy."""
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty vector, got shape {array.shape}")
-    if np.iscomplexobj(array):
-        raise TypeError(f"{name} must be real, got {array.dtype}")
-    vector = np.array(array, dtype=np.float64)
-    if not np.isfinite(vector).all():
-        raise ValueError(f"{name} must be finite, it contains NaN or infinity")
-    return vector
+    return np.array(as_floats(array, name, finite=True), dtype=np.float64)
 
 
 def as_scale(value: Any, name: str = "scale") -> float:
     """``value`` as a finite float that is not negative."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
-    if not 0.0 <= number < math.inf:
-        raise ValueError(f"{name} must be finite and at least 0, got {value!r}")
-    return number
+    return as_number(value, name, 0.0)
 
 
 def as_generator(random_state: RandomState) -> np.random.Generator:
@@ -133,12 +121,23 @@ def as_generator(random_state: RandomState) -> np.random.Generator:
     return np.random.default_rng(random_state)
 
 
-def format_count(count: int | float) -> str:
+def count_from_log(log: float) -> Decimal:
+    """Return exp(log) for logarithms beyond the range of floats."""
+    exponent = math.floor(log / math.log(10.0))
+    # Built from text: arithmetic of decimals is confined to exponents below a million.
+    return Decimal(f"{10.0 ** (log / math.log(10.0) - exponent):.6f}e{exponent}")
+
+
+def format_count(count: int | float | Decimal) -> str:
     """Return a count in full up to 10^24, as a power of ten beyond."""
     if count == math.inf:
         return "infinitely many"
     if count < 10**24:
         return str(count)
+    if isinstance(count, Decimal):
+        digits = count.as_tuple().digits
+        leading = Decimal((0, digits, 1 - len(digits)))
+        return f"about {leading:.2f}e{count.adjusted()}"
     # Not str(count): Python refuses integers of more than 4300 digits.
     exponent = math.log10(count)
     return f"about {10 ** (exponent % 1):.2f}e{int(exponent)}"

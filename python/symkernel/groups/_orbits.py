@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from symkernel.groups._checks import SAME_TOLERANCE
+from symkernel.groups.elements import SignedPermutation
 from symkernel.groups.table import table_matrices
 
 if TYPE_CHECKING:
@@ -51,6 +54,35 @@ def fixing_matrices(group: Group, X: NDArray[np.float64]) -> Group:
         if not found.contains(element):
             found = MatrixGroup([*found.generators, element], limit=len(matrices))
     return found
+
+
+def mixed_features(group: Group) -> NDArray[np.intp]:
+    """Return a label for every feature, equal where a generator mixes them, (d,).
+
+    Labels count from 0 in the order of first members.
+    """
+    here = np.arange(group.degree)
+    rows, columns = [here], [here]
+    for g in group.generators:
+        if isinstance(g, SignedPermutation):
+            rows.append(here)
+            columns.append(np.asarray(g.indices))
+        else:
+            i, j = np.nonzero(np.abs(g.as_matrix()) > 1e-9)
+            rows.append(i)
+            columns.append(j)
+    for xi in group.lie_algebra:
+        i, j = np.nonzero(np.abs(xi.matrix) > 1e-9)  # infinitesimal turns mix what they couple
+        shifted = np.flatnonzero(xi.shift)  # centring mixes what is shifted together
+        rows.extend((i, shifted[:-1]))
+        columns.extend((j, shifted[1:]))
+    i, j = np.concatenate(rows), np.concatenate(columns)
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(group.degree, group.degree))
+    labels = connected_components(graph, directed=False)[1]
+    _, first, ranks = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.empty(len(first), dtype=np.intp)
+    order[np.argsort(first)] = np.arange(len(first))
+    return order[ranks]
 
 
 def infinite_stabilizer(group: Group, X: NDArray[np.float64]) -> Group:

@@ -19,6 +19,7 @@ from symkernel.groups.motion import Motion
 from symkernel.groups.table import (
     ActionTable,
     MatrixTable,
+    PointSizes,
     PointTable,
     SignedPermutationTable,
     table_matrices,
@@ -80,6 +81,11 @@ class Along(Group):
     def order(self) -> int | float:
         """Exact number of elements, that of ``group``."""
         return self._group.order
+
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        return self._group.log_order
 
     @property
     def dim(self) -> int:
@@ -194,6 +200,13 @@ class Along(Group):
     @property
     def _has_points(self) -> bool:
         return worth_points(self._group.degree, self)
+
+    def point_sizes(self) -> PointSizes | None:
+        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        if not self._has_points:
+            return None
+        signed, order = self._group.is_signed_permutation, int(self._group.order)
+        return PointSizes(1, len(self._places), order, self._group.degree, signed)
 
     def _point_table(self) -> PointTable | None:
         matrices = table_matrices(self._group._cached_table)

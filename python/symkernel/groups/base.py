@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,13 @@ from symkernel.groups._checks import (
     as_generator,
     as_scale,
     as_vector,
+    count_from_log,
 )
 from symkernel.groups._orbits import (
     fixing_matrices,
     infinite_orbit,
     infinite_stabilizer,
+    mixed_features,
     signed_labels,
 )
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
@@ -31,14 +35,21 @@ from symkernel.groups.motion import Motion
 from symkernel.groups.table import (
     ActionTable,
     GroupTooLargeError,
+    PointSizes,
     PointTable,
 )
+from symkernel.validation import as_array, as_movable
 
 if TYPE_CHECKING:
     from symkernel.groups.along import Along
     from symkernel.groups.product import Product
 
 __all__ = ["Group"]
+
+# Orders whose logarithm exceeds this, 40,000 digits, are not written out where an estimate serves.
+_WRITTEN_OUT = 1e5
+# Most features of a group whose order is part of its hash.
+_HASHED_BY_ORDER = 1000
 
 
 class Group(ABC):
@@ -59,6 +70,20 @@ class Group(ABC):
     @abstractmethod
     def order(self) -> int | float:
         """Exact number of elements, an int; ``math.inf`` for infinite groups."""
+
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order; ``math.inf`` for infinite groups.
+
+        Known without the order itself where that would be millions of digits long.
+
+        Examples
+        --------
+        >>> from symkernel.groups import Symmetric
+        >>> f"{Symmetric(10**7).log_order:.6e}"
+        '1.511810e+08'
+        """
+        return math.log(self.order) if self.is_finite else math.inf
 
     @property
     @abstractmethod
@@ -193,7 +218,7 @@ class Group(ABC):
         array([[20, 30, 10]])
         """
         self._check_element(element)
-        array = np.asarray(X)
+        array = as_movable(X)
         if array.ndim and array.shape[-1] == self.degree:
             return element.apply(array)
         if len(self.shape) > 1 and array.shape[-len(self.shape) :] == self.shape:
@@ -316,7 +341,7 @@ class Group(ABC):
         return order // int(self._stabilizer(sample[:, None]).order)
 
     def _check_sample(self, x: ArrayLike) -> NDArray[np.float64]:
-        array = np.asarray(x)
+        array = as_array(x, "x")
         if array.shape not in ((self.degree,), self.shape):
             text = f"x must be one sample of {self.degree} features"
             if len(self.shape) > 1:
@@ -357,7 +382,7 @@ class Group(ABC):
             If the group has more than ``limit`` elements. For an infinite group the default
             advice names the method that averages over it.
         """
-        self._check_order(limit, advice)
+        self.check_order(limit, advice)
         return self._cached_table
 
     def point_table(self, limit: int, advice: str = "") -> PointTable | None:
@@ -374,14 +399,23 @@ class Group(ABC):
         """
         if self.is_finite and not self._has_points:
             return None
-        self._check_order(limit, advice)
+        self.check_order(limit, advice)
         return self._cached_point_table
 
-    def _check_order(self, limit: int, advice: str) -> None:
+    def check_order(self, limit: int, advice: str = "") -> None:
+        """Raise GroupTooLargeError if there are more elements than ``limit``; makes no table."""
         if not self.is_finite:
             raise self._infinite(advice)
-        if self.order > limit:
-            raise GroupTooLargeError(repr(self), self.order, limit, advice)
+        if self.log_order > _WRITTEN_OUT:
+            order: int | float | Decimal = count_from_log(self.log_order)
+        else:
+            order = self.order
+        if order > limit:
+            raise GroupTooLargeError(repr(self), order, limit, advice)
+
+    def point_sizes(self) -> PointSizes | None:
+        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        return None
 
     def _check_finite(self) -> None:
         if not self.is_finite:
@@ -408,6 +442,15 @@ class Group(ABC):
         return None
 
     # -- structure ----------------------------------------------------------------------------
+
+    @cached_property
+    def mixed_features(self) -> NDArray[np.intp]:
+        """Label of every feature, equal for two that the group mixes, (d,).
+
+        Labels count from 0 in the order of first members. A metric with a weight per feature is
+        invariant when the weights are constant where labels are equal.
+        """
+        return mixed_features(self)
 
     @cached_property
     def lie_algebra(self) -> tuple[LieGenerator, ...]:
@@ -518,7 +561,11 @@ class Group(ABC):
             return False
         if type(self) is type(other) and self._arguments() == other._arguments():
             return True
-        if (self.order, self.dim, self._on_angles) != (other.order, other.dim, other._on_angles):
+        if (self.dim, self._on_angles) != (other.dim, other._on_angles):
+            return False
+        if self.is_finite and not math.isclose(self.log_order, other.log_order, abs_tol=1e-9):
+            return False
+        if self.is_finite and self.log_order < _WRITTEN_OUT and self.order != other.order:
             return False
         try:
             # Of equal finite orders one inclusion is enough.
@@ -529,7 +576,9 @@ class Group(ABC):
             return False
 
     def __hash__(self) -> int:
-        return hash((self.degree, self.order, self.dim))
+        # The order of a group on many features may be too long to be written out.
+        known = self.order if self.degree <= _HASHED_BY_ORDER else 0
+        return hash((self.degree, known, self.dim))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups._checks import as_indices, as_orthogonal, read_only
+from symkernel.validation import as_array, as_movable
 
 __all__ = ["Element", "OrthogonalMatrix", "Permutation", "SignedPermutation"]
 
@@ -59,7 +60,7 @@ class Element(ABC):
 
         Raises ValueError when the last axis does not have length d.
         """
-        array = np.asarray(X)
+        array = as_movable(X)
         found = array.shape[-1] if array.ndim else 0
         if found != self.degree:
             raise ValueError(f"X has {found} features; {self!r} acts on {self.degree}")
@@ -112,7 +113,7 @@ class SignedPermutation(Element):
     def __init__(self, indices: ArrayLike, signs: ArrayLike | None = None) -> None:
         self._set(as_indices(indices, "indices"), None)
         if signs is not None:
-            array = np.asarray(signs)
+            array = as_array(signs, "signs")
             if array.shape != self._indices.shape:
                 raise ValueError(
                     f"signs must have shape {self._indices.shape}, got shape {array.shape}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups._checks import read_only
+from symkernel.validation import as_floats
 
 __all__ = ["LieGenerator"]
 
@@ -43,11 +44,11 @@ class LieGenerator:
 
     def apply(self, X: ArrayLike) -> NDArray[Any]:
         """Return xi(x) for samples ``X`` of shape (..., d)."""
-        array = np.asarray(X)
+        array = as_floats(X)
         if array.ndim == 0 or array.shape[-1] != self.degree:
             found = array.shape[-1] if array.ndim else 0
             raise ValueError(f"X has {found} features; the generator acts on {self.degree}")
-        dtype = array.dtype if np.issubdtype(array.dtype, np.inexact) else np.float64
+        dtype = array.dtype
         return np.asarray(array @ self.matrix.T.astype(dtype) + self.shift.astype(dtype))
 
     def as_affine(self) -> NDArray[np.float64]:

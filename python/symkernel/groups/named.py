@@ -97,6 +97,11 @@ class Symmetric(NamedGroup):
         """Exact number of elements, n!."""
         return math.factorial(self._n)
 
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        return math.lgamma(self._n + 1.0)
+
     @cached_property
     def generators(self) -> tuple[Element, ...]:
         """The transposition of the first two features and the cycle of all."""
@@ -139,6 +144,11 @@ class Alternating(NamedGroup):
     def order(self) -> int:
         """Exact number of elements, n!/2 (1 for n = 1)."""
         return max(1, math.factorial(self._n) // 2)
+
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        return max(0.0, math.lgamma(self._n + 1.0) - math.log(2.0))
 
     @cached_property
     def generators(self) -> tuple[Element, ...]:

@@ -27,6 +27,7 @@ from symkernel.groups.table import (
     ActionTable,
     GroupTooLargeError,
     MatrixTable,
+    PointSizes,
     PointTable,
     SignedPermutationTable,
     table_matrices,
@@ -153,6 +154,14 @@ class Product(Group):
         if not self._apart and self._chain is not None:
             return self._chain.order
         return self._pairs // len(self._shared)
+
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        if self.is_finite and self._apart:
+            shared = math.log(len(self._shared))
+            return self._left.log_order + self._right.log_order - shared
+        return super().log_order
 
     @property
     def _pairs(self) -> int:
@@ -331,6 +340,17 @@ class Product(Group):
 
     def _size(self, axes: tuple[int, ...]) -> int:
         return math.prod(self.shape[a] for a in axes)
+
+    def point_sizes(self) -> PointSizes | None:
+        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        if self._split is None:
+            return None
+        on_points, on_coordinates, axes = self._split
+        others = tuple(a for a in range(len(self.shape)) if a not in axes)
+        acting = _product_along(on_coordinates, axes, self.shape)
+        rows = int(_product_along(on_points, others, self.shape).order) if on_points else 1
+        signed = acting.is_signed_permutation
+        return PointSizes(rows, self._size(others), int(acting.order), self._size(axes), signed)
 
     def _point_table(self) -> PointTable | None:
         if self._split is None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from symkernel.groups._checks import RandomState, as_generator, as_scale
 from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.validation import as_floats, as_movable
 
 if TYPE_CHECKING:
     from symkernel.groups.base import Group
@@ -38,7 +39,8 @@ def move_randomly(
     Returns
     -------
     ndarray of shape (n, degree)
-        A new array of the type of X.
+        A new array: float32 for float32, int64 for integers that are only permuted or change sign,
+        else float64.
 
     Raises
     ------
@@ -61,6 +63,8 @@ def move_randomly(
     array([[1., 2., 3.],
            [1., 2., 3.]])
     """
+    exact = group.is_signed_permutation and group.is_linear
+    X = as_movable(X) if exact else as_floats(X)
     if X.ndim != 2 or X.shape[1] != group.degree:
         raise ValueError(
             f"X must have shape (n_samples, {group.degree}) for {group!r}, got {X.shape}"

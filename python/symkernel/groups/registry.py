@@ -11,7 +11,7 @@ from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
 
-__all__ = ["from_name"]
+__all__ = ["NAMES", "from_name"]
 
 _NAMED: dict[str, Callable[[int], Group]] = {
     "trivial": Trivial,
@@ -28,6 +28,9 @@ _NAMED: dict[str, Callable[[int], Group]] = {
     "SE": SE,
     "E": E,
 }
+
+#: Names that ``from_name`` knows.
+NAMES = tuple(_NAMED)
 
 
 def from_name(name: str, n: int) -> Group:

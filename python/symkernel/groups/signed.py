@@ -85,6 +85,11 @@ class Hyperoctahedral(NamedGroup):
         """Exact number of elements, 2^n n!."""
         return math.factorial(self._n) << self._n
 
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        return math.lgamma(self._n + 1.0) + self._n * math.log(2.0)
+
     @cached_property
     def generators(self) -> tuple[Element, ...]:
         """Those of the symmetric group, and the flip of the first feature."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeAlias
 
 import numpy as np
@@ -28,15 +29,18 @@ class GroupTooLargeError(ValueError):
     ----------
     group : str
         The group, readable.
-    order : int, or math.inf
-        How many elements it has.
+    order : int, math.inf or Decimal
+        How many elements it has; a Decimal, which is an estimate, where the integer would have tens
+        of thousands of digits.
     limit : int, or None
         How many were allowed; None when any number was.
     advice : str, default=""
         A sentence that says what to do instead.
     """
 
-    def __init__(self, group: str, order: int | float, limit: int | None, advice: str = "") -> None:
+    def __init__(
+        self, group: str, order: int | float | Decimal, limit: int | None, advice: str = ""
+    ) -> None:
         super().__init__(group, order, limit, advice)
         self.group = group
         self.order = order
@@ -102,6 +106,25 @@ class MatrixTable:
 
 
 ActionTable: TypeAlias = SignedPermutationTable | MatrixTable
+
+
+@dataclass(frozen=True)
+class PointSizes:
+    """Sizes of a PointTable.
+
+    Attributes
+    ----------
+    rows, points, matrices, coordinates : int
+        S, p, H and r.
+    signed : bool
+        Whether the matrices are signed permutations.
+    """
+
+    rows: int
+    points: int
+    matrices: int
+    coordinates: int
+    signed: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,6 +91,11 @@ class Wreath(Group):
         return inner * int(self._outer.order)
 
     @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        return self._outer.degree * self._inner.log_order + self._outer.log_order
+
+    @property
     def is_permutation(self) -> bool:
         """Whether every element is a permutation."""
         return self._inner.is_permutation
@@ -172,14 +177,20 @@ class Wreath(Group):
         )
 
     def _table(self) -> SignedPermutationTable:
-        listed = list(_signed(self.elements()))
-        indices = np.stack([g.indices for g in listed]).astype(np.int32)
-        if self.is_permutation:
+        m, k = self.shape
+        inner, outer = self._inner._cached_table, self._outer._cached_table
+        assert isinstance(inner, SignedPermutationTable)
+        assert isinstance(outer, SignedPermutationTable)
+        n = len(inner)
+        # The element of each block for every choice of all: digits, the last block fastest.
+        chosen = np.arange(n**m)[:, None] // n ** np.arange(m)[::-1] % n
+        shape = (len(outer), n**m, m, k)
+        starts = k * outer.indices.astype(np.int32)[:, None, :, None]
+        indices = (inner.indices[chosen][None] + starts).reshape(-1, self.degree)
+        if inner.signs is None:
             return SignedPermutationTable(indices, None)
-        ones = np.ones(self.degree, np.int8)
-        return SignedPermutationTable(
-            indices, np.stack([ones if g.signs is None else g.signs for g in listed])
-        )
+        signs = np.broadcast_to(inner.signs[chosen][None], shape)
+        return SignedPermutationTable(indices, signs.reshape(-1, self.degree))
 
     # Blocks are alike when an element t_i of the inner group takes each to one representative; an
     # element s of the outer group that exchanges alike blocks then keeps the sample together with

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.groups.named import lexicographic
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Young"]
@@ -78,6 +79,11 @@ class Young(Group):
         """Exact number of elements, the product of the factorials of the block sizes."""
         return math.prod(math.factorial(len(block)) for block in self._blocks)
 
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of the order."""
+        return sum(math.lgamma(len(block) + 1.0) for block in self._blocks)
+
     @cached_property
     def generators(self) -> tuple[Element, ...]:
         """For each block the exchange of its first two features, and the cycle of all of them."""
@@ -132,7 +138,14 @@ class Young(Group):
         return Young(zip(self._labels, labels.tolist(), strict=True))
 
     def _table(self) -> SignedPermutationTable:
-        return SignedPermutationTable(np.stack(list(self._rows())).astype(np.int32), None)
+        rows = np.empty((self.order, self.degree), np.int32)
+        repeats = self.order  # of a permutation of each block, the last block changing fastest
+        for block in self._blocks:
+            own = np.array(block, np.int32)[lexicographic(len(block))[0]]
+            repeats //= len(own)
+            copies = self.order // (repeats * len(own))
+            rows[:, list(block)] = np.tile(np.repeat(own, repeats, axis=0), (copies, 1))
+        return SignedPermutationTable(rows, None)
 
     def _arguments(self) -> tuple[Any, ...]:
         return (self._labels,)

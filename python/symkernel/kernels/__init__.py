@@ -2,6 +2,7 @@
 
 from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
+from symkernel.kernels.methods import Quadrature, Sample
 from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "InvariantKernel",
     "Laplacian",
     "Polynomial",
+    "Quadrature",
+    "Sample",
     "VonMises",
     "base_kernel_from_name",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from symkernel.backends.arrays import namespace
 from symkernel.groups import Trivial
-from symkernel.kernels.samples import check_pair, check_samples
+from symkernel.kernels.text import expression
 from symkernel.plans import BaseSpec, Plan, make_plan
+from symkernel.validation import as_number, check_pair, check_samples
 
 Array = NDArray[Any]
 Bounds = tuple[float, float] | str
@@ -22,6 +25,9 @@ class NativeKernel(Kernel):  # type: ignore[misc]
     def _spec(self) -> BaseSpec:
         """Native description of this kernel."""
         raise AttributeError("a kernel describes itself to the native core")
+
+    def _check_range(self, X: Array, Y: Array | None) -> None:
+        """Raise ValueError where values leave the range of numbers; most kernels are bounded."""
 
     def _plan(self, n_features: int) -> Plan:
         return make_plan(self._spec(), Trivial(n_features))
@@ -48,6 +54,7 @@ class NativeKernel(Kernel):  # type: ignore[misc]
             Only if `eval_gradient`.
         """
         X, Y = check_pair(X, Y)
+        self._check_range(X, Y)
         plan = self._plan(X.shape[1])
         if not eval_gradient:
             return plan.gram(X, Y)
@@ -60,11 +67,15 @@ class NativeKernel(Kernel):  # type: ignore[misc]
     def diag(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,), without the Gram matrix."""
         X = check_samples(X)
+        self._check_range(X, None)
         return self._plan(X.shape[1]).diag(X)
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return False
+
+    def __repr__(self) -> str:
+        return expression(self)
 
 
 class Polynomial(NativeKernel):
@@ -126,17 +137,31 @@ class Polynomial(NativeKernel):
         return Hyperparameter("gamma", "numeric", self.gamma_bounds)
 
     def _spec(self) -> BaseSpec:
-        if self.degree != int(self.degree) or self.degree < 0:
+        if as_number(self.degree, "degree", 0.0) != int(self.degree):
             raise ValueError(f"degree must be a non-negative integer, got {self.degree!r}")
-        require_positive("gamma", self.gamma)
-        if not (np.isfinite(self.coef0) and self.coef0 >= 0):
-            raise ValueError(f"coef0 must be finite and at least 0, got {self.coef0!r}")
+        as_number(self.gamma, "gamma", 0.0, strict=True)
+        as_number(self.coef0, "coef0", 0.0)
         return BaseSpec(
             "polynomial", (float(self.coef0), float(self.gamma), float(int(self.degree)))
         )
 
-    def __repr__(self) -> str:
-        return f"Polynomial(degree={self.degree}, gamma={self.gamma:.3g}, coef0={self.coef0:.3g})"
+    # |x.y| <= |x| |y|, and K(x, x) reaches the bound.
+    def _check_range(self, X: Array, Y: Array | None) -> None:
+        self._spec()  # checks parameters
+        xp = namespace(X)
+        sizes = [
+            float(xp.sqrt(xp.square(Z, dtype=np.float64).sum(axis=1).max()))
+            for Z in (X, X if Y is None else Y)
+            if Z.size
+        ]
+        largest = self.gamma * math.prod(sizes) + self.coef0
+        digits = self.degree * math.log10(largest) if largest > 0 else 0.0
+        if digits >= math.log10(float(np.finfo(X.dtype).max)):
+            raise ValueError(
+                f"degree={self.degree} is too large for these samples: (gamma |x| |y| + coef0)^"
+                f"degree reaches 1e{digits:.0f}, beyond {X.dtype}; scale the samples, or lower "
+                "gamma or degree"
+            )
 
 
 class Laplacian(NativeKernel):
@@ -178,15 +203,12 @@ class Laplacian(NativeKernel):
         return Hyperparameter("gamma", "numeric", self.gamma_bounds)
 
     def _spec(self) -> BaseSpec:
-        require_positive("gamma", self.gamma)
+        as_number(self.gamma, "gamma", 0.0, strict=True)
         return BaseSpec("laplacian", (float(self.gamma),), manhattan=True)
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return True
-
-    def __repr__(self) -> str:
-        return f"Laplacian(gamma={self.gamma:.3g})"
 
 
 class ArcCosine(NativeKernel):
@@ -230,9 +252,6 @@ class ArcCosine(NativeKernel):
         if self.order not in (0, 1, 2):
             raise ValueError(f"order must be 0, 1 or 2, got {self.order!r}")
         return BaseSpec(f"arccosine{int(self.order)}", ())
-
-    def __repr__(self) -> str:
-        return f"ArcCosine(order={self.order})"
 
 
 class VonMises(NativeKernel):
@@ -280,18 +299,9 @@ class VonMises(NativeKernel):
         return Hyperparameter("kappa", "numeric", self.kappa_bounds)
 
     def _spec(self) -> BaseSpec:
-        require_positive("kappa", self.kappa)
+        as_number(self.kappa, "kappa", 0.0, strict=True)
         return BaseSpec("von_mises", (float(self.kappa),))
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
         return True
-
-    def __repr__(self) -> str:
-        return f"VonMises(kappa={self.kappa:.3g})"
-
-
-def require_positive(name: str, value: Any) -> None:
-    """Raise ValueError unless the value is a positive finite number."""
-    if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")

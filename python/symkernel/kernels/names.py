@@ -8,7 +8,8 @@ from typing import Any
 
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Kernel, Matern
 
-from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, require_positive
+from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial
+from symkernel.validation import as_number
 
 KERNEL_NAMES = ("rbf", "laplacian", "polynomial", "poly", "linear", "matern", "arc_cosine")
 
@@ -60,13 +61,13 @@ def base_kernel_from_name(
     params = dict(kernel_params or {})
     gamma = 1.0 / n_features if gamma is None else gamma
     if name in ("rbf", "laplacian", "polynomial", "poly"):
-        require_positive("gamma", gamma)
+        as_number(gamma, "gamma", 0.0, strict=True)
     if name == "rbf":
         kernel = RBF(length_scale=math.sqrt(0.5 / gamma))
     elif name == "laplacian":
         kernel = Laplacian(gamma=gamma)
     elif name in ("polynomial", "poly"):
-        if degree != int(degree):
+        if as_number(degree, "degree", 0.0) != int(degree):
             raise ValueError(f"degree must be an integer, got {degree!r}")
         kernel = Polynomial(degree=int(degree), gamma=gamma, coef0=coef0)
     elif name == "linear":

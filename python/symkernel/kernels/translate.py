@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.gaussian_process import kernels as skl
 
-from symkernel.groups import Group, SignedPermutation, Torus
-from symkernel.kernels.base import NativeKernel, VonMises, require_positive
+from symkernel.groups import Group, Torus
+from symkernel.kernels.base import NativeKernel, VonMises
 from symkernel.plans import BaseSpec
+from symkernel.validation import as_array, as_number
 
 Array = NDArray[Any]
 
@@ -59,21 +58,20 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
     _check_angles(base, group)
     if isinstance(base, skl.Matern):  # before RBF: scikit-learn derives Matern from RBF
         if base.nu not in _MATERN_NAMES:
-            require_positive("nu", base.nu)
+            as_number(base.nu, "nu", 0.0, strict=True)
             spec = _stationary("matern", base.length_scale, group)
             return replace(spec, parameters=(*spec.parameters, float(base.nu)))
         return _stationary(_MATERN_NAMES[base.nu], base.length_scale, group)
     if isinstance(base, skl.RBF):
         return _stationary("rbf", base.length_scale, group)
     if isinstance(base, skl.RationalQuadratic):
-        require_positive("length_scale", base.length_scale)
-        require_positive("alpha", base.alpha)
+        as_number(base.length_scale, "length_scale", 0.0, strict=True)
+        as_number(base.alpha, "alpha", 0.0, strict=True)
         exponent = _exponent(base.length_scale)
         length_scale = math.ldexp(base.length_scale, -exponent)
         return BaseSpec("rational_quadratic", (float(base.alpha), length_scale), exponent=exponent)
     if isinstance(base, skl.DotProduct):
-        if not (np.isfinite(base.sigma_0) and base.sigma_0 >= 0):
-            raise ValueError(f"sigma_0 must be finite and at least 0, got {base.sigma_0!r}")
+        as_number(base.sigma_0, "sigma_0", 0.0)
         return BaseSpec("dot_product", (float(base.sigma_0),))
     if isinstance(base, NativeKernel):
         spec = base._spec()
@@ -117,27 +115,31 @@ def _exponent(length_scale: float) -> int:
 
 
 def _stationary(name: str, length_scale: Any, group: Group) -> BaseSpec:
-    if np.ndim(length_scale) == 0:
-        require_positive("length_scale", length_scale)
+    if np.size(length_scale) == 1:
+        length_scale = np.reshape(length_scale, ())[()]
+        as_number(length_scale, "length_scale", 0.0, strict=True)
         exponent = _exponent(length_scale)
         return BaseSpec(name, (math.ldexp(length_scale, -exponent),), exponent=exponent)
-    scale = np.asarray(length_scale, dtype=np.float64)
+    scale = np.asarray(as_array(length_scale, "length_scale"), np.float64)
     if scale.shape != (group.degree,):
         raise ValueError(
             f"length_scale has shape {scale.shape}; {group!r} acts on {group.degree} features"
         )
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         raise ValueError(f"length_scale must be positive and finite, got {length_scale!r}")
-    return BaseSpec(name, (1.0,), scale=_invariant_metric(scale, group))
+    labels = group.mixed_features
+    scale = require_tied(scale, labels, group)
+    if labels.max() == 0:  # one length scale, with one derivative
+        return _stationary(name, scale[0], group)
+    return BaseSpec(name, (1.0,), scale=scale)
 
 
-def _invariant_metric(scale: Array, group: Group) -> Array:
+def require_tied(scale: Array, labels: Array, group: Group | str) -> Array:
     """Length scales made exactly equal on features that the group mixes; refused if they differ.
 
     The metric sum (x_i - y_i)^2 / l_i^2 is invariant under g iff l is constant on the features that
-    g mixes. A relative difference of 1e-6 is what optimisers leave between tied parameters.
+    g mixes. A relative difference of 1e-6 is what rounding and other software leave.
     """
-    labels = mixed_features(group)
     mean = np.exp(np.bincount(labels, np.log(scale)) / np.bincount(labels))[labels]
     moved = np.abs(scale / mean - 1.0) > 1e-6
     if moved.any():
@@ -149,40 +151,3 @@ def _invariant_metric(scale: Array, group: Group) -> Array:
             f"mixes features {i} and {j}, whose length scales are {scale[i]:.6g} and {scale[j]:.6g}"
         )
     return np.asarray(mean)
-
-
-def mixed_features(group: Group) -> NDArray[np.intp]:
-    """Label of the set of features that the group mixes, for every feature."""
-    rows: list[Array] = [np.arange(group.degree)]
-    columns: list[Array] = [np.arange(group.degree)]
-    for g in group.generators:
-        if isinstance(g, SignedPermutation):
-            rows.append(np.arange(group.degree))
-            columns.append(np.asarray(g.indices))
-        else:
-            i, j = np.nonzero(np.abs(g.as_matrix()) > 1e-9)
-            rows.append(i)
-            columns.append(j)
-    for xi in group.lie_algebra:
-        i, j = np.nonzero(np.abs(xi.matrix) > 1e-9)  # infinitesimal turns mix what they couple
-        shifted = np.flatnonzero(xi.shift)  # centring mixes what is shifted together
-        rows.extend((i, shifted[:-1]))
-        columns.extend((j, shifted[1:]))
-    i, j = np.concatenate(rows), np.concatenate(columns)
-    graph = coo_array((np.ones(len(i)), (i, j)), shape=(group.degree, group.degree))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
-
-
-def tie_gradient(base: Any, group: Group, gradient: Array) -> Array:
-    """Derivatives for length scales per feature, averaged over the features the group mixes.
-
-    Those length scales must stay equal; with equal derivatives a gradient step keeps them so. The
-    sum over tied features is the derivative for their common length scale.
-    """
-    if np.ndim(getattr(base, "length_scale", 0.0)) == 0:
-        return gradient
-    labels = mixed_features(group)
-    count = np.bincount(labels)
-    average = coo_array((1.0 / count[labels], (np.arange(len(labels)), labels))).tocsr()
-    tied = gradient.reshape(-1, len(labels)) @ average
-    return np.asarray(tied[:, labels]).reshape(gradient.shape).astype(gradient.dtype, copy=False)

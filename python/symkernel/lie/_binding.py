@@ -21,6 +21,7 @@ from symkernel.lie.algebra import (
 )
 from symkernel.lie.dictionary import Dictionary, as_dictionary, monomials
 from symkernel.lie.fields import Fields
+from symkernel.validation import as_rows
 
 Array = NDArray[Any]
 
@@ -97,12 +98,7 @@ def measure_points(measure: Any, X: Array, n_terms: int) -> Array:
         half = np.random.default_rng(0).standard_normal((max(5 * n_terms, 500), X.shape[1]))
         spread = float(np.sqrt(np.mean(np.var(X, axis=0)))) or 1.0
         return np.asarray(X.mean(axis=0) + spread * np.concatenate([half, -half]))
-    points = np.asarray(measure, dtype=float)
-    if points.ndim != 2 or points.shape[1] != X.shape[1] or not np.isfinite(points).all():
-        raise ValueError(
-            f"measure must be finite points of shape (n, {X.shape[1]}), got {points.shape}"
-        )
-    return points
+    return as_rows(measure, "measure", X.shape[1], flatten=False)
 
 
 def warn_of_flat_samples(X: Array) -> None:

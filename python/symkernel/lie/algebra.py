@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group, LieGenerator
 from symkernel.groups._checks import as_axes, as_count, as_shape
-from symkernel.lie.fields import Fields, as_points, field_name, orthonormal
+from symkernel.lie.fields import Fields, field_name, orthonormal
+from symkernel.validation import as_array, as_rows
 
 __all__ = [
     "Algebra",
@@ -126,13 +127,13 @@ class Algebra(Fields):
 
     def values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return xi_q(x_i), shape (n_samples, q, n)."""
-        points = as_points(X, self.n_features)
+        points = as_rows(X, "X", self.n_features)
         moved = np.tensordot(points, self.linear_parts, ([1], [2]))
         return np.asarray(moved + self.shifts)
 
     def jacobians(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return A_q at every sample, shape (n_samples, q, n, n), a view of one copy."""
-        points = as_points(X, self.n_features)
+        points = as_rows(X, "X", self.n_features)
         return np.broadcast_to(self.linear_parts, (len(points), *self.linear_parts.shape))
 
     def combine(self, coefficients: ArrayLike) -> Algebra:
@@ -422,7 +423,7 @@ def _as_generators(matrices: Any) -> NDArray[np.float64]:
     if given and all(isinstance(xi, LieGenerator) for xi in given):
         given = [xi.as_affine()[:-1] for xi in given]
     # An empty array still knows its number of features.
-    full = np.asarray(given if given else matrices, dtype=np.float64)
+    full = np.asarray(as_array(given if given else matrices, "matrices"), np.float64)
     if full.ndim != 3 or full.shape[1] == 0 or full.shape[2] - full.shape[1] not in (0, 1):
         raise ValueError(
             "matrices must have shape (q, n, n) or (q, n, n + 1), or be LieGenerators; got shape "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups._checks import as_count
+from symkernel.validation import as_rows
 
 __all__ = ["Dictionary", "Monomials", "as_dictionary", "as_rows", "monomials"]
 
@@ -174,7 +175,7 @@ class Monomials(Dictionary):
     def values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return phi_m(x_i), shape (n_samples, m)."""
         # Transposed, so that every monomial is one contiguous row.
-        columns = np.ascontiguousarray(as_rows(X, self.n_features).T)
+        columns = np.ascontiguousarray(as_rows(X, "X", self.n_features, flatten=False).T)
         table = np.empty((self.n_terms, columns.shape[1]))
         table[0] = 1.0
         for level, parents, last in self._levels:
@@ -216,7 +217,7 @@ class _Given(Dictionary):
         return tuple(given) if given is not None else tuple(f"f{i}" for i in range(self._m))
 
     def values(self, X: ArrayLike) -> NDArray[np.float64]:
-        points = as_rows(X, self._n)
+        points = as_rows(X, "X", self._n, flatten=False)
         table = np.asarray(self._functions.values(points), dtype=np.float64)
         if table.ndim != 2 or len(table) != len(points):
             raise ValueError(
@@ -225,7 +226,7 @@ class _Given(Dictionary):
         return table
 
     def jacobians(self, X: ArrayLike) -> NDArray[np.float64]:
-        points = as_rows(X, self._n)
+        points = as_rows(X, "X", self._n, flatten=False)
         slopes = np.asarray(self._functions.jacobians(points), dtype=np.float64)
         if slopes.shape != (len(points), self._m, self._n):
             raise ValueError(
@@ -277,11 +278,3 @@ def as_dictionary(functions: Any, n_features: int) -> Dictionary:
             f"{type(functions).__name__}"
         )
     return _Given(functions, n_features)
-
-
-def as_rows(X: ArrayLike, n: int) -> NDArray[np.float64]:
-    """Return X as float64 rows of n features; ValueError if it has another shape."""
-    points = np.asarray(X, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != n:
-        raise ValueError(f"X must have shape (n_samples, {n}), got {points.shape}")
-    return points

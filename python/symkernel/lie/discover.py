@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.lie.discovery import Discovery
-from symkernel.lie.fields import Fields, as_points
+from symkernel.lie.fields import Fields
 from symkernel.lie.judge import Options, everything, judge, report, sampled
 from symkernel.lie.models import as_differentiable
 from symkernel.lie.operator import as_output_action
 from symkernel.lie.rows import FunctionRows, Sampled
 from symkernel.lie.tangent import Frame, frame_of, usual_frame
 from symkernel.lie.threshold import Threshold, as_threshold
+from symkernel.validation import as_number, as_rows
 
 __all__ = ["discover"]
 
@@ -112,7 +112,7 @@ def discover(
     """
     if not isinstance(algebra, Fields):
         raise TypeError(f"algebra must be an Algebra or other Fields, got {type(algebra).__name__}")
-    points = as_points(X, algebra.n_features)
+    points = as_rows(X, "X", algebra.n_features)
     action = None if output is None else as_output_action(output, algebra.dim)
     count = as_count(n_bootstrap, "n_bootstrap", 0)
     rng = as_generator(random_state)
@@ -163,9 +163,5 @@ def _is_constant(data: Sampled, frame: Frame) -> bool:
 
 
 def check_noise(noise: Any) -> None:
-    if noise is None:
-        return
-    if not isinstance(noise, Real) or isinstance(noise, bool):
-        raise TypeError(f"noise must be None or a number, got {noise!r}")
-    if not 0 <= float(noise) < np.inf:
-        raise ValueError(f"noise must be finite and at least 0, got {noise!r}")
+    if noise is not None:
+        as_number(noise, "noise", 0.0)

@@ -14,6 +14,7 @@ from symkernel.lie.algebra import Algebra
 from symkernel.lie.closure import Closure, closure_of, sampled_closure
 from symkernel.lie.fields import DictionaryFields, Fields
 from symkernel.lie.naming import Piece, angle_between, pieces_of
+from symkernel.validation import as_array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,7 +120,7 @@ class Discovery:
         elif isinstance(other, DictionaryFields):
             rows = other.coefficients
         else:
-            rows = np.asarray(other, dtype=np.float64)
+            rows = np.asarray(as_array(other, "other"), np.float64)
         return angle_between(self.generators, rows)
 
     def closure(self) -> Closure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from symkernel.lie.models import Differentiable, as_differentiable
 from symkernel.lie.rows import DynamicsRows, Sampled
 from symkernel.lie.tangent import frame_of, usual_frame
 from symkernel.lie.threshold import as_threshold
+from symkernel.validation import as_floats, as_rows
 
 __all__ = ["discover_dynamics"]
 
@@ -114,7 +115,7 @@ def discover_dynamics(
 
     Parameters
     ----------
-    X : array-like of shape (n, d) or (runs, times, d), or sequence of arrays (times, d)
+    X : array-like of shape (n, d) or (runs, times, d), or iterable of arrays (times, d)
         States, as pysindy takes them.
     dX : like X
         Their time derivatives.
@@ -138,7 +139,7 @@ def discover_dynamics(
     Raises
     ------
     ValueError
-        If shapes do not fit, numbers are not finite, there are too few samples, or both a
+        If shapes or runs do not fit, numbers are not finite, there are too few samples, or both a
         dictionary and a model are given.
 
     Warns
@@ -166,10 +167,7 @@ def discover_dynamics(
     """
     if not isinstance(algebra, Fields):
         raise TypeError(f"algebra must be an Algebra or other Fields, got {type(algebra).__name__}")
-    points = _stacked(X, "X", algebra.n_features)
-    speeds = _stacked(dX, "dX", algebra.n_features)
-    if points.shape != speeds.shape:
-        raise ValueError(f"dX must have the shape of X, {points.shape}, got {speeds.shape}")
+    points, speeds = _together(X, dX, algebra.n_features)
     if len(points) < 2:
         raise ValueError(f"X must hold at least 2 states, got {len(points)}")
     if dictionary is not None and model is not None:
@@ -228,16 +226,37 @@ def _fit(X: NDArray[np.float64], dX: NDArray[np.float64], dictionary: Any) -> Fi
     return FittedDictionary(best, X, dX)
 
 
-def _stacked(states: Any, name: str, d: int) -> NDArray[np.float64]:
-    """Return runs of states as one array (n, d)."""
-    if isinstance(states, list | tuple) and len({np.shape(run) for run in states}) > 1:
-        runs = [_stacked(run, name, d) for run in states]
-        return np.concatenate(runs)
-    array = np.asarray(states, dtype=np.float64)
+def _runs(states: Any, name: str, d: int) -> list[NDArray[np.float64]]:
+    """Return runs of states, each (times, d); one array (n, d) is a single run."""
+    if not hasattr(states, "ndim") and isinstance(states, Iterable):
+        states = list(states)
+    apart = isinstance(states, list) and len({np.shape(run) for run in states}) > 1
+    if apart or (isinstance(states, np.ndarray) and states.dtype == object and states.ndim == 1):
+        return [_rows(run, f"{name}[{i}]", d) for i, run in enumerate(states)]
+    array = as_floats(states, name)
     if array.ndim < 2 or array.shape[-1] != d:
         raise ValueError(
             f"{name} must have shape (n, {d}) or (runs, times, {d}), got {array.shape}"
         )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} contains NaN or infinity")
-    return array.reshape(-1, d)
+    runs = array[None] if array.ndim == 2 else array.reshape(-1, *array.shape[-2:])
+    return [as_rows(run, name, d) for run in runs]
+
+
+def _rows(run: Any, name: str, d: int) -> NDArray[np.float64]:
+    return as_rows(run, name, d, flatten=False)
+
+
+def _together(X: Any, dX: Any, d: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return states and velocities as arrays (n, d), of runs that match one by one."""
+    runs, speeds = _runs(X, "X", d), _runs(dX, "dX", d)
+    if len(runs) != len(speeds):
+        raise ValueError(f"X has {len(runs)} runs and dX has {len(speeds)}; they must match")
+    for i, (run, speed) in enumerate(zip(runs, speeds, strict=True)):
+        if len(run) != len(speed):
+            raise ValueError(
+                f"dX must have the shape of X: run {i} has {len(run)} states in X and "
+                f"{len(speed)} velocities in dX"
+            )
+    if not runs:
+        raise ValueError("X must hold at least 2 states, got no run")
+    return np.concatenate(runs), np.concatenate(speeds)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.estimators import InvariantKernelRidge
 from symkernel.groups import Element, Group
@@ -20,6 +19,7 @@ from symkernel.lie.algebra import Algebra
 from symkernel.lie.dictionary import Dictionary, Monomials
 from symkernel.lie.fields import Fields
 from symkernel.lie.operator import LieOperator, coefficient_operator, finite_rows
+from symkernel.validation import as_number, check_data
 
 Array = NDArray[Any]
 
@@ -144,9 +144,8 @@ class EnforcedRegressor(
         EnforcedRegressor
             The fitted model.
         """
-        if not isinstance(self.alpha, Real) or not 0 <= float(self.alpha) < np.inf:
-            raise ValueError(f"alpha must be finite and not negative, got {self.alpha!r}")
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
+        as_number(self.alpha, "alpha", 0.0)
+        X, y = check_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         y = np.asarray(y, dtype=float)
         self.dictionary_: Dictionary = bind_dictionary(self.dictionary, X.shape[1])
         self.algebra_: Fields | None = (
@@ -208,7 +207,7 @@ class EnforcedRegressor(
             Values of the model.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = check_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.dictionary_.values(X) @ self.coef_)
 
     def __sklearn_tags__(self) -> Any:

@@ -17,6 +17,7 @@ from symkernel.lie.rows import RowMaker, Rows, Sampled
 from symkernel.lie.spectrum import spectrum_of
 from symkernel.lie.tangent import usual_frame
 from symkernel.lie.threshold import as_threshold, by_noise
+from symkernel.validation import as_array
 
 __all__ = ["discover_equation"]
 
@@ -243,8 +244,10 @@ def _trimmed(values: NDArray[np.float64], axis: int, margin: int, done: int) -> 
 def _grid(
     solutions: ArrayLike, coordinates: Sequence[ArrayLike]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]], list[float]]:
-    U = np.asarray(solutions, dtype=np.float64)
-    grids = [np.asarray(g, dtype=np.float64) for g in coordinates]
+    U = np.asarray(as_array(solutions, "solutions"), np.float64)
+    grids = [
+        np.asarray(as_array(g, f"coordinates[{i}]"), np.float64) for i, g in enumerate(coordinates)
+    ]
     if not grids or U.shape[1:] != tuple(g.size for g in grids) or not len(U):
         raise ValueError(
             f"solutions must have shape (s, {', '.join(str(g.size) for g in grids)}), one axis per "

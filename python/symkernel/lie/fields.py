@@ -11,35 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups.lie import orthonormal_rows
 from symkernel.lie.dictionary import Dictionary, monomials
+from symkernel.validation import as_array, as_rows
 
-__all__ = ["DictionaryFields", "Fields", "as_points", "polynomial_fields"]
+__all__ = ["DictionaryFields", "Fields", "polynomial_fields"]
 
 Array = NDArray[Any]
 
 # Coefficients smaller than this share of the largest are not printed, and terms beyond this many.
 _SHOWN_SHARE, _SHOWN_TERMS = 5e-3, 6
-
-
-def as_points(X: ArrayLike, n_features: int | None = None, name: str = "X") -> NDArray[np.float64]:
-    """Return finite points as float64 rows (n, d); samples of several axes are flattened.
-
-    Raises
-    ------
-    ValueError
-        If there is no axis of samples, a number is not finite, or the number of features is not
-        ``n_features``.
-    """
-    points = np.asarray(X, dtype=np.float64)
-    if points.ndim < 2:
-        raise ValueError(f"{name} must have shape (n, n_features), got shape {points.shape}")
-    points = points.reshape(len(points), int(np.prod(points.shape[1:])))
-    if n_features is not None and points.shape[1] != n_features:
-        raise ValueError(
-            f"{name} has {points.shape[1]} features; the vector fields live on {n_features}"
-        )
-    if not np.isfinite(points).all():
-        raise ValueError(f"{name} contains NaN or infinity")
-    return points
 
 
 class Fields(ABC):
@@ -76,7 +55,7 @@ class Fields(ABC):
         """Every basis field written out; ``x0 ∂1`` moves feature 1 with speed x0."""
 
     def _as_coefficients(self, coefficients: ArrayLike) -> NDArray[np.float64]:
-        c = np.asarray(coefficients, dtype=np.float64)
+        c = np.asarray(as_array(coefficients, "coefficients"), np.float64)
         if c.ndim != 2 or c.shape[1] != self.dim:
             raise ValueError(f"coefficients must have shape (k, {self.dim}), got {c.shape}")
         return c
@@ -111,7 +90,7 @@ class DictionaryFields(Fields):
         if coefficients is None:
             self._coefficients = np.eye(n * m).reshape(n * m, n, m)
         else:
-            given = np.asarray(coefficients, dtype=np.float64)
+            given = np.asarray(as_array(coefficients, "coefficients"), np.float64)
             if given.ndim != 3 or given.shape[1:] != (n, m):
                 raise ValueError(f"coefficients must have shape (q, {n}, {m}), got {given.shape}")
             self._coefficients = orthonormal(given)
@@ -139,13 +118,13 @@ class DictionaryFields(Fields):
 
     def values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return xi_q(x_i), shape (n_samples, q, n)."""
-        points = as_points(X, self.n_features)
+        points = as_rows(X, "X", self.n_features)
         phi = self._dictionary.values(points)
         return np.asarray(np.tensordot(phi, self._coefficients, ([1], [2])))
 
     def jacobians(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return D xi_q(x_i), shape (n_samples, q, n, n), derivatives in the last axis."""
-        points = as_points(X, self.n_features)
+        points = as_rows(X, "X", self.n_features)
         slopes = self._dictionary.jacobians(points)
         found = np.tensordot(slopes, self._coefficients, ([1], [2]))
         return np.asarray(np.moveaxis(found, 1, -1))

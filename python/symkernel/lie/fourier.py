@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups._checks import as_count
-from symkernel.lie.dictionary import Dictionary, as_rows
+from symkernel.lie.dictionary import Dictionary
+from symkernel.validation import as_array, as_rows
 
 __all__ = ["Fourier", "fourier"]
 
@@ -40,7 +41,7 @@ class Fourier(Dictionary):
     def __init__(self, order: int, n_features: int, period: ArrayLike = 1.0) -> None:
         self.order = as_count(order, "order", 0)
         self._n = as_count(n_features, "n_features", 1)
-        periods = np.broadcast_to(np.asarray(period, dtype=np.float64), (self._n,))
+        periods = np.broadcast_to(as_array(period, "period").astype(np.float64), (self._n,))
         if not (np.isfinite(periods).all() and (periods > 0).all()):
             raise ValueError(f"period must be positive, got {period!r}")
         self.period = periods
@@ -76,7 +77,7 @@ class Fourier(Dictionary):
 
     def _phases(self, X: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         waves = 2 * np.pi * self.frequencies / self.period
-        return as_rows(X, self._n) @ waves.T, waves
+        return as_rows(X, "X", self._n, flatten=False) @ waves.T, waves
 
     def values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return phi_m(x_i), shape (n_samples, m)."""

@@ -208,7 +208,8 @@ def _function(model: Any, n_features: int, scaler: _Scaler | None) -> KernelFunc
         kernel = model.kernel_
         if isinstance(kernel, str):
             kernel = _named(model, kernel, n_features)
-        return _ridge(kernel, model.X_fit_, model.dual_coef_, alpha, scaler)
+        constant = model.intercept_
+        return _ridge(kernel, model.X_fit_, model.dual_coef_, alpha, scaler, constant)
     if isinstance(model, KernelRidge) and hasattr(model, "X_fit_"):
         kernel = model.kernel
         if isinstance(kernel, str):
@@ -236,7 +237,12 @@ def _named(model: Any, name: str, n_features: int) -> Any:
 
 
 def _ridge(
-    kernel: Any, X: Any, coefficients: Any, alpha: Any, scaler: _Scaler | None
+    kernel: Any,
+    X: Any,
+    coefficients: Any,
+    alpha: Any,
+    scaler: _Scaler | None,
+    constant: Any = 0.0,
 ) -> KernelFunction:
     if not isinstance(kernel, skl.Kernel) or not isinstance(X, np.ndarray):
         raise _NoGradientError
@@ -244,7 +250,7 @@ def _ridge(
     strength = np.unique(np.asarray(alpha, dtype=np.float64))
     ridge = np.full(len(X), strength[0]) if len(strength) == 1 else None
     centres = np.ascontiguousarray(X, dtype=np.float64)
-    return KernelFunction(kernel, centres, weights, scaler=scaler, ridge=ridge)
+    return KernelFunction(kernel, centres, weights, offset=constant, scaler=scaler, ridge=ridge)
 
 
 def _gaussian_process(model: GaussianProcessRegressor, scaler: _Scaler | None) -> KernelFunction:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.lie.dictionary import as_dictionary
 from symkernel.lie.rows import Sampled
+from symkernel.validation import as_array
 
 __all__ = ["DictionaryFunction", "Differentiable", "GradientError", "as_differentiable"]
 
@@ -109,7 +110,7 @@ class DictionaryFunction(Differentiable):
     def __init__(self, dictionary: Any, weights: ArrayLike, n_features: int | None = None) -> None:
         n = dictionary.n_features if n_features is None else n_features
         self.dictionary = as_dictionary(dictionary, n)
-        self.weights = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+        self.weights = np.atleast_2d(np.asarray(as_array(weights, "weights"), np.float64))
         if self.weights.ndim != 2 or self.weights.shape[1] != self.dictionary.n_terms:
             raise ValueError(
                 f"weights must have shape (m,) or (p, m) with m = {self.dictionary.n_terms}, got "

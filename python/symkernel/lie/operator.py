@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from symkernel.groups import Element
 from symkernel.lie.algebra import Algebra
 from symkernel.lie.dictionary import Dictionary, Monomials, as_dictionary
-from symkernel.lie.fields import Fields, as_points
+from symkernel.lie.fields import Fields
+from symkernel.validation import as_array, as_rows
 
 __all__ = [
     "LieOperator",
@@ -71,7 +72,7 @@ class LieOperator:
         self, dictionary: Any, algebra: Fields, X: ArrayLike, output: ArrayLike | None = None
     ) -> None:
         self.algebra = algebra
-        self._X = as_points(X, algebra.n_features)
+        self._X = as_rows(X, "X", algebra.n_features)
         self.dictionary: Dictionary = as_dictionary(dictionary, self._X.shape[1])
         self.output = None if output is None else as_output_action(output, algebra.dim)
         self.n_outputs = 1 if self.output is None else self.output.shape[1]
@@ -269,7 +270,7 @@ def finite_rows(
     >>> [bool(np.abs(rows[:, k]).max() < 1e-12) for k in range(4)]
     [True, False, True, False]
     """
-    points = as_points(X)
+    points = as_rows(X)
     terms = as_dictionary(dictionary, points.shape[1])
     maps = list(elements)
     turns = [np.eye(1)] * len(maps) if output is None else [np.asarray(B) for B in output]
@@ -295,7 +296,7 @@ def as_output_action(output: ArrayLike, dim: int) -> NDArray[np.float64]:
     ValueError
         If it is not of that shape or not finite.
     """
-    B = np.asarray(output, dtype=np.float64)
+    B = np.asarray(as_array(output, "output"), np.float64)
     if B.ndim != 3 or len(B) != dim or B.shape[1] != B.shape[2] or B.shape[1] == 0:
         raise ValueError(
             f"output must have shape ({dim}, p, p), one matrix per vector field, got {B.shape}"
@@ -314,7 +315,7 @@ def _apply(g: Element | ArrayLike, points: NDArray[np.float64]) -> NDArray[np.fl
     d = points.shape[1]
     if isinstance(g, Element):
         return np.asarray(g.apply(points))
-    matrix = np.asarray(g, dtype=np.float64)
+    matrix = np.asarray(as_array(g, "elements"), np.float64)
     if matrix.shape not in ((d, d), (d, d + 1)):
         raise ValueError(
             f"elements must be Elements or have shape ({d}, {d}) or ({d}, {d + 1}), got "

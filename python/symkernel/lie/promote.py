@@ -13,7 +13,7 @@ from scipy import linalg
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import BaseCrossValidator, KFold
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.lie._binding import (
     bind_candidates,
@@ -26,6 +26,7 @@ from symkernel.lie.fields import Fields
 from symkernel.lie.logdet import fit_logdet
 from symkernel.lie.nuclear import PenalizedLeastSquares, WarmStart, interpolate
 from symkernel.lie.penalty import PenaltyOperator
+from symkernel.validation import check_data
 
 Array = NDArray[Any]
 
@@ -94,7 +95,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         Duality gap, as a part of the objective, or relative change of the weights, to stop at.
     max_iter : int, default=5000
         Iterations of one solve at most.
-    random_state : int or None, default=0
+    random_state : int or None, default=None
         Of the shuffled folds.
 
     Attributes
@@ -184,7 +185,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         symmetry_tol: float = 1e-3,
         tol: float = 1e-6,
         max_iter: int = 5000,
-        random_state: int | None = 0,
+        random_state: int | None = None,
     ) -> None:
         self.dictionary = dictionary
         self.algebra = algebra
@@ -215,7 +216,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             The fitted model.
         """
         self._check_parameters()
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
+        X, y = check_data(self, X, y, y_numeric=True, dtype=np.float64)
         y = np.asarray(y, dtype=float)
         warn_of_flat_samples(X)
         self.dictionary_: Dictionary = bind_dictionary(self.dictionary, X.shape[1])
@@ -260,7 +261,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             Values of the model.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = check_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.dictionary_.values(X) @ self.coef_)
 
     def report(self) -> str:

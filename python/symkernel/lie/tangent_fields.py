@@ -10,12 +10,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.lie.discovery import Discovery
-from symkernel.lie.fields import Fields, as_points
+from symkernel.lie.fields import Fields
 from symkernel.lie.judge import Options, check_samples, report, resampled
 from symkernel.lie.rows import Sampled, TangentRows
 from symkernel.lie.spectrum import spectrum_of
 from symkernel.lie.tangent import Frame, frame_of, usual_frame
 from symkernel.lie.threshold import Threshold, as_threshold, by_noise, by_rounding
+from symkernel.validation import as_array, as_rows
 
 __all__ = ["discover_tangent"]
 
@@ -86,7 +87,7 @@ def discover_tangent(
     """
     if not isinstance(algebra, Fields):
         raise TypeError(f"algebra must be an Algebra or other Fields, got {type(algebra).__name__}")
-    X = as_points(points, algebra.n_features, "points")
+    X = as_rows(points, "points", algebra.n_features)
     n = len(X)
     if n < 2:
         raise ValueError(f"points must hold at least 2 points, got {n}")
@@ -122,7 +123,7 @@ def discover_tangent(
 
 def _given(normals: ArrayLike, X: NDArray[np.float64], frame: Frame) -> NDArray[np.float64]:
     n, d = X.shape
-    covectors = np.asarray(normals, dtype=np.float64)
+    covectors = np.asarray(as_array(normals, "normals"), np.float64)
     covectors = covectors[:, None] if covectors.ndim == 2 else covectors
     if covectors.ndim != 3 or covectors.shape[0] != n or covectors.shape[2] != d:
         raise ValueError(

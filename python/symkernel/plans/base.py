@@ -63,10 +63,10 @@ class BaseSpec:
             return X
         with np.errstate(over="ignore", under="ignore"):
             scaled: Array = xp.ldexp(X, -self.exponent)
-            square = float(xp.abs(scaled).max()) ** 2 * X.shape[1]
+            square = float(np.square(np.float64(xp.abs(scaled).max())) * X.shape[1])
         if not 4.0 * square < float(np.finfo(X.dtype).max):
             raise ValueError(
-                f"the length scale of the kernel, near 2^{self.exponent}, is too small for data "
+                f"length_scale, near 2^{self.exponent}, is too small for data "
                 f"with entries up to {float(xp.abs(X).max()):.3g}: their squares overflow {X.dtype}"
             )
         return scaled
@@ -193,6 +193,10 @@ class Plan(ABC):
 
     def __str__(self) -> str:
         return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {self._how}, {self.cost}"
+
+    # A plan is no constructor call: what a prompt shows of it is what it says of itself.
+    def __repr__(self) -> str:
+        return f"<Plan: {self}>"
 
     def _repr_html_(self) -> str:
         steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import weakref
+
+import numpy as np
 
 from symkernel.backends import cpu, cuda, execute
 from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
+from symkernel.groups.mixing import feature_orbits
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
-# Finding the irreducible representations takes about this many multiply-adds times a few; beyond
-# it the search would take longer than most Gram matrices.
-_MAX_SEARCH = 2e9
+# Multiply-adds of a search for irreducible representations: where they are asked for, some ten
+# seconds; where they may only turn out cheaper than another plan, what is not felt.
+_MAX_SEARCH, _UNFELT_SEARCH = 2e9, 1e7
 
 # Kernels with a kink at distance 0: what lies between close samples needs their features, to more
 # digits than changes of basis keep.
@@ -125,8 +129,17 @@ def require_inner_products(base: BaseSpec) -> None:
         )
 
 
-def fourier(base: BaseSpec, group: Group) -> Plan:
+def fourier(base: BaseSpec, group: Group, below: float = math.inf) -> Plan:
     """The cheaper of the two Fourier routes that apply.
+
+    Parameters
+    ----------
+    base : BaseSpec
+        Base kernel.
+    group : Group
+        Finite group.
+    below : float, default=inf
+        Cost of a plan in hand: irreducible representations that cannot undercut it are not sought.
 
     Raises
     ------
@@ -137,18 +150,14 @@ def fourier(base: BaseSpec, group: Group) -> Plan:
         raise NotApplicableError(
             f"{group!r} has infinitely many elements: method='fourier' sums over finite groups"
         )
-    plans: list[Plan] = []
-    reasons = []
-    for route in (Shifts, Irreps):
-        if route is Irreps and plans:
-            break  # a transform of the grid is never dearer, and needs no search
-        try:
-            plans.append(route(base, group))
-        except NotApplicableError as reason:
-            reasons.append(str(reason))
-    if not plans:
-        raise NotApplicableError("; ".join(dict.fromkeys(reasons)))
-    return min(plans, key=lambda plan: plan.cost.total)
+    try:
+        return Shifts(base, group)  # never dearer than the other route, and needs no search
+    except NotApplicableError as reason:
+        shifts = str(reason)
+    try:
+        return Irreps(base, group, below)
+    except NotApplicableError as reason:
+        raise NotApplicableError("; ".join(dict.fromkeys((shifts, str(reason))))) from None
 
 
 class Irreps(Plan):
@@ -164,11 +173,15 @@ class Irreps(Plan):
         Base kernel; not one of the L1 distance.
     group : Group
         Finite group.
+    below : float, default=inf
+        Cost of a plan in hand, which this one has to undercut.
 
     Raises
     ------
     NotApplicableError
-        If the base kernel depends on more than inner products, or the group is too large.
+        If the base kernel depends on more than inner products, the group is too large, or the plan
+        would not be cheaper than the one in hand. A search takes at most 2e9 multiply-adds and
+        5e7 numbers, or 1e7 multiply-adds beside a plan in hand.
     """
 
     method = "fourier"
@@ -176,13 +189,12 @@ class Irreps(Plan):
     error = 1e-15
     packs = True
 
-    def __init__(self, base: BaseSpec, group: Group) -> None:
+    def __init__(self, base: BaseSpec, group: Group, below: float = math.inf) -> None:
         require_inner_products(base)
-        if not searchable(group):
-            raise NotApplicableError(
-                f"the irreducible representations of {group!r} would take too long to find"
-            )
-        found = decomposition(group)
+        # Every element takes at least one term and one value of the kernel.
+        if group.log_order > 0 and math.log(Cost(1.0, 1.0).total) + group.log_order >= _log(below):
+            raise NotApplicableError("irreducible representations would not be cheaper")
+        found = decomposition(group, below)
         if found is None:
             raise NotApplicableError(
                 f"no accurate irreducible representations of {group!r} were found"
@@ -250,19 +262,33 @@ class Irreps(Plan):
         return self.base.unscaled_gradient(gradient)
 
 
-def searchable(group: Group) -> bool:
-    """Whether the irreducible representations can be found in reasonable time."""
-    if not group.is_finite or group.order > MAX_ELEMENTS:
-        return False
-    return group.order * group.degree**2 + group.degree**3 <= _MAX_SEARCH
+def decomposition(group: Group, below: float = math.inf) -> BlockTable | None:
+    """Isotypic decomposition of a group's action, found once per group.
 
-
-def decomposition(group: Group) -> BlockTable | None:
-    """Isotypic decomposition of a group's action, found once per group."""
+    Raises
+    ------
+    NotApplicableError
+        If it would take too long to find, or cannot undercut a cost.
+    """
+    work = _MAX_SEARCH if math.isinf(below) else _UNFELT_SEARCH
+    if group.log_order > math.log(MAX_ELEMENTS) or _search(group) > work:
+        raise NotApplicableError(
+            f"the irreducible representations of {group!r} would take too long to find"
+        )
     table = group.table(MAX_ELEMENTS)
     if table not in _decompositions:
-        _decompositions[table] = isotypic_decomposition(table)
+        _decompositions[table] = isotypic_decomposition(table, below=below, work=work)
     return _decompositions[table]
+
+
+def _search(group: Group) -> float:
+    """Multiply-adds that the first step of a search takes: commuting matrices, eigenvectors."""
+    sizes = np.bincount(feature_orbits(group)).astype(float)
+    return float(group.order) * float((sizes**2).sum()) + float((sizes**3).sum())
+
+
+def _log(number: float) -> float:
+    return math.log(number) if number < math.inf else math.inf
 
 
 def block_cost(table: BlockTable) -> Cost:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from symkernel.plans.closed_form import ClosedForm, largest_square, sum_step
 from symkernel.plans.polynomial_tail import polynomial_degree
 
 # Rounding grows like the square of the degree, and binomials leave the range beyond 1000.
-_MAX_DEGREE = 200
+MAX_DEGREE = 200
 
 # Multiply-adds per pair and power, and those before (counted from the native code).
 _PAIR_COST = {
@@ -59,9 +61,9 @@ class Moments(ClosedForm):
         degree = polynomial_degree(base)
         if degree is None:
             raise NotApplicableError(f"{base.name!r} is not a polynomial of the inner product")
-        if degree > _MAX_DEGREE:
+        if degree > MAX_DEGREE:
             raise NotApplicableError(
-                f"moments are used up to degree {_MAX_DEGREE}, not for degree={degree}"
+                f"moments are used up to degree {MAX_DEGREE}, not for degree={degree}"
             )
         self.base = base
         self.group = group
@@ -90,32 +92,60 @@ class Moments(ClosedForm):
         samples = [
             self._normal.centred(Z.astype(np.float64, copy=False)) for Z in (X, Y) if Z is not None
         ]
-        radii = [math.sqrt(largest_square(Z)) for Z in samples]
-        coef0, gamma = self._coefficients()
-        largest = gamma * radii[0] * radii[-1]
-        with np.errstate(over="ignore"):  # the largest value and derivative
-            most = max(self._degree, 1) * np.float64(largest + coef0) ** self._degree
-        if not max(largest, most) <= np.finfo(X.dtype).max:
-            raise ValueError(
-                f"a polynomial kernel of degree {self._degree} overflows {X.dtype} for data of "
-                f"radius {max(radii):.3g}: scale the data"
-            )
-        exponents = [round(math.log2(r)) if r > 0 else 0 for r in radii]
-        ready = [
-            namespace(Z).ascontiguousarray(namespace(Z).ldexp(Z, -e), dtype=X.dtype)
-            for Z, e in zip(samples, exponents, strict=True)
-        ]
-        weights = _weights(self._degree, coef0, math.ldexp(gamma, exponents[0] + exponents[-1]))
-        if self.base.name == "dot_product":  # coef0 = sigma_0^2, gamma is no hyperparameter
-            weights = weights[:2] * np.array([[1.0], [2.0]])
-        unit = math.ldexp(1.0, exponents[0])
+        ready, weights, unit = polynomial_units(self.base, self._degree, samples, X.dtype)
+        ready = [namespace(Z).ascontiguousarray(Z, dtype=X.dtype) for Z in ready]
         return ready[0], ready[1] if len(ready) > 1 else None, Powers(weights), unit
 
-    def _coefficients(self) -> tuple[float, float]:
-        """coef0 and gamma."""
-        if self.base.name == "dot_product":
-            return self.base.parameters[0] ** 2, 1.0
-        return self.base.parameters[0], self.base.parameters[1]
+
+def polynomial_units(
+    base: BaseSpec, degree: int, samples: Sequence[Array], dtype: np.dtype[Any]
+) -> tuple[list[Array], Array, float]:
+    """Bring one or two sets of samples to radii near 1, and weigh powers of inner products.
+
+    Parameters
+    ----------
+    base : BaseSpec
+        "dot_product" or "polynomial".
+    degree : int
+        Its degree.
+    samples : sequence of ndarray
+        X, or X and Y, in double precision.
+    dtype : dtype
+        In which values must not overflow.
+
+    Returns
+    -------
+    samples : list of ndarray
+        Divided by powers of two.
+    weights : ndarray of shape (planes, degree + 1)
+        Of the powers of their inner products: the kernel, its derivatives for logarithms of
+        hyperparameters.
+    unit : float
+        What X was divided by.
+
+    Raises
+    ------
+    ValueError
+        If values overflow.
+    """
+    radii = [math.sqrt(largest_square(Z)) for Z in samples]
+    coef0, gamma = base.parameters[0] ** 2, 1.0
+    if base.name != "dot_product":
+        coef0, gamma = base.parameters[0], base.parameters[1]
+    largest = gamma * radii[0] * radii[-1]
+    with np.errstate(over="ignore"):  # the largest value and derivative
+        most = max(degree, 1) * np.float64(largest + coef0) ** degree
+    if not max(largest, most) <= np.finfo(dtype).max:
+        raise ValueError(
+            f"a polynomial kernel of degree {degree} overflows {dtype} for data of "
+            f"radius {max(radii):.3g}: scale the data"
+        )
+    exponents = [round(math.log2(r)) if r > 0 else 0 for r in radii]
+    ready = [namespace(Z).ldexp(Z, -e) for Z, e in zip(samples, exponents, strict=True)]
+    weights = _weights(degree, coef0, math.ldexp(gamma, exponents[0] + exponents[-1]))
+    if base.name == "dot_product":  # coef0 = sigma_0^2, gamma is no hyperparameter
+        weights = weights[:2] * np.array([[1.0], [2.0]])
+    return ready, weights, math.ldexp(1.0, exponents[0])
 
 
 def _weights(degree: int, coef0: float, gamma: float) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import prod
+from math import exp, log, prod
 from operator import mul
 
 import numpy as np
@@ -85,7 +85,7 @@ def normal_form(group: Group) -> NormalForm:
 
 
 def _is_trivial(group: Group) -> bool:
-    return isinstance(group, Trivial) or group.order == 1
+    return isinstance(group, Trivial) or group.log_order == 0.0
 
 
 def recognise(normal: NormalForm) -> FormTable:
@@ -115,10 +115,13 @@ def recognise(normal: NormalForm) -> FormTable:
         raise _none(normal.group)
     rows = row_permutations(others, head.axes, shape)
     if rows is None:
-        count = prod(int(f.group.order) for f in others)
-        if count > MAX_ROWS and all(f.group.is_permutation for f in others):
+        log_count = sum(f.group.log_order for f in others)
+        if log_count > log(MAX_ROWS) and all(f.group.is_permutation for f in others):
+            count = (
+                f"{exp(log_count):,.0f}" if log_count < 23.0 else f"10^{log_count / log(10):.0f}"
+            )
             raise NotApplicableError(
-                f"{normal.group!r} has a closed form to be summed over {count:,} permutations of "
+                f"{normal.group!r} has a closed form to be summed over {count} permutations of "
                 f"the points; at most {MAX_ROWS:,} are summed over"
             )
         raise _none(normal.group)

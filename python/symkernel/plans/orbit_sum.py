@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from symkernel.backends import execute
 from symkernel.groups import Group
-from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
+from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 
 # More elements than this are not enumerated: at 1e7 elements a pair takes tens of milliseconds.
@@ -43,8 +45,21 @@ class OrbitSum(Plan):
         require_native(base)
         self.base = base
         self.group = group
-        self._table, self.cost, route = _cheapest(base, group)
+        group.check_order(MAX_ELEMENTS)
+        self.cost, route = _whole(group)
+        self._on_points = False
+        points = None if base.manhattan else group.point_sizes()
+        if points is not None and _point_cost(points).total <= self.cost.total:
+            self._on_points, self.cost = True, _point_cost(points)
+            r = points.coordinates
+            route = f"one {r} x {r} product per pair of {points.points}-point sets"
         self.steps = (f"sum over {group.order:,} elements", route)
+
+    # Made by the first call: a plan of millions of elements may only be compared with another.
+    @cached_property
+    def _table(self) -> ActionTable | PointTable:
+        table = self.group.point_table(MAX_ELEMENTS) if self._on_points else None
+        return self.group.table(MAX_ELEMENTS) if table is None else table
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
@@ -111,39 +126,19 @@ def require_native(base: BaseSpec) -> None:
         )
 
 
-def _cheapest(base: BaseSpec, group: Group) -> tuple[ActionTable | PointTable, Cost, str]:
-    """Table of elements with the least work per pair for this base kernel, and how to say it."""
-    points = None if base.manhattan else group.point_table(MAX_ELEMENTS)
-    if points is None:
-        table = group.table(MAX_ELEMENTS)
-        return table, _full_cost(table), _full_route(table)
-    by_points = _point_cost(points)
-    order = points.rows.shape[0] * points.matrices.shape[0]
-    # The full table is not made just to learn that it is dearer.
-    if by_points.total <= Cost(order * group.degree, order).total:
-        p, r = points.rows.shape[1], points.matrices.shape[1]
-        return points, by_points, f"one {r} x {r} product per pair of {p}-point sets"
-    table = group.table(MAX_ELEMENTS)
-    return table, _full_cost(table), _full_route(table)
+def _whole(group: Group) -> tuple[Cost, str]:
+    """Cost per pair of a sum over maps of all features, and how to say it."""
+    order = float(group.order)
+    route = "transformed panels"
+    if group.is_permutation:
+        route = "permuted panels"
+    elif group.is_signed_permutation:
+        route = "signed permuted panels"
+    return Cost(order * group.degree, order), route
 
 
-def _full_cost(table: ActionTable) -> Cost:
-    order, degree = (
-        table.matrices.shape[:2] if isinstance(table, MatrixTable) else table.indices.shape
-    )
-    return Cost(float(order * degree), float(order))
-
-
-def _full_route(table: ActionTable) -> str:
-    if isinstance(table, SignedPermutationTable):
-        signed = "" if table.signs is None else "signed "
-        return f"{signed}permuted panels"
-    return "transformed panels"
-
-
-def _point_cost(table: PointTable) -> Cost:
-    s, p = table.rows.shape
-    h, r = table.matrices.shape[:2]
-    signed = ((table.matrices == 0).sum(axis=-1) == r - 1).all()
-    per_matrix = r if signed else r * r
-    return Cost(float(s * (p * r * r + h * per_matrix)), float(s * h))
+def _point_cost(sizes: PointSizes) -> Cost:
+    r = sizes.coordinates
+    per_matrix = r if sizes.signed else r * r
+    terms = sizes.rows * sizes.matrices
+    return Cost(float(sizes.rows * sizes.points * r * r + terms * per_matrix), float(terms))

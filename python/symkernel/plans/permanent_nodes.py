@@ -8,6 +8,7 @@ n 2^(n-1) multiply-adds instead of n! terms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -63,17 +64,17 @@ class Permanents:
         """Points of the largest permanent."""
         return max(points for points, _ in self.table.blocks)
 
-    def steps(self, order: int) -> tuple[str, ...]:
-        """What is done at every node, in words, for that many permutations."""
-        count = f"{order:,}" if order < 10**12 else f"{order:.2e}"
+    def steps(self, order: int | float, turn: str = "R") -> tuple[str, ...]:
+        """What is done at every node, in words, for that many permutations (inf: not said)."""
+        count = "" if order == math.inf else f"{order:,} " if order < 10**12 else f"{order:.2e} "
         signed = self.table.form == "signed_permanents"
-        entry, what = ("(k(x_i, R y_j) + k(x_i, -R y_j))/2", "signed permutations")
+        entry, what = (f"(k(x_i, {turn} y_j) + k(x_i, -{turn} y_j))/2", "signed permutations")
         if not signed:
-            entry, what = "k(x_i, R y_j)", "permutations"
+            entry, what = f"k(x_i, {turn} y_j)", "permutations"
         mixture: tuple[str, ...] = ()
         if self.n_rates > 1:
             mixture = (f"mixture of {self.n_rates} Gaussians, error {self.error:.0e}",)
-        return (*mixture, f"permanent of {entry} for all {count} {what}")
+        return (*mixture, f"permanent of {entry} for all {count}{what}")
 
     @property
     def cost(self) -> Cost:
@@ -81,7 +82,7 @@ class Permanents:
         return form_cost(self.table, self.n_rates)
 
 
-def permanents(base: BaseSpec, group: Group) -> Permanents:
+def permanents(base: BaseSpec, group: Group, tolerance: float = _MIXTURE_TOLERANCE) -> Permanents:
     """Average over permutations, of samples in units of the length scales of the base kernel.
 
     Raises
@@ -89,15 +90,15 @@ def permanents(base: BaseSpec, group: Group) -> Permanents:
     NotApplicableError
         If the kernel is no mixture of RBF kernels, or the group's closed form is no permanent.
     """
-    return _permanents(replace(base, scale=None, exponent=0), group)
+    return _permanents(replace(base, scale=None, exponent=0), group, tolerance)
 
 
 @lru_cache(maxsize=32)
-def _permanents(base: BaseSpec, group: Group) -> Permanents:
+def _permanents(base: BaseSpec, group: Group, tolerance: float) -> Permanents:
     table = recognise(normal_form(group))
     if table.form not in ("permanents", "signed_permanents"):
         raise NotApplicableError(f"the average over {group!r} is not a permanent")
-    mixture = mixture_of(base, tolerance=_MIXTURE_TOLERANCE)
+    mixture = mixture_of(base, tolerance=tolerance)
     return Permanents(table, weighted_rates(mixture), mixture.error)
 
 
@@ -117,16 +118,22 @@ class PermanentNodes:
         Nodes; with the weights they are closed under inversion.
     weights : ndarray of shape (N,)
         Positive, of sum 1.
+    tolerance : float, default=1e-11
+        Largest error of a mixture relative to k(x, x).
     """
 
     group: Group
     places: Array
     matrices: Array
     weights: Array
+    tolerance: float = _MIXTURE_TOLERANCE
+
+    def _form(self, base: BaseSpec) -> Permanents:
+        return permanents(base, self.group, self.tolerance)
 
     def gram(self, base: BaseSpec, X: Array, Y: Array | None, n_jobs: int | None) -> Array:
         """Gram matrix; `Y=None` means X, at half the cost."""
-        form, left = permanents(base, self.group), _double(X)
+        form, left = self._form(base), _double(X)
         right = left if Y is None else _double(Y)
         total = np.empty((len(left), len(right)), dtype=X.dtype)
         for rows, columns in _blocks(*total.shape, Y is None):
@@ -139,7 +146,12 @@ class PermanentNodes:
 
     def matvec(self, base: BaseSpec, X: Array, Y: Array, V: Array, n_jobs: int | None) -> Array:
         """K(X, Y) V."""
-        form, left, right, V = permanents(base, self.group), _double(X), _double(Y), _double(V)
+        form, left, right, V = (
+            self._form(base),
+            _double(X),
+            _double(Y),
+            _double(V),
+        )
         total = np.zeros((len(X), V.shape[1]))
         for at in range(0, len(Y), _BLOCK):
             part = slice(at, at + _BLOCK)
@@ -151,7 +163,7 @@ class PermanentNodes:
     def gradient(self, base: BaseSpec, X: Array, n_jobs: int | None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives."""
         _require_one_scale(base)
-        form, samples, n = permanents(base, self.group), _double(X), len(X)
+        form, samples, n = self._form(base), _double(X), len(X)
         total = np.empty((n, n), dtype=X.dtype)
         slopes = np.empty((n, n, form.n_derivatives), dtype=X.dtype)
         for rows, columns in _blocks(n, n, True):
@@ -172,7 +184,7 @@ class PermanentNodes:
         """K(x_i, x_i) and its derivatives, from one pair per sample and node."""
         if gradient:
             _require_one_scale(base)
-        form, samples = permanents(base, self.group), _double(X)
+        form, samples = self._form(base), _double(X)
         values = np.zeros(len(X))
         slopes = np.zeros((len(X), form.n_derivatives if gradient else 0))
         for i in range(len(X)):
@@ -188,7 +200,12 @@ class PermanentNodes:
 
     def gradient_x(self, base: BaseSpec, X: Array, Y: Array, V: Array, n_jobs: int | None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X."""
-        form, left, right, V = permanents(base, self.group), _double(X), _double(Y), _double(V)
+        form, left, right, V = (
+            self._form(base),
+            _double(X),
+            _double(Y),
+            _double(V),
+        )
         total = np.zeros((len(X), V.shape[1], X.shape[1]))
         for at in range(0, len(Y), _BLOCK):
             part = slice(at, at + _BLOCK)

@@ -4,26 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from symkernel.groups import Group, GroupTooLargeError
 from symkernel.plans.angles import Angles
-from symkernel.plans.base import BaseSpec, NotApplicableError, Plan, warn_of_approximation
+from symkernel.plans.base import (
+    BaseSpec,
+    Cost,
+    NotApplicableError,
+    Plan,
+    warn_of_approximation,
+)
 from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
 from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
+from symkernel.plans.normal_form import normal_form
 from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
+from symkernel.plans.permanent_sum import PermanentSum
+from symkernel.plans.polynomial_sum import PATIENT, UNFELT, Limits, PolynomialSum
 from symkernel.plans.polynomial_tail import polynomial_degree
 from symkernel.plans.quadrature import Quadrature
 from symkernel.plans.sampled import Sampled
 
 
-def closed_form(base: BaseSpec, group: Group) -> Plan:
-    """Closed form of a polynomial kernel, or of a mixture of RBF kernels."""
+def closed_form(base: BaseSpec, group: Group, limits: Limits = PATIENT) -> Plan:
+    """Cheapest closed form of a polynomial kernel, or of a mixture of RBF kernels."""
+    plans: list[Plan] = []
+    reasons = []
+    polynomial = polynomial_degree(base) is not None
+    invariant = partial(PolynomialSum, limits=limits)
+    for form in (Moments, invariant) if polynomial else (ClosedForm, PermanentSum):
+        if plans and plans[0].cost.total <= _WORTH_A_SEARCH * Cost.MAP_WEIGHT:
+            break
+        try:
+            plans.append(form(base, group))
+        except NotApplicableError as reason:
+            reasons.append(reason)
+    if not plans:
+        raise reasons[-1 if polynomial else 0]
+    return min(plans, key=lambda plan: plan.cost.total)
+
+
+def _plain_closed_form(base: BaseSpec, group: Group) -> Plan:
+    """Closed form that needs neither tables of polynomials nor elements of another group."""
     return (ClosedForm if polynomial_degree(base) is None else Moments)(base, group)
 
 
@@ -51,8 +79,9 @@ _NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
 METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_NO_AVERAGE)
 
 
-# Below this many multiply-adds per pair no search for irreducible representations is worth it.
-_WORTH_A_SEARCH = 128
+# Below this many multiply-adds per pair no search for irreducible representations is worth it, and
+# below this many elements no closed form that has to be set up.
+_WORTH_A_SEARCH = _FEW_ELEMENTS = 128
 
 
 def make_plan(
@@ -109,15 +138,28 @@ def make_plan(
             raise _with_advice(reason, base, group) from None
     plans: list[Plan] = []
     reasons: list[ValueError] = []
-    for name in ("closed_form", "sum"):
+    for name in ("closed_form", "sum", "fourier"):
+        cheapest = min((p.cost.total for p in plans), default=math.inf)
+        # Both other methods take a value of the kernel for every element.
+        if plans and least_of_a_sum(group) >= cheapest:
+            break
+        make = _EXACT[name]
+        if name == "closed_form":
+            make = partial(closed_form, limits=UNFELT)
+        if name == "closed_form" and least_of_a_sum(group) <= _FEW_ELEMENTS * Cost.MAP_WEIGHT:
+            make = _plain_closed_form
+        if name == "fourier" and plans:
+            if min(p.cost.multiply_adds for p in plans) <= _WORTH_A_SEARCH:
+                break
+            make = on_centred(partial(fourier, below=cheapest))
         try:
-            plans.append(_EXACT[name](base, group))
+            plans.append(make(base, group))
         except (NotApplicableError, GroupTooLargeError) as reason:
             reasons.append(reason)
-    if not plans or min(p.cost.multiply_adds for p in plans) > _WORTH_A_SEARCH:
+    if not plans and polynomial_degree(base) is not None:
         try:
-            plans.append(_EXACT["fourier"](base, group))
-        except (NotApplicableError, GroupTooLargeError) as reason:
+            plans.append(closed_form(base, group))
+        except NotApplicableError as reason:
             reasons.append(reason)
     if plans:
         return min(plans, key=lambda plan: plan.cost.total)
@@ -139,6 +181,12 @@ def make_plan(
     # The orbit sum's reason says how large the group is; the others what else was tried.
     too_large = [r for r in reasons if isinstance(r, GroupTooLargeError)]
     raise _with_advice(too_large[0], base, group) if too_large else reasons[0]
+
+
+def least_of_a_sum(group: Group) -> float:
+    """Return a lower bound of the cost per pair of every plan that takes elements one by one."""
+    rest = group if group.is_finite else normal_form(group).rest
+    return Cost.MAP_WEIGHT * (math.exp(rest.log_order) if rest.log_order < 700.0 else math.inf)
 
 
 def _with_advice(reason: GroupTooLargeError, base: BaseSpec, group: Group) -> GroupTooLargeError:

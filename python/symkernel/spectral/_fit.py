@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import as_count
@@ -21,6 +21,7 @@ from symkernel.spectral.manifold import Manifold, as_level
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.sphere import Sphere
 from symkernel.spectral.torus import Torus
+from symkernel.validation import as_numbers, check_data
 
 __all__ = ["SpectralFit", "theory_level"]
 
@@ -63,7 +64,7 @@ class SpectralFit:
     def _check_training(self, X: Any, y: Any, **options: Any) -> tuple[Array, Any]:
         """Samples on the manifold and targets; sets ``manifold_`` and ``group_``."""
         self._check_words()
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], **options)
+        X, y = check_data(self, X, y, **options)
         self.manifold_ = self._bound_manifold(X.shape[1])
         self.group_ = self._bound_group(X.shape[1])
         points = self.manifold_.check_points(X)
@@ -78,9 +79,7 @@ class SpectralFit:
             if isinstance(value, str) and value not in known:
                 raise ValueError(f'{name} must be a number or "{known[0]}", got {value!r}')
         if not isinstance(self.alpha, str):
-            alpha = np.asarray(self.alpha, np.float64)
-            if alpha.ndim > 1 or not (np.isfinite(alpha).all() and (alpha >= 0.0).all()):
-                raise ValueError(f"alpha must be finite and not negative, got {self.alpha!r}")
+            as_numbers(self.alpha, "alpha", 0.0)
         if self.coef == "empirical" and self._searches:
             raise ValueError(
                 "coef='empirical' needs a number for max_level or n_components, or "
@@ -245,7 +244,7 @@ class SpectralFit:
     def _decide(self, X: Any) -> Array:
         """Values of the fitted functions, (n,) or (n, n_targets)."""
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        array = check_data(self, X, reset=False)
         points = self.manifold_.check_points(array)
         coef = self.coef_.reshape(len(self.coef_), -1)
         blocks = FeatureBlocks(self.manifold_, self.basis_.subspaces_, points, self.n_jobs)

@@ -9,12 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, Trivial
 from symkernel.groups._checks import as_count
 from symkernel.spectral.manifold import Level, Manifold, as_level
 from symkernel.spectral.subspace import InvariantSubspace
+from symkernel.validation import check_data
 
 __all__ = ["InvariantBasis"]
 
@@ -178,7 +179,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self
         """
         subspaces = self._solve()
-        array = validate_data(self, X, dtype=[np.float64, np.float32])
+        array = check_data(self, X)
         self.manifold.check_points(array)
         self.subspaces_ = subspaces
         self.levels_ = [Level(part.level, part.eigenvalue, part.multiplicity) for part in subspaces]
@@ -200,7 +201,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             Level by level; float32 for samples in float32.
         """
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        array = check_data(self, X, reset=False)
         points = self.manifold.check_points(array)
         values = self.manifold._evaluate(self.subspaces_, points, self.n_jobs)
         return values.astype(array.dtype, copy=False)

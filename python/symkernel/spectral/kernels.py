@@ -15,11 +15,13 @@ from scipy.integrate import quad
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Group, Trivial
+from symkernel.kernels.text import expression
 from symkernel.spectral.basis import InvariantBasis
 from symkernel.spectral.manifold import Manifold, as_level
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.subspace import InvariantSubspace
+from symkernel.validation import as_number, check_pair, check_samples
 
 __all__ = ["HeatKernel", "SobolevKernel", "SpectralKernel"]
 
@@ -41,6 +43,9 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     manifold: Manifold
     max_level: int | float
+
+    def __repr__(self) -> str:
+        return expression(self)
 
     @abstractmethod
     def _spectrum(self, eigenvalue: Array) -> tuple[Array, Array]:
@@ -155,17 +160,18 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         K_gradient : ndarray of shape (n, n, n_dims)
             Only if `eval_gradient`.
         """
+        X, Y = check_pair(X, Y)
         plan = self._plain()
         if not eval_gradient:
-            return plan.gram(np.asarray(X), None if Y is None else np.asarray(Y))
+            return plan.gram(X, Y)
         if Y is not None:
             raise ValueError("Gradient can only be evaluated when Y is None.")
-        K, gradient = plan.gradient(np.asarray(X))
+        K, gradient = plan.gradient(X)
         return K, gradient[:, :, [not h.fixed for h in self.hyperparameters]]
 
     def diag(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,), without the Gram matrix."""
-        return self._plain().diag(np.asarray(X))
+        return self._plain().diag(check_samples(X))
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
@@ -272,16 +278,13 @@ class HeatKernel(SpectralKernel):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        _require_positive("time", self.time)
+        as_number(self.time, "time", 0.0, strict=True)
 
     def _spectrum(self, eigenvalue: Array) -> tuple[Array, Array]:
         exponent = self.time * eigenvalue
         with np.errstate(under="ignore"):
             value = np.exp(-exponent)
             return value, -(exponent * value)[None]
-
-    def __repr__(self) -> str:
-        return f"HeatKernel({self.manifold!r}, time={self.time:.3g}, max_level={self.max_level})"
 
 
 class SobolevKernel(SpectralKernel):
@@ -354,8 +357,8 @@ features
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        _require_positive("length_scale", self.length_scale)
-        _require_positive("smoothness", self.smoothness)
+        as_number(self.length_scale, "length_scale", 0.0, strict=True)
+        as_number(self.smoothness, "smoothness", 0.0, strict=True)
         if 2.0 * self.smoothness <= self.manifold.dim:
             raise ValueError(
                 f"smoothness must be more than half the dimension {self.manifold.dim} of "
@@ -369,14 +372,3 @@ features
             value = np.exp(-self.smoothness * logs)
             slopes = [-2.0 * self.smoothness * scaled / (1.0 + scaled), -self.smoothness * logs]
             return value, np.array(slopes) * value
-
-    def __repr__(self) -> str:
-        return (
-            f"SobolevKernel({self.manifold!r}, smoothness={self.smoothness:.3g}, "
-            f"length_scale={self.length_scale:.3g}, max_level={self.max_level})"
-        )
-
-
-def _require_positive(name: str, value: Any) -> None:
-    if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from symkernel.groups import Group
 from symkernel.groups._checks import RandomState
 from symkernel.spectral.subspace import InvariantSubspace
+from symkernel.validation import as_number, as_rows
 
 __all__ = ["Level", "Manifold"]
 
@@ -176,13 +177,7 @@ class Manifold(ABC):
         ValueError
             If the shape is wrong, entries are not finite, or samples are off the manifold.
         """
-        array = np.ascontiguousarray(np.asarray(X), dtype=np.float64)
-        if array.ndim != 2 or array.shape[1] != self.ambient:
-            raise ValueError(
-                f"X must have shape (n, {self.ambient}) for {self!r}, got shape {array.shape}"
-            )
-        if not np.isfinite(array).all():
-            raise ValueError("X must be finite, it contains NaN or infinity")
+        array = as_rows(X, "X", self.ambient, of=self, flatten=False)
         defect, words = self._defect(array)
         if defect.size and defect.max() > _ON_MANIFOLD:
             row = int(defect.argmax())
@@ -230,12 +225,4 @@ _ON_MANIFOLD = 1e-6
 
 def as_level(value: Any, name: str) -> float:
     """``value`` as a number that is finite and not negative."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
-    if not 0.0 <= number < float("inf"):
-        raise ValueError(f"{name} must be finite and not negative, got {value!r}")
-    return number
+    return as_number(value, name, 0.0)

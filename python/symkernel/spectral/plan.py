@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device, like, to_host
 from symkernel.plans import Cost, NotApplicableError, Plan
+from symkernel.validation import as_floats
 
 __all__ = ["SpectralPlan", "SpectrumPart"]
 
@@ -90,7 +91,7 @@ class SpectralPlan(Plan):
         n_jobs : int, optional
             Threads.
         """
-        points = self._points(np.asarray(X))
+        points = self._points(as_floats(X))
         blocks = [Z * np.sqrt(part.weights) for part, Z in self._blocks(points, n_jobs)]
         return np.concatenate([np.zeros((len(points), 0)), *blocks], axis=1)
 

@@ -104,12 +104,6 @@ class PolynomialKernel(Polynomial):
         slopes = np.stack([(p - j) * weights, j * weights])  # for log coef0 and log gamma
         return SpectrumPart(values, len(degrees), weights, slopes)
 
-    def __repr__(self) -> str:
-        return (
-            f"PolynomialKernel(degree={self.degree}, gamma={self.gamma:.3g}, "
-            f"coef0={self.coef0:.3g})"
-        )
-
 
 def _symmetric(
     degree: int, used: NDArray[np.intp], roots: Array, X: Array, n_jobs: int | None

@@ -28,9 +28,10 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from symkernel.groups._checks import as_count
+from symkernel.validation import as_rows, check_data, check_kind
 
 __all__ = [
     "SymmetricPolynomials",
@@ -119,9 +120,7 @@ def monomial_symmetric(X: ArrayLike, degree: int) -> Array:
     >>> monomial_symmetric([[1.0, 2.0, 3.0]], 2)
     array([[ 1.,  6., 14., 11.]])
     """
-    samples = np.asarray(X, np.float64)
-    if samples.ndim != 2:
-        raise ValueError(f"X must have shape (n_samples, n_features), got {samples.shape}")
+    samples = as_rows(X, flatten=False)
     steps = _steps(as_count(degree, "degree", 0))
     count = len(partitions(degree))
     out = np.empty((len(samples), count))
@@ -259,7 +258,7 @@ class SymmetricPolynomials(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if self.normalization not in ("mean", "sum"):
             raise ValueError(f'normalization must be "mean" or "sum", got {self.normalization!r}')
         found = partitions(self.degree)
-        array = validate_data(self, X, dtype=[np.float64, np.float32])
+        array = check_data(self, X)
         self._check_width(array.shape[1])
         self.partitions_ = found
         self._n_features_out = len(found)
@@ -279,6 +278,7 @@ class SymmetricPolynomials(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             float32 for samples in float32.
         """
         check_is_fitted(self)
+        check_kind(X)
         array = check_array(X, dtype=[np.float64, np.float32], estimator=self)
         n = array.shape[1]
         self._check_width(n)

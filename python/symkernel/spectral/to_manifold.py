@@ -14,9 +14,10 @@ from sklearn.base import (
     OneToOneFeatureMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, MatrixGroup, PermutationGroup, SignedPermutation, Trivial
+from symkernel.validation import check_data
 
 __all__ = ["Stereographic", "ToSphere", "ToTorus"]
 
@@ -96,7 +97,7 @@ class ToTorus(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: i
             raise ValueError(f"period must be positive and finite, got {self.period!r}")
         if not 0.0 < float(self.fill) <= 1.0:
             raise ValueError(f"fill must lie in (0, 1], got {self.fill!r}")
-        array = validate_data(self, X, dtype=np.float64)
+        array = check_data(self, X, dtype=np.float64)
         low, high = array.min(axis=0), array.max(axis=0)
         if self.shared:
             low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
@@ -109,7 +110,7 @@ class ToTorus(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: i
     def transform(self, X: Any) -> Any:
         """Return scaled samples, float64 (n, n_features), within [-period/2, period/2]."""
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, dtype=np.float64)
+        array = check_data(self, X, reset=False, dtype=np.float64)
         half = 0.5 * float(self.period)
         return np.clip((array - self.center_) * self.scale_, -half, half)
 
@@ -138,7 +139,7 @@ class ToSphere(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: 
         -------
         self
         """
-        validate_data(self, X, dtype=np.float64)
+        check_data(self, X, dtype=np.float64)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -150,7 +151,7 @@ class ToSphere(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: 
             If a sample is zero.
         """
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, dtype=np.float64)
+        array = check_data(self, X, reset=False, dtype=np.float64)
         # The largest entry first: squares of tiny and of huge samples leave the range of doubles.
         largest = np.abs(array).max(axis=1, keepdims=True)
         if not largest.all():
@@ -210,7 +211,7 @@ class Stereographic(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         -------
         self
         """
-        array = validate_data(self, X, dtype=np.float64)
+        array = check_data(self, X, dtype=np.float64)
         if self.scale is None:
             self.scale_ = float(np.median(np.linalg.norm(array, axis=1))) or 1.0
         else:
@@ -223,7 +224,7 @@ class Stereographic(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def transform(self, X: Any) -> Any:
         """Return unit vectors, float64 (n, n_features + 1)."""
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, dtype=np.float64) / self.scale_
+        array = check_data(self, X, reset=False, dtype=np.float64) / self.scale_
         square = np.einsum("ij,ij->i", array, array)[:, None]
         return np.concatenate([2.0 * array, square - 1.0], axis=1) / (square + 1.0)
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from symkernel.validation import as_array, as_floats
+
 __all__ = ["SampleGain", "effective_dimension", "sample_gain"]
 
 Array = NDArray[np.float64]
@@ -174,7 +176,7 @@ def sample_gain(
 
 
 def _positive(values: Any, name: str) -> Array:
-    array = np.asarray(values, np.float64)
+    array = np.asarray(as_array(values, name), np.float64)
     if not array.size or not np.isfinite(array).all() or array.min() <= 0.0:
         raise ValueError(f"{name} must be positive and finite, got {values!r}")
     return array
@@ -187,11 +189,9 @@ def _gram(K: Any, X: Any) -> Array:
         K = K(X)
     elif X is not None:
         raise TypeError(f"K must be a kernel where X is given, got {type(K).__name__}")
-    array = np.asarray(K, np.float64)
+    array = np.asarray(as_floats(K, "K", finite=True), np.float64)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or not len(array):
         raise ValueError(f"K must be a square matrix with at least one row, got {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError("K must be finite, it contains NaN or infinity")
     return array
 
 

@@ -19,6 +19,7 @@ from symkernel.groups import Group
 from symkernel.groups._checks import as_count
 from symkernel.spectral import Manifold, SpectralRegressor
 from symkernel.theory.records import Record, Records
+from symkernel.validation import as_array, as_floats, check_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ _RESAMPLES = 2000
 
 def mean_squared_error(y: Array, predicted: Array) -> float:
     """Mean of squared differences over samples and targets."""
-    return float(np.mean((np.asarray(y) - np.asarray(predicted)) ** 2))
+    return float(np.mean((as_floats(y, "y") - as_floats(predicted, "predicted")) ** 2))
 
 
 class LearningCurve:
@@ -379,7 +380,8 @@ def _sizes(sizes: Sequence[int] | Mapping[str, Sequence[int]], name: str) -> lis
 def _data_set(data: Any, needed: int) -> tuple[Any, Any]:
     if not isinstance(data, tuple) or len(data) != 2:
         raise TypeError(f"draw must be callable or a pair (X, y), got {type(data).__name__}")
-    X, y = np.asarray(data[0]), np.asarray(data[1])
+    X, y = as_array(data[0]), np.asarray(data[1])
+    check_labels(y)
     if len(X) != len(y):
         raise ValueError(f"X and y must have as many rows, got {len(X)} and {len(y)}")
     if len(X) < needed:

@@ -1,0 +1,164 @@
+"""What the regressors share: the constant of the fit, predictions and their standard deviations."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted
+
+from symkernel.backends.arrays import is_on_device, like, namespace
+from symkernel.estimators import _device as on_device
+from symkernel.estimators._kernel import KernelSpec
+from symkernel.estimators._machine import KernelMachine
+from symkernel.solvers.centring import weighted_mean
+
+Array = NDArray[Any]
+
+# Kernel values between samples and training samples held at once.
+_BLOCK_ENTRIES = 2**23
+# A mean this many times the spread is what a fit without a constant spends itself on.
+_DWARFS = 100.0
+
+
+class KernelRegressor(KernelMachine):
+    """Mixin of regressors f(x) = m + sum_i c_i K(x, x_i); the first of their bases."""
+
+    normalize_y: bool | None
+    intercept_: Any
+
+    def _fit(
+        self, spec: KernelSpec, X: Any, y: Array, alpha: Any, weights: Array | None, centred: bool
+    ) -> None:
+        """Fit the dual coefficients, and the constant if asked for."""
+        mean = weighted_mean(y, weights) if centred else np.zeros(y.shape[1:])
+        if centred:
+            y = (y - mean).astype(np.result_type(y.dtype, np.float32), copy=False)
+        elif spec.invariant:
+            warn_uncentred(y, weights)
+        self._solve(spec, X, y, alpha, weights)
+        self.intercept_ = float(mean) if mean.ndim == 0 else mean
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        r"""Predict targets, and how far from them the truth may be.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
+            Samples; if ``kernel="precomputed"``, kernel values of shape
+            (n_samples, n_samples_fitted).
+        return_std : bool, default=False
+            Whether to return standard deviations as well.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+        std : ndarray of the same shape
+            Standard deviations of the Gaussian process whose mean was predicted, without the noise;
+            only if `return_std`. In the units of the kernel: multiply by a scale of the targets.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before fit, or if nothing was refitted.
+        ValueError
+            If the samples do not have the shape of those in fit, or contain NaN or infinity; or if
+            standard deviations are asked for and the kernel is "precomputed".
+        MemoryError
+            If the factor that standard deviations need does not fit in memory.
+
+        Warns
+        -----
+        UserWarning
+            If a variance is negative beyond rounding, for a kernel that is not positive definite;
+            its standard deviation is 0.
+
+        Notes
+        -----
+        With :math:`k_i = K(x, x_i)` and weights :math:`w` of the samples,
+
+        .. math::
+            \sigma^2(x) = K(x, x) - k^T S (S K S + \alpha I)^{-1} S k,
+            \qquad S = \operatorname{diag}(\sqrt{w}):
+
+        noise of variance :math:`\alpha / w_i` on sample i, the numbers of scikit-learn's
+        ``GaussianProcessRegressor(kernel, alpha=alpha / w, optimizer=None)``. With one alpha per
+        target, each target has its own. The mean that ``normalize_y`` subtracts counts as known.
+
+        The first call that asks for standard deviations computes the Gram matrix again and factors
+        it, at the cost of fit; the factor is kept then, n (n + 1) / 2 numbers (n^2 with several
+        alphas, on a GPU, and for singular systems), but not in pickles and copies. After that a
+        sample costs n |G| kernel values and n^2 / 2 multiply-adds. Source: C. E. Rasmussen,
+        C. K. I. Williams, Gaussian Processes for Machine Learning, 2006, equation 2.26.
+        """
+        check_is_fitted(self)
+        mean = self._decide(X)
+        if np.any(self.intercept_):
+            mean = mean + like(np.asarray(self.intercept_, dtype=mean.dtype), mean)
+        return (mean, self._deviations(X)) if return_std else mean
+
+    def _deviations(self, X: Any) -> Any:
+        """Standard deviations, of the shape of the predictions, where X lives."""
+        fitted = self._fitted
+        X = self._check_samples(fitted.spec, X)
+        computed = on_device.placed(X, self.device)
+        centres = on_device.beside(self.X_fit_, computed)
+        prior = fitted.bound.diag(computed)
+        factor = self._factor()
+        xp = namespace(prior)
+        rows = max(1, _BLOCK_ENTRIES // centres.shape[0])
+        computed = computed.tocsr() if issparse(computed) else computed
+        blocks = [
+            factor.explained(fitted.bound.cross(computed[i : i + rows], centres, self.n_jobs))
+            for i in range(0, X.shape[0], rows)
+        ]
+        variance = prior[:, None] - xp.concatenate(blocks)
+        rounding = np.sqrt(np.finfo(variance.dtype).eps)
+        if bool((variance < -rounding * xp.abs(prior)[:, None]).any()):
+            warnings.warn(
+                "Variances are negative, so that the kernel is not positive definite; their "
+                "standard deviations are set to 0.",
+                UserWarning,
+                stacklevel=3,
+            )
+        std = xp.sqrt(xp.maximum(variance, 0.0))
+        targets = int(np.prod(self.dual_coef_.shape[1:]))
+        std = xp.repeat(std, targets // std.shape[1], axis=1)
+        std = std.reshape(X.shape[0], *self.dual_coef_.shape[1:])
+        return std if is_on_device(X) == is_on_device(std) else on_device.beside(std, X)
+
+
+def check_normalize_y(value: Any, unset: bool | None = None) -> bool:
+    """Return whether targets are to be centred; `unset` is what None stands for, if it may be.
+
+    Raises
+    ------
+    TypeError
+        If the value is something else.
+    """
+    if value is None and unset is not None:
+        return unset
+    if not isinstance(value, bool | np.bool_):
+        expected = "True, False or None" if unset is not None else "True or False"
+        raise TypeError(f"normalize_y must be {expected}; got {value!r}")
+    return bool(value)
+
+
+def warn_uncentred(y: Array, weights: Array | None) -> None:
+    """Warn where a mean of targets dwarfs their spread, and nothing subtracts it."""
+    mean = weighted_mean(y, weights)
+    spread = np.sqrt(weighted_mean((y - mean) ** 2, weights))
+    dwarfs = (spread > 0) & (np.abs(mean) > _DWARFS * spread)
+    if np.any(dwarfs):
+        worst = int(np.argmax(np.where(dwarfs, np.abs(mean) / np.where(dwarfs, spread, 1.0), 0.0)))
+        warnings.warn(
+            f"The mean of y, {np.ravel(mean)[worst]:.6g}, dwarfs its standard deviation, "
+            f"{np.ravel(spread)[worst]:.3g}: without a constant the fit spends itself on the mean. "
+            "Use normalize_y=True, or subtract the mean.",
+            UserWarning,
+            stacklevel=4,
+        )
