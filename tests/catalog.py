@@ -74,6 +74,10 @@ class Case:
     def kernel(self):
         return KERNELS[self.kernel_name]
 
+    @property
+    def factors(self):
+        return (self.group_name, self.kernel_name)
+
     def __str__(self):
         return f"{self.kernel_name}-{self.group_name}"
 
@@ -108,6 +112,9 @@ def leaves_invariant(group, kernel_name):
 
 
 CASES = [Case(g, k) for g in GROUPS for k in KERNELS if leaves_invariant(GROUPS[g], k)]
+CASES_BY_METHOD = [(c, m) for c in CASES for m in METHODS if applies(m, c)]
+# The same with and without normalisation, to be covered by pairs: see covering.py.
+NORMALIZED = [(c, m, n) for c, m in CASES_BY_METHOD for n in (False, True)]
 
 
 def samples(group, n, seed=0, scale=1.0, dtype=np.float64):

@@ -10,8 +10,10 @@ from pathlib import Path
 
 # tests/ holds plain modules (oracles, catalog) that the tests import by name.
 sys.path.insert(0, str(Path(__file__).parent))
-# Workers of a parallel test run share the machine.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# One process per core: each computes on one thread, and threads that wait sleep.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # The CUDA module built for tests without a GPU comes with a stand-in for CuPy.
 if importlib.util.find_spec("symkernel._cuda") is not None and (
@@ -20,3 +22,10 @@ if importlib.util.find_spec("symkernel._cuda") is not None and (
     from device import stand_in
 
     stand_in.install()
+
+
+def pytest_configure(config):
+    """Make whole products where -m asks for them, before test files are imported."""
+    import covering
+
+    covering.ask(config.option.markexpr)

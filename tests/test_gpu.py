@@ -11,7 +11,8 @@ import pickle
 
 import numpy as np
 import pytest
-from catalog import CASES, GROUPS, METHODS, applies, samples
+from catalog import CASES_BY_METHOD, GROUPS, samples
+from covering import covered
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF, Matern
@@ -41,7 +42,6 @@ REASON = why_not()
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(REASON), reason=REASON or "-")]
 
 TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
-CASES_BY_METHOD = [(c, m) for c in CASES for m in METHODS if applies(m, c)]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def magnitude(case, X, Y):
     return np.maximum(K, 1e-300)
 
 
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method", CASES_BY_METHOD)
 def test_agrees_with_the_cpu(cp, case, method):
     k = InvariantKernel(case.kernel, case.group, method=method)
     for dtype, tolerance in TOLERANCE.items():
@@ -92,7 +92,7 @@ def test_agrees_with_the_cpu(cp, case, method):
         assert close(product, k(X64, Y64) @ V.astype(np.float64), 2 * tolerance, bound)
 
 
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method", CASES_BY_METHOD)
 def test_gradient_agrees_with_the_cpu(cp, case, method):
     X = samples(case.group, 19, seed=3)
     k = InvariantKernel(case.kernel, case.group, method=method, normalize=True)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 
+import catalog
 import numpy as np
 import pytest
 import test_closed_forms
 import test_gpu
-from catalog import CASES, GROUPS, METHODS, applies, samples
+from catalog import GROUPS, NORMALIZED, samples
+from covering import covered
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
@@ -19,7 +21,7 @@ from symkernel.kernels import ArcCosine, Laplacian, Polynomial
 
 pytestmark = test_gpu.pytestmark
 
-CASES_BY_METHOD = [(c, m) for c in CASES for m in METHODS if m != "auto" and applies(m, c)]
+CASES_BY_METHOD = [(c, m) for c, m in catalog.CASES_BY_METHOD if m != "auto"]
 # Of the largest entry. In single precision the rounding of inner products is magnified by
 # exponents, and by the sum over samples.
 TOLERANCE = {np.float64: 1e-11, np.float32: 2e-5}
@@ -42,8 +44,7 @@ def agrees(cp, k, X, Y, W, dtype):
     return error <= TOLERANCE[dtype] * np.abs(want).max(initial=1.0)
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method, normalize", [row for row in NORMALIZED if row[1] != "auto"])
 def test_agrees_with_the_cpu(cp, case, method, normalize):
     X, Y = samples(case.group, 19, seed=1), samples(case.group, 35, seed=2)
     W = np.random.default_rng(3).standard_normal((35, 2))

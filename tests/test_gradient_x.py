@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
+import catalog
 import mpmath
 import numpy as np
 import oracles
 import pytest
 import test_angles
 import test_closed_forms
-from catalog import CASES, GROUPS, KERNELS, METHODS, applies, samples
+from catalog import GROUPS, KERNELS, NORMALIZED, samples
+from covering import covered
 from oracles import cloud
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
@@ -21,7 +23,7 @@ from symkernel.plans.rotation_rules import rotation_rule
 
 ISAS = cpu.info()["available_isas"]
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
-CASES_BY_METHOD = [(c, m) for c in CASES for m in METHODS if m != "auto" and applies(m, c)]
+CASES_BY_METHOD = [(c, m) for c, m in catalog.CASES_BY_METHOD if m != "auto"]
 
 
 def weights(m, c=2, seed=3):
@@ -67,7 +69,7 @@ def oracle_problem(case):
     return X, Y, W, want, scale.max()
 
 
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method", CASES_BY_METHOD)
 def test_agrees_with_oracle_on_every_isa_and_dtype(case, method):
     X, Y, W, want, scale = oracle_problem(case)
     k = InvariantKernel(case.kernel, case.group, method=method)
@@ -82,7 +84,7 @@ def test_agrees_with_oracle_on_every_isa_and_dtype(case, method):
     on_every_isa(check)
 
 
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method", CASES_BY_METHOD)
 def test_invariance(case, method):
     X, Y, W = samples(case.group, 6, seed=4)[4:], samples(case.group, 9, seed=5), weights(9)
     k = InvariantKernel(case.kernel, case.group, method=method)
@@ -93,8 +95,7 @@ def test_invariance(case, method):
         assert np.abs(k.gradient_x(X, g.apply(Y), W) - want).max() <= 1e-11 * scale
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method, normalize", [row for row in NORMALIZED if row[1] != "auto"])
 def test_against_finite_differences(case, method, normalize):
     X, Y = samples(case.group, 7, seed=6)[4:], samples(case.group, 9, seed=7)
     W = weights(9)

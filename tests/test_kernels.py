@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import oracles
 import pytest
-from catalog import CASES, GROUPS, KERNELS, METHODS, applies, samples
+from catalog import CASES, CASES_BY_METHOD, GROUPS, KERNELS, NORMALIZED, samples
+from covering import covered
 from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import (
@@ -66,10 +67,7 @@ def test_agrees_with_oracle_on_every_isa_and_dtype(case):
         cpu.set_isa(before)
 
 
-CASES_BY_METHOD = [(c, m) for c in CASES for m in METHODS if applies(m, c)]
-
-
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method", CASES_BY_METHOD)
 def test_invariance(case, method):
     X, Y = samples(case.group, 6, seed=3), samples(case.group, 7, seed=4)
     k = kernel_of(case, method=method)
@@ -84,7 +82,7 @@ def test_invariance(case, method):
         assert oracles.relative_error(k(X, g.apply(Y)), want, scale) < 1e-12
 
 
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method", CASES_BY_METHOD)
 def test_positive_semidefinite(case, method):
     X = samples(case.group, 24, seed=5)
     eigenvalues = np.linalg.eigvalsh(kernel_of(case, method=method)(X))
@@ -115,8 +113,7 @@ def numerical_gradient(kernel, X, step=1e-5):
     return np.stack(columns, axis=2) if columns else np.empty((len(X), len(X), 0))
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize(("case", "method"), CASES_BY_METHOD, ids=str)
+@covered("case, method, normalize", NORMALIZED)
 def test_gradient_against_finite_differences(case, method, normalize):
     X = samples(case.group, 9, seed=8)
     k = kernel_of(case, method=method, normalize=normalize)

@@ -13,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from scipy.linalg.blas import dtrmm
+from scipy.linalg.blas import dtrmm, dtrsm
+from scipy.linalg.lapack import dpotrf
 
 from symkernel.lie._threads import few_threads
 from symkernel.lie.algebra import Algebra
@@ -173,30 +174,50 @@ class PenaltyOperator:
             gram[np.ix_(columns, columns)] += block.T @ inner[np.ix_(rows, rows)] @ block
         return gram
 
-    def weighted_gram(self, weight: Array | None) -> Array:
-        r"""Return :math:`tr(W M_j^T M_k)` for the matrices of any two weights j, k.
+    def weighted_gram(self, precision: Array | None) -> Array:
+        r"""Return :math:`tr(P^{-1} M_j^T M_k)` for the matrices of any two weights j, k.
 
         Parameters
         ----------
-        weight : ndarray of shape (q, q) or None
-            W, symmetric and positive semidefinite; None for the identity.
+        precision : ndarray of shape (q, q) or None
+            P, symmetric and positive definite; None for the identity.
 
         Returns
         -------
         ndarray of shape (p, p)
             Symmetric and positive semidefinite.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If ``precision`` is not positive definite.
+
+        Notes
+        -----
+        O(rows q p (q + p)) after a first call that keeps the operator as a dense array.
         """
+        columns = self.shape[1]
+        flat = self._by_column
+        if precision is not None and flat.size:
+            factor, failed = dpotrf(precision, lower=1)
+            if failed:
+                raise linalg.LinAlgError("precision must be positive definite")
+            # With P = C C^T the rows of C^-1 T are those of a root: no inverse, no eigenvectors.
+            flat = dtrsm(1.0, factor, flat.T, side=1, lower=1, trans_a=1).T
+        flat = flat.reshape(self.shape[0] * columns, self.n_weights)
+        return np.asarray(flat.T @ flat)
+
+    @cached_property
+    def _by_column(self) -> Array:
+        """The operator as a dense array of shape (q, rows p)."""
         inner, columns = self._inner
         matrix: Any = self.matrix
         tensor = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix).reshape(
             inner, columns, self.n_weights
         )
-        if weight is not None:
-            tensor = np.matmul(_root(weight), tensor)
         if self.left is not None:
             tensor = np.tensordot(self.left, tensor, axes=1)
-        flat = tensor.reshape(-1, self.n_weights)
-        return np.asarray(flat.T @ flat)
+        return np.ascontiguousarray(tensor.transpose(1, 0, 2)).reshape(columns, -1)
 
     def apply(self, weights: Array) -> Array:
         """Return the matrix of some weights.
@@ -307,9 +328,3 @@ def _distinct(numbers: Array) -> tuple[Array, Array]:
     """Return distinct small numbers, ascending, and the place of each among them."""
     values = np.flatnonzero(np.bincount(numbers))
     return values, np.searchsorted(values, numbers)
-
-
-def _root(weight: Array) -> Array:
-    """Return S with S^T S the positive semidefinite matrix."""
-    values, vectors = linalg.eigh(weight)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))).T)
