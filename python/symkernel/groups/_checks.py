@@ -113,6 +113,19 @@ def as_vector(value: Any, name: str) -> NDArray[np.float64]:
     return vector
 
 
+def as_real(value: Any, name: str) -> NDArray[Any]:
+    """``value`` as an array that orthogonal maps can act on: float32 or float64."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufO":
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    if array.dtype in (np.float32, np.float64):
+        return array
+    try:
+        return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}") from None
+
+
 def as_scale(value: Any, name: str = "scale") -> float:
     """``value`` as a finite float that is not negative."""
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import RandomState, as_generator, as_scale
+from symkernel.groups._checks import RandomState, as_generator, as_real, as_scale
 from symkernel.groups.elements import Element, SignedPermutation
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _BLOCK_ENTRIES = 2**22
 
 
 def move_randomly(
-    group: Group, X: NDArray[Any], random_state: RandomState = None, scale: float = 1.0
+    group: Group, X: ArrayLike, random_state: RandomState = None, scale: float = 1.0
 ) -> NDArray[Any]:
     """Act on every sample with an independent random element, uniform on the group.
 
@@ -28,8 +28,8 @@ def move_randomly(
     ----------
     group : Group
         Any group.
-    X : ndarray of shape (n, degree)
-        Samples, of a floating type.
+    X : array-like of shape (n, degree)
+        Samples, real. Integers and booleans are taken as float64, float16 as float32.
     random_state : int, numpy Generator, numpy RandomState or None, default=None
         Source of the elements.
     scale : float, default=1.0
@@ -38,10 +38,12 @@ def move_randomly(
     Returns
     -------
     ndarray of shape (n, degree)
-        A new array of the type of X.
+        A new array, float32 where X is, else float64.
 
     Raises
     ------
+    TypeError
+        If X does not hold real numbers.
     ValueError
         If X has another number of features or is not an array of samples.
 
@@ -61,15 +63,16 @@ def move_randomly(
     array([[1., 2., 3.],
            [1., 2., 3.]])
     """
-    if X.ndim != 2 or X.shape[1] != group.degree:
+    samples = as_real(X, "X")
+    if samples.ndim != 2 or samples.shape[1] != group.degree:
         raise ValueError(
-            f"X must have shape (n_samples, {group.degree}) for {group!r}, got {X.shape}"
+            f"X must have shape (n_samples, {group.degree}) for {group!r}, got {samples.shape}"
         )
     rng, spread = as_generator(random_state), as_scale(scale)
-    moved = np.empty_like(X, order="C")
+    moved = np.empty_like(samples, order="C")
     step = max(1, _BLOCK_ENTRIES // sum(_entries(f.group) for f in group.factors()))
-    for start in range(0, len(X), step):
-        part = X[start : start + step]
+    for start in range(0, len(samples), step):
+        part = samples[start : start + step]
         moved[start : start + step] = RandomAction(group, len(part), rng, spread).act(part)
     return moved
 
