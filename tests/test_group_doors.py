@@ -59,5 +59,5 @@ def test_random_images_have_the_lengths_of_the_samples():
 
 @pytest.mark.parametrize("X", [[["1", "2", "3"]], np.ones((2, 3)) * 1j, [[{}, 1, 2]]], ids=repr)
 def test_random_images_of_no_numbers_are_refused(X):
-    with pytest.raises((TypeError, ValueError), match="X must hold real numbers"):
+    with pytest.raises((TypeError, ValueError), match="X must"):
         groups.move_randomly(groups.SO(3), X, 0)
