@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
 from symkernel.backends import execute
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers, Rates
+from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
 from symkernel.plans import rounded
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
@@ -187,6 +190,16 @@ class ClosedForm(Plan):
         """Centred samples, and rates that they allow."""
         return self._in_units(X, Y)[:3]
 
+    @property
+    def preparation(self) -> Hashable:
+        """The units of the samples; centring goes with the group."""
+        return "closed", self.base.units
+
+    def prepare(self, X: Array) -> Prepared:
+        """Centre samples, in units of the length scales, for more than one call."""
+        rows = self._normal.centred(self.base.scaled(X.astype(np.float64, copy=False)))
+        return Prepared(rows, X.dtype)
+
     def _in_units(
         self, X: Array, Y: Array | None = None
     ) -> tuple[Array, Array | None, Rates | Powers, float]:
@@ -199,15 +212,11 @@ class ClosedForm(Plan):
         overflow in single precision. Samples in single precision become double where that cannot
         give their exponents.
         """
-        samples = [
-            self._normal.centred(self.base.scaled(Z.astype(np.float64, copy=False)))
-            for Z in (X, Y)
-            if Z is not None
-        ]
-        radii = [math.sqrt(largest_square(Z)) for Z in samples]
+        given = [Z for Z in (X, Y) if Z is not None]
+        samples = [Z if isinstance(Z, Prepared) else self.prepare(Z) for Z in given]
+        radii = [Z.radius for Z in samples]
         reach = radii[0] + radii[-1]  # no distance exceeds it
         dtype = np.dtype(np.float64) if self._needs_double(reach) else X.dtype
-        samples = [Z.astype(dtype, copy=False) for Z in samples]
         laplacian = self.base.name == "laplacian"
         unit = 1.0
         rates = _laplacian(self.base) if laplacian else weighted_rates(self._mixture(reach))
@@ -222,9 +231,11 @@ class ClosedForm(Plan):
                     f"the length scale {np.sqrt(0.5 / rates.rates[0]):.3g} is too small for data "
                     f"of radius {radius:.3g}: rounding exceeds every distance of interest"
                 )
-            samples = [Z * Z.dtype.type(1.0 / unit) for Z in samples]
             rates = Rates(np.minimum(scaled, limit), rates.values, rates.slopes)
-        ready = [namespace(Z).ascontiguousarray(Z) for Z in samples]
+        ready = [
+            _in_unit(kept, dtype, unit, isinstance(Z, Prepared))
+            for kept, Z in zip(samples, given, strict=True)
+        ]
         return ready[0], ready[1] if len(ready) > 1 else None, rates, unit
 
     def _per_feature(self) -> bool:
@@ -254,6 +265,19 @@ class ClosedForm(Plan):
             if math.isinf(reach):
                 return self._mixture(_TYPICAL * _length_scale(self.base))
             raise NotApplicableError(str(error)) from None
+
+
+def _in_unit(samples: Prepared, dtype: np.dtype[Any], unit: float, kept: bool) -> Any:
+    """Samples over a unit, contiguous; prepared for more calls where they are kept."""
+
+    def scaled() -> Array:
+        rows: Array = samples.rows.astype(dtype, copy=False)
+        if unit != 1.0:
+            rows = rows * dtype.type(1.0 / unit)
+        contiguous: Array = namespace(rows).ascontiguousarray(rows)
+        return contiguous
+
+    return samples.derived((dtype, unit), scaled) if kept else scaled()
 
 
 def largest_square(X: Array) -> float:
