@@ -13,7 +13,12 @@ from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils.multiclass import check_classification_targets
 
 from symkernel.backends.arrays import to_host
-from symkernel.estimators._calibration import fit_slope, left_out_values, probabilities
+from symkernel.estimators._calibration import (
+    fit_slope,
+    identical_rows,
+    left_out_values,
+    probabilities,
+)
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
 from symkernel.groups import Group
 
@@ -235,8 +240,8 @@ class InvariantKernelClassifier(
         :math:`p_k \propto e^{a f_k(x)}` with the decision values f (0 and f for two classes), and
         one slope :math:`a \ge 0`, of least logarithmic loss on the decision values that each
         training sample gets from the fit without it: exact, from the diagonal of the inverse of
-        the ridge matrix. One unit of weight is left out of a sample that weighs more, so that
-        weights are repetitions.
+        the ridge matrix. Samples that are identical, to the last bit, are left out together, so
+        that weights are repetitions.
 
         The first call computes the Gram matrix again, factors and inverts it: n^3 multiply-adds.
         The slope is kept then, in pickles too. Source: temperature scaling, Guo et al., ICML 2017,
@@ -277,6 +282,7 @@ class InvariantKernelClassifier(
                 float(self._fitted.alpha[0]),
                 targets[used],
                 weights[used],
+                identical_rows(to_host(self.X_fit_))[used],
             )
             finite = np.isfinite(values).all(axis=1)
             if not finite.any():
