@@ -131,7 +131,7 @@ def recognise(normal: NormalForm) -> FormTable:
 
 def _none(group: Group) -> NotApplicableError:
     return NotApplicableError(
-        f"{group!r} has no closed form here; those known are SignFlips on all features, Symmetric, "
+        f"{group!r} has no closed form here; those known are SignFlips, Symmetric, "
         "Young and Hyperoctahedral on points, SO(2), O(2), SO(3), O(3), PointGroup('O') and "
         "PointGroup('Oh') on clouds (with permutations of their points), SO(d) and O(d) on one "
         "vector, each with Translations"
@@ -169,6 +169,9 @@ def _single(factor: Factor, shape: tuple[int, ...]) -> FormTable | None:
         return FormTable("sphere", np.zeros((1, 1), dtype=np.int32), ((1, d),), np.arange(d))
     if isinstance(group, SignFlips) and points == d:
         return FormTable("sign_flips", np.arange(d)[None], ((d, 1),), np.arange(d))
+    if isinstance(group, SignFlips):  # of whole points: a signed permutation of each one alone
+        blocks = ((1, rest),) * points
+        return FormTable("signed_permanents", np.zeros((1, points), int), blocks, first)
     if isinstance(group, Symmetric | Hyperoctahedral) and points <= MAX_PERMANENT:
         signed = isinstance(group, Hyperoctahedral)
         form = "signed_permanents" if signed else "permanents"
