@@ -80,7 +80,7 @@ def test_a_closed_form_cheaper_than_the_elements_lists_none(name, kernel, counte
     plan = InvariantKernel(kernel, group).plan()
     assert plan.method == "closed_form"
     # Beside Oh permutations of the points are listed, to be summed over.
-    assert sum(counted["elements"]) < (group.order / 40 if name == "S_7 x Oh" else 1)
+    assert max(counted["elements"], default=0) < (group.order / 40 if name == "S_7 x Oh" else 1)
     assert counted["searches"] == 0
 
 
