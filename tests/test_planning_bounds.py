@@ -215,3 +215,15 @@ def test_sign_flips_of_points_are_a_product():
         for s in (1, -1)
     ]
     assert np.allclose(k(X), (sum(values) / 2).prod(axis=2), rtol=1e-13)
+
+
+def test_millions_of_random_permutations_are_counted_before_they_are_drawn():
+    with pytest.raises(MemoryError, match=r"table of random elements .* Use fewer n_samples"):
+        InvariantKernel(RBF(), groups.Symmetric(10**7), "sample", n_samples=400).plan()
+
+
+def test_rotations_beside_a_group_of_millions_of_digits_are_refused_in_words():
+    n = 20_000
+    group = groups.Symmetric(n).along(0, (n, 3)) * groups.O(3).along(1, (n, 3))
+    with pytest.raises(NotApplicableError, match=r"summed over about 10\^77337 permutations"):
+        InvariantKernel(RBF(), group).plan()
