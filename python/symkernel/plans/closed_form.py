@@ -64,8 +64,8 @@ _DESCRIPTION = {
 class ClosedForm(Plan):
     """Average of an RBF kernel, a mixture of RBF kernels or a Laplacian, by a formula.
 
-    Sign flips: a product over features. Symmetric and hyperoctahedral groups on points: a
-    permanent. SO(2), O(2), SO(3), O(3) on clouds, SO(d) and O(d) on one vector: Bessel functions
+    Sign flips: a product over features or points. Symmetric and hyperoctahedral groups on points:
+    a permanent. SO(2), O(2), SO(3), O(3) on clouds, SO(d) and O(d) on one vector: Bessel functions
     and the matrix Fisher constant. Oh and O on clouds: the permanent of a 3 x 3 matrix.
     Translations are removed by centring; a finite group of permutations of the points is summed
     over. Formulas and sources stand in ``cpp/include/symkernel``. The Laplacian, a product over
@@ -109,7 +109,7 @@ class ClosedForm(Plan):
             *self._normal.steps,
             *sum_step(self._table),
             *_mixture_step(mixture),
-            _DESCRIPTION[self._table.form],
+            _description(self._table),
         )
 
     def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
@@ -278,6 +278,12 @@ def _in_unit(samples: Prepared, dtype: np.dtype[Any], unit: float, kept: bool) -
         return contiguous
 
     return samples.derived((dtype, unit), scaled) if kept else scaled()
+
+
+def _description(table: FormTable) -> str:
+    if table.form == "signed_permanents" and max(p for p, _ in table.blocks) == 1:
+        return "product over points of (k(x_i, y_i) + k(x_i, -y_i))/2 for all their sign flips"
+    return _DESCRIPTION[table.form]
 
 
 def largest_square(X: Array) -> float:
