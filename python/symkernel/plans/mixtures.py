@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.plans.base import BaseSpec, NotApplicableError
+from symkernel.validation import as_number
 
 __all__ = ["Mixture", "matern_mixture", "mixture_of", "rational_quadratic_mixture", "rbf_mixture"]
 
@@ -458,5 +459,4 @@ def _sum(sign: int, c: Array, nodes: _Nodes) -> Array:
 
 
 def _require_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    as_number(value, name, 0.0, strict=True)
