@@ -157,15 +157,16 @@ def test_leave_one_out_over_levels_is_better_still():
     assert 0.5 < -model.best_score_ / risk < 2.0
 
 
-def test_theory_counts_all_functions():
+def test_theory_counts_invariant_functions():
     X = Torus(10).random_points(1000, 0)
     words = {"coef": "empirical", "n_components": "theory"}
     model = SpectralRegressor(Torus(10), groups.SignFlips(10), smoothness=6, **words)
     model.fit(X, quadratic(X))
-    assert model.max_level_ == 1  # 1 + 20 of 1000^(1/2.2) = 23.1
+    assert model.max_level_ == 1  # 1 + 10 invariant ones of 1000^(1/2.2) = 23.1
     assert len(model.coef_) == 11
     assert model.set_params(smoothness=5.1).fit(X, quadratic(X)).max_level_ == 1
-    assert model.set_params(smoothness=8).fit(X, quadratic(X)).max_level_ == 0
+    assert model.set_params(smoothness=8).fit(X, quadratic(X)).max_level_ == 1  # 14.2
+    assert model.set_params(smoothness=11).fit(X, quadratic(X)).max_level_ == 0  # 8.7
     # a quadrature rule in place of samples has no variance: the sum is the projection
     angles = np.arange(64) / 32 - 1.0
     y = 1.0 + 3.0 * np.cos(2 * np.pi * angles)

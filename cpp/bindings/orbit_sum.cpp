@@ -4,14 +4,17 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "bindings.hpp"
 #include "interrupt.hpp"
+#include "samples.hpp"
 #include "symkernel/fourier_plan.hpp"
 
 namespace py = pybind11;
@@ -85,6 +88,51 @@ ClosedForm make_form_of_powers(const std::string& name, const Array<double>& val
                                matrix_view(values, "values must have shape (planes, powers)"));
 }
 
+// Kernels of one kind take the same prepared samples.
+std::tuple<bool, bool, int> kind_name(const SampleKind& kind) {
+  return {kind.centred, kind.unit_rows, kind.power};
+}
+
+// Samples prepared for an action and a kind of kernel, with what they look into.
+template <class T>
+struct KeptSamples {
+  Array<T> rows;
+  py::object action;
+  std::unique_ptr<const Samples<T>> samples;
+};
+
+template <class T, class Kernel>
+std::unique_ptr<KeptSamples<T>> prepare(const Kernel& kernel, const OrbitAction& action,
+                                        const Array<T>& x, int n_threads) {
+  const auto view = matrix_view(x, "x must have shape (n, d)");
+  require(view.columns == action.degree(), "x must have as many columns as the action");
+  auto kept = std::make_unique<KeptSamples<T>>();
+  kept->rows = x;
+  kept->action = py::cast(&action, py::return_value_policy::reference);  // the object itself
+  run_interruptible([&](StopToken& token) {
+    kept->samples =
+        std::make_unique<const Samples<T>>(tables_of(action, engine<T>()), kind_of(kernel), view,
+                                           nullptr, true, resolve_threads(n_threads), token);
+  });
+  return kept;
+}
+
+// Samples as an array, or prepared.
+template <class T>
+using Given = std::variant<Array<T>, const KeptSamples<T>*>;
+
+template <class T>
+MatrixView<const T> given_view(const Given<T>& x, const char* message) {
+  if (const auto* kept = std::get_if<const KeptSamples<T>*>(&x)) return (*kept)->samples->given();
+  return matrix_view(std::get<Array<T>>(x), message);
+}
+
+template <class T>
+const Samples<T>* prepared(const Given<T>& x) {
+  const auto* kept = std::get_if<const KeptSamples<T>*>(&x);
+  return kept != nullptr ? (*kept)->samples.get() : nullptr;
+}
+
 template <class T>
 void set_kernel(GramRequest<T>& request, const BaseKernel& kernel) {
   request.kernel = &kernel;
@@ -97,14 +145,16 @@ int gradient_count(const BaseKernel& kernel) { return kernel.gradients; }
 int gradient_count(const ClosedForm& form) { return static_cast<int>(form.planes - 1); }
 
 template <class T, class Kernel>
-GramRequest<T> make_request(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
-                            const std::optional<Array<T>>& y, int n_threads) {
+GramRequest<T> make_request(const Kernel& kernel, const OrbitAction& action, const Given<T>& x,
+                            const std::optional<Given<T>>& y, int n_threads) {
   GramRequest<T> r;
   set_kernel(r, kernel);
   r.action = &action;
-  r.x = matrix_view(x, "x must have shape (n, d)");
+  r.x = given_view(x, "x must have shape (n, d)");
+  r.prepared_x = prepared(x);
   if (y) {
-    r.y = matrix_view(*y, "y must have shape (m, d)");
+    r.y = given_view(*y, "y must have shape (m, d)");
+    r.prepared_y = prepared(*y);
     static const T nothing{};  // an empty y is still a y
     if (r.y.data == nullptr) r.y.data = &nothing;
   }
@@ -120,20 +170,29 @@ void fill(GramRequest<T>& request, Output output, T* k, T* dk) {
   run_interruptible([&](StopToken& token) { gram(request, token); });
 }
 
+template <class T>
+py::ssize_t rows_of(const GramRequest<T>& request) {
+  return static_cast<py::ssize_t>(request.x.rows);
+}
+template <class T>
+py::ssize_t columns_of(const GramRequest<T>& request) {
+  return static_cast<py::ssize_t>(request.y.data != nullptr ? request.y.rows : request.x.rows);
+}
+
 template <class T, class Kernel>
-Array<T> gram_array(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
-                    const std::optional<Array<T>>& y, int n_threads) {
+Array<T> gram_array(const Kernel& kernel, const OrbitAction& action, const Given<T>& x,
+                    const std::optional<Given<T>>& y, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
-  Array<T> k({x.shape(0), y ? y->shape(0) : x.shape(0)});
+  Array<T> k({rows_of(request), columns_of(request)});
   fill(request, Output::gram, k.mutable_data(), static_cast<T*>(nullptr));
   return k;
 }
 
 template <class T, class Kernel>
-Array<T> packed_array(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
+Array<T> packed_array(const Kernel& kernel, const OrbitAction& action, const Given<T>& x,
                       int n_threads) {
-  auto request = make_request(kernel, action, x, std::optional<Array<T>>(), n_threads);
-  const py::ssize_t n = x.shape(0);
+  auto request = make_request(kernel, action, x, std::optional<Given<T>>(), n_threads);
+  const py::ssize_t n = rows_of(request);
   Array<T> k(n * (n + 1) / 2);
   fill(request, Output::packed, k.mutable_data(), static_cast<T*>(nullptr));
   return k;
@@ -141,38 +200,40 @@ Array<T> packed_array(const Kernel& kernel, const OrbitAction& action, const Arr
 
 template <class T, class Kernel>
 std::tuple<Array<T>, Array<T>> gradient_arrays(const Kernel& kernel, const OrbitAction& action,
-                                               const Array<T>& x, const std::optional<Array<T>>& y,
+                                               const Given<T>& x, const std::optional<Given<T>>& y,
                                                bool per_feature, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
-  const py::ssize_t n = x.shape(0), m = y ? y->shape(0) : n;
+  const py::ssize_t n = rows_of(request), m = columns_of(request);
   Array<T> k({n, m});
-  Array<T> dk({n, m, per_feature ? x.shape(1) : static_cast<py::ssize_t>(gradient_count(kernel))});
+  Array<T> dk({n, m,
+               per_feature ? static_cast<py::ssize_t>(request.x.columns)
+                           : static_cast<py::ssize_t>(gradient_count(kernel))});
   fill(request, per_feature ? Output::ard : Output::gradient, k.mutable_data(), dk.mutable_data());
   return {k, dk};
 }
 
 template <class T, class Kernel>
-Array<T> matvec_array(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
-                      const std::optional<Array<T>>& y, const Array<T>& v, int n_threads) {
+Array<T> matvec_array(const Kernel& kernel, const OrbitAction& action, const Given<T>& x,
+                      const std::optional<Given<T>>& y, const Array<T>& v, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
   request.v = matrix_view(v, "v must have shape (m, columns)");
-  require(request.v.rows == (y ? y->shape(0) : x.shape(0)), "v must have one row per sample of y");
-  Array<T> out({x.shape(0), v.shape(1)});
+  require(request.v.rows == columns_of(request), "v must have one row per sample of y");
+  Array<T> out({rows_of(request), v.shape(1)});
   fill(request, Output::matvec, out.mutable_data(), static_cast<T*>(nullptr));
   return out;
 }
 
 template <class T>
 std::tuple<Array<T>, Array<T>> diagonal_arrays(const BaseKernel& kernel, const OrbitAction& action,
-                                               const Array<T>& x, bool gradient, bool per_feature,
+                                               const Given<T>& x, bool gradient, bool per_feature,
                                                int n_threads) {
-  auto request = make_request(kernel, action, x, std::optional<Array<T>>(), n_threads);
+  auto request = make_request(kernel, action, x, std::optional<Given<T>>(), n_threads);
   request.output = !gradient ? Output::gram : per_feature ? Output::ard : Output::gradient;
   const py::ssize_t derivatives = !gradient     ? 0
-                                  : per_feature ? x.shape(1)
+                                  : per_feature ? static_cast<py::ssize_t>(request.x.columns)
                                                 : static_cast<py::ssize_t>(kernel.gradients);
-  Array<T> k(x.shape(0));
-  Array<T> dk({x.shape(0), derivatives});
+  Array<T> k(rows_of(request));
+  Array<T> dk({rows_of(request), derivatives});
   request.k = k.mutable_data();
   request.dk = dk.mutable_data();
   run_interruptible([&](StopToken& token) { diagonal(request, token); });
@@ -180,22 +241,22 @@ std::tuple<Array<T>, Array<T>> diagonal_arrays(const BaseKernel& kernel, const O
 }
 
 template <class T, class Kernel>
-Array<T> gradient_x_array(const Kernel& kernel, const OrbitAction& action, const Array<T>& x,
-                          const std::optional<Array<T>>& y, const Array<T>& v, int n_threads) {
+Array<T> gradient_x_array(const Kernel& kernel, const OrbitAction& action, const Given<T>& x,
+                          const std::optional<Given<T>>& y, const Array<T>& v, int n_threads) {
   auto request = make_request(kernel, action, x, y, n_threads);
   request.v = matrix_view(v, "v must have shape (m, columns)");
-  require(request.v.rows == (y ? y->shape(0) : x.shape(0)), "v must have one row per sample of y");
-  Array<T> out({x.shape(0), v.shape(1), x.shape(1)});
+  require(request.v.rows == columns_of(request), "v must have one row per sample of y");
+  Array<T> out({rows_of(request), v.shape(1), static_cast<py::ssize_t>(request.x.columns)});
   fill(request, Output::gradient_x, out.mutable_data(), static_cast<T*>(nullptr));
   return out;
 }
 
 template <class T, class Kernel>
 Array<T> diagonal_gradient_x_array(const Kernel& kernel, const OrbitAction& action,
-                                   const Array<T>& x, int n_threads) {
-  auto request = make_request(kernel, action, x, std::optional<Array<T>>(), n_threads);
-  Array<T> k(x.shape(0));
-  Array<T> out({x.shape(0), x.shape(1)});
+                                   const Given<T>& x, int n_threads) {
+  auto request = make_request(kernel, action, x, std::optional<Given<T>>(), n_threads);
+  Array<T> k(rows_of(request));
+  Array<T> out({rows_of(request), static_cast<py::ssize_t>(request.x.columns)});
   request.output = Output::gradient_x;
   request.k = k.mutable_data();
   request.dk = out.mutable_data();
@@ -205,6 +266,9 @@ Array<T> diagonal_gradient_x_array(const Kernel& kernel, const OrbitAction& acti
 
 template <class T, class Kernel>
 void bind_products(py::module_& m) {
+  m.def("prepare", &prepare<T, Kernel>, py::arg("kernel"), py::arg("action"),
+        py::arg("x").noconvert(), py::arg("n_threads") = 0,
+        "Samples prepared for an action: they serve every hyperparameter of the kernel.");
   m.def("gram", &gram_array<T, Kernel>, py::arg("kernel"), py::arg("action"),
         py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("n_threads") = 0,
         "K(x, y) of shape (n, m); y = None means x, at half the cost.");
@@ -229,7 +293,12 @@ void bind_products(py::module_& m) {
 }
 
 template <class T>
-void bind_functions(py::module_& m) {
+void bind_functions(py::module_& m, const char* samples) {
+  py::class_<KeptSamples<T>>(m, samples, "Samples prepared for an action and a kind of kernel.")
+      .def("__len__", [](const KeptSamples<T>& s) { return s.samples->count(); })
+      .def_readonly("rows", &KeptSamples<T>::rows)
+      .def_property_readonly("packings",
+                             [](const KeptSamples<T>& s) { return s.samples->packings(); });
   bind_products<T, BaseKernel>(m);
   bind_products<T, ClosedForm>(m);
   m.def("diagonal", &diagonal_arrays<T>, py::arg("kernel"), py::arg("action"),
@@ -242,13 +311,14 @@ void bind_functions(py::module_& m) {
 void bind_orbit_sum(py::module_& m) {
   py::class_<BaseKernel>(m, "BaseKernel", "A base kernel by name, with its parameters.")
       .def(py::init(&BaseKernel::by_name), py::arg("name"), py::arg("parameters"))
-      .def_readonly("gradients", &BaseKernel::gradients);
+      .def_readonly("gradients", &BaseKernel::gradients)
+      .def_property_readonly("kind", [](const BaseKernel& k) { return kind_name(kind_of(k)); });
   py::class_<ClosedForm>(m, "ClosedForm",
                          "A closed form of averages, as a mixture of rates or a sum of powers.")
       .def(py::init(&make_form), py::arg("name"), py::arg("rates"), py::arg("values").noconvert(),
            py::arg("slopes").noconvert(), py::arg("base") = "rbf")
-      .def_static("of_powers", &make_form_of_powers, py::arg("name"),
-                  py::arg("values").noconvert());
+      .def_static("of_powers", &make_form_of_powers, py::arg("name"), py::arg("values").noconvert())
+      .def_property_readonly("kind", [](const ClosedForm& f) { return kind_name(kind_of(f)); });
   py::class_<OrbitAction>(m, "OrbitAction", "The elements of a finite group as native arrays.")
       .def_static("signed_permutations", &make_signed_permutations, py::arg("indices").noconvert(),
                   py::arg("signs").noconvert())
@@ -261,8 +331,8 @@ void bind_orbit_sum(py::module_& m) {
       .def_property_readonly("order", &OrbitAction::order)
       .def_property_readonly("degree", &OrbitAction::degree);
   m.def("shift_cost", &shift_cost, py::arg("grid_shape"), py::arg("channels"));
-  bind_functions<double>(m);
-  bind_functions<float>(m);
+  bind_functions<double>(m, "Samples64");
+  bind_functions<float>(m, "Samples32");
 }
 
 }  // namespace symkernel

@@ -6,10 +6,11 @@
 #include <memory>
 #include <mutex>
 
+#include "action_tables.hpp"
 #include "gradient_x.hpp"
+#include "samples.hpp"
 #include "symkernel/base_kernels.hpp"
 #include "symkernel/error.hpp"
-#include "symkernel/fourier_plan.hpp"
 
 namespace symkernel {
 
@@ -59,24 +60,14 @@ constexpr KernelRow kernels[kernel_count] = {
     row<Laplacian>("laplacian", 1),
 };
 
-// One prepared sample set and the memory behind it.
-template <class T>
-struct Prepared {
-  Buffer<T> rows, turned, panels, bias, weight;  // rows: shifted or of unit length
-  Buffer<double> inverse_norm;
-  Operand<T> operand;
-};
-
-constexpr std::int64_t packing_share = 64;  // panels packed per task
-constexpr std::int64_t row_share = 128;     // rows prepared per task
-
 template <class T>
 class Driver {
  public:
   Driver(const GramRequest<T>& request, StopToken& token)
       : request_(request),
         token_(token),
-        engine_(engine<T>()),
+        tables_(make_tables(request)),
+        engine_(tables_->engine()),
         producer_(make_producer(request)),
         threads_(resolve_threads(request.n_threads)) {
     check();
@@ -85,19 +76,12 @@ class Driver {
 
   void gram() {
     const bool symmetric = request_.y.data == nullptr;
-    find_center(symmetric ? request_.x : request_.y);
-    if (job_.g.kind == ActionKind::shifts) {
-      prepare_spectra(request_.x, true, x_);
-      prepare_spectra(symmetric ? request_.x : request_.y, false, y_);
-    } else {
-      prepare(request_.x, engine_.mr, producer_.cross, false, x_);
-      prepare(symmetric ? request_.x : request_.y, engine_.nr,
-              producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs, y_);
-    }
-    shift_bias(x_);
-    job_.x = x_.operand;
-    job_.y = y_.operand;
-    refine_if_large();
+    prepare(symmetric);
+    const double y_scale = producer_.manhattan ? producer_.cross : 1.0;
+    x_ = xs_->operand(Side::x, producer_.cross, producer_.self, producer_.constant, true, threads_,
+                      token_);
+    y_ = ys_->operand(Side::y, y_scale, producer_.self, 0.0, true, threads_, token_);
+    set_operands();
     if (request_.output == Output::gradient_x) {
       gradient_task().run();
     } else {
@@ -112,20 +96,21 @@ class Driver {
   void diagonal() {
     require(job_.g.kind != ActionKind::shifts, "a diagonal needs elements, not a transform");
     const bool gradient_x = request_.output == Output::gradient_x;
-    if (gradient_x && request_.form != nullptr) {
-      diagonal_gradient_of_form();
+    require(request_.form == nullptr || gradient_x, "a diagonal needs a base kernel");
+    prepare(true);
+    if (request_.form != nullptr) {
+      x_ = xs_->operand(Side::x, producer_.cross, producer_.self, 0.0, true, threads_, token_);
+      y_ = ys_->operand(Side::y, 1.0, producer_.self, 0.0, true, threads_, token_);
+      set_operands();
+      gradient_task().run_paired();
+      finish();
       return;
     }
-    require(request_.form == nullptr, "a diagonal needs a base kernel");
-    find_center(request_.x);
     // The operands are the same samples in panels of nr; the scale is applied to the product.
-    prepare(request_.x, engine_.nr, producer_.manhattan ? producer_.cross : 1.0, job_.g.has_signs,
-            y_);
-    prepare_rows(request_.x, x_);
-    shift_bias(x_);
-    job_.y = y_.operand;
-    job_.x = x_.operand;
-    refine_if_large();
+    const double y_scale = producer_.manhattan ? producer_.cross : 1.0;
+    y_ = ys_->operand(Side::y, y_scale, producer_.self, 0.0, true, threads_, token_);
+    x_ = xs_->operand(Side::x, 1.0, producer_.self, producer_.constant, false, threads_, token_);
+    set_operands();
     const std::int64_t panels = ceil_div(request_.x.rows, engine_.nr);
     Buffer<T> sums(gradient_x ? request_.x.rows * (job_.g.d + 1) : 0);
     if (gradient_x) job_.dk = sums.data();
@@ -140,16 +125,6 @@ class Driver {
 
  private:
   GradientTask<T> gradient_task() { return {request_, producer_, engine_, job_, threads_, token_}; }
-
-  void diagonal_gradient_of_form() {
-    find_center(request_.x);
-    prepare(request_.x, engine_.mr, producer_.cross, false, x_);
-    prepare(request_.x, engine_.nr, 1.0, false, y_);
-    job_.x = x_.operand;
-    job_.y = y_.operand;
-    gradient_task().run_paired();
-    finish();
-  }
 
   // Closed forms take rows as they are and squared norms as their bias.
   static host::Producer make_producer(const GramRequest<T>& request) {
@@ -167,7 +142,40 @@ class Driver {
     return producer;
   }
 
+  // Samples that were prepared bring their own.
+  static std::shared_ptr<const ActionTables<T>> make_tables(const GramRequest<T>& request) {
+    if (request.prepared_y != nullptr) return request.prepared_y->tables();
+    if (request.prepared_x != nullptr) return request.prepared_x->tables();
+    return tables_of(*request.action, engine<T>());
+  }
+
   static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+  SampleKind kind() const { return SampleKind::of(producer_, stationary()); }
+
+  // Both sides, shifted to the mean of y: samples that come prepared, if they are as needed.
+  void prepare(bool symmetric) {
+    const Samples<T>* prepared_y = symmetric ? request_.prepared_x : request_.prepared_y;
+    ys_ = use(prepared_y, own_y_, symmetric ? request_.x : request_.y, nullptr);
+    xs_ = symmetric ? ys_ : use(request_.prepared_x, own_x_, request_.x, &ys_->center());
+    job_.offset = std::fabs(producer_.self) * ys_->mean_square();
+  }
+
+  const Samples<T>* use(const Samples<T>* prepared, std::unique_ptr<const Samples<T>>& own,
+                        MatrixView<const T> rows, const std::vector<double>* center) {
+    if (prepared != nullptr && prepared->tables() == tables_ && prepared->kind() == kind() &&
+        (center == nullptr || prepared->center() == *center))
+      return prepared;
+    own =
+        std::make_unique<const Samples<T>>(tables_, kind(), rows, center, false, threads_, token_);
+    return own.get();
+  }
+
+  void set_operands() {
+    job_.x = x_.operand;
+    job_.y = y_.operand;
+    refine_if_large();
+  }
 
   void check() const {
     const OrbitAction& action = *request_.action;
@@ -221,7 +229,7 @@ class Driver {
     job_.k = request_.k;
     job_.dk = request_.dk;
     job_.token = &token_;
-    fill_elements();
+    job_.g = tables_->elements();
     job_.x_depth = job_.g.d;
     const bool doubled = job_.g.has_signs || job_.g.kind == ActionKind::shifts;
     job_.depth = doubled ? 2 * job_.g.d : job_.g.d;
@@ -284,247 +292,6 @@ class Driver {
     if (spherical) job_.form.state = form_state(f.form == PairForm::sphere ? job_.g.d : 2);
   }
 
-  void fill_elements() {
-    const OrbitAction& a = *request_.action;
-    Elements<T>& g = job_.g;
-    g.kind = a.kind();
-    g.order = a.order();
-    g.d = a.degree();
-    g.has_signs = a.has_signs();
-    if (a.kind() == ActionKind::signed_permutations) {
-      g.rows = a.rows().data();
-      return;
-    }
-    if (a.kind() == ActionKind::shifts) {
-      fill_shifts();
-      return;
-    }
-    const std::vector<double>& entries = a.matrix_entries();
-    matrices_ = Buffer<T>(static_cast<std::int64_t>(entries.size()));
-    for (std::size_t i = 0; i < entries.size(); ++i)
-      matrices_[static_cast<std::int64_t>(i)] = static_cast<T>(entries[i]);
-    if (a.kind() == ActionKind::matrices) {
-      g.matrices = matrices_.data();
-      g.matrix_panels = pack_matrices(g.d, g.d, g.order);
-      return;
-    }
-    g.blocks = a.blocks().data();
-    g.n_blocks = static_cast<std::int64_t>(a.blocks().size());
-    g.n_entries = a.n_entries();
-    g.n_points = a.n_points();
-    g.n_matrices = a.n_matrices();
-    g.n_row_permutations = g.order / g.n_matrices;
-    g.point_rows = a.rows().data();
-    g.layout = a.layout().data();
-    g.point_matrices = matrices_.data();
-    g.point_terms = a.terms().empty() ? nullptr : a.terms().data();
-    g.n_terms = static_cast<std::int64_t>(a.terms().size()) / g.n_matrices;
-    // every matrix is one row of entries of the product <h, M>
-    g.point_panels = pack_matrices(g.n_matrices, g.n_entries, 1);
-  }
-
-  void fill_shifts() {
-    const OrbitAction& a = *request_.action;
-    Elements<T>& g = job_.g;
-    fourier_ = std::make_unique<FourierPlan<T>>(a.grid_shape());
-    const std::int64_t size = fourier_->size();
-    g.transform = fourier_->transform();
-    g.channels = g.d / size;
-    g.n_maps = a.n_matrices();
-    g.grid_maps = a.rows().data();
-    g.shifts = fourier_->shifts().data();
-    g.grid_shape = a.grid_shape().data();
-    g.grid_axes = static_cast<int>(a.grid_shape().size());
-    g.grid_features = a.layout().data();
-    for (std::int64_t h = 0; h < g.n_maps; ++h) {
-      const std::vector<std::int32_t> map(a.rows().begin() + h * size,
-                                          a.rows().begin() + (h + 1) * size);
-      const std::vector<std::int32_t> rows = fourier_->rows(map);
-      spectral_rows_.insert(spectral_rows_.end(), rows.begin(), rows.end());
-    }
-    g.spectral_rows = spectral_rows_.data();
-    for (std::int64_t k = 0; k < g.d; ++k) {
-      const auto point =
-          static_cast<std::size_t>(fourier_->inputs()[static_cast<std::size_t>(k % size)]);
-      input_layout_.push_back(a.layout()[static_cast<std::size_t>(k / size * size) + point]);
-    }
-    g.layout = input_layout_.data();
-    if (request_.output == Output::gradient_x) fill_inverse();
-  }
-
-  // Where outputs of a transform stand as grid points, and among the inputs of the next.
-  void fill_inverse() {
-    Elements<T>& g = job_.g;
-    const std::vector<std::int32_t>& inputs = fourier_->inputs();
-    std::vector<std::int32_t> place(inputs.size());
-    for (std::size_t k = 0; k < inputs.size(); ++k)
-      place[static_cast<std::size_t>(inputs[k])] = static_cast<std::int32_t>(k);
-    for (const std::int32_t shift : fourier_->shifts()) {
-      std::int32_t from = shift, to = 0, stride = 1;
-      for (int axis = g.grid_axes - 1; axis >= 0; --axis) {
-        const std::int32_t n = g.grid_shape[axis];
-        to += (n - from % n) % n * stride;
-        from /= n;
-        stride *= n;
-      }
-      natural_rows_.push_back(static_cast<std::int32_t>(natural_rows_.size()));
-      mirrored_.push_back(to);
-      places_.push_back(place[static_cast<std::size_t>(to)]);
-    }
-    g.natural_rows = natural_rows_.data();
-    g.mirrored = mirrored_.data();
-    g.places = places_.data();
-  }
-
-  // `count` matrices of `rows` x `columns` as panels of mr rows.
-  const T* pack_matrices(std::int64_t rows, std::int64_t columns, std::int64_t count) {
-    const std::int64_t panels = ceil_div(rows, engine_.mr);
-    const std::int64_t size = panels * engine_.mr * columns;
-    matrix_panels_ = Buffer<T>(count * size);
-    for (std::int64_t e = 0; e < count; ++e) {
-      for (std::int64_t p = 0; p < panels; ++p)
-        engine_.pack(matrices_.data() + e * rows * columns, rows, columns, nullptr, 1.0, false,
-                     engine_.mr, p, matrix_panels_.data() + e * size + p * engine_.mr * columns);
-    }
-    return matrix_panels_.data();
-  }
-
-  // The mean of the samples, averaged over the group: subtracting it changes no distance |x - gy|,
-  // and what is left has the spread of the data instead of their offset, so squares cancel less.
-  void find_center(MatrixView<const T> samples) {
-    center_.assign(static_cast<std::size_t>(samples.columns), 0.0);
-    if (!stationary() || samples.rows == 0) return;
-    const std::int64_t d = samples.columns;
-    std::vector<double> mean(center_);
-    for (std::int64_t i = 0; i < samples.rows; ++i) {
-      for (std::int64_t k = 0; k < d; ++k) mean[static_cast<std::size_t>(k)] += samples(i, k);
-    }
-    for (double& value : mean) {
-      value /= static_cast<double>(samples.rows);
-      job_.offset += std::fabs(producer_.self) * value * value;
-    }
-    const std::vector<double>& basis = request_.action->basis();
-    if (!basis.empty()) {
-      std::vector<double> turned(mean.size());
-      for (std::size_t k = 0; k < mean.size(); ++k) {
-        for (std::size_t c = 0; c < mean.size(); ++c)
-          turned[c] += mean[k] * basis[k * mean.size() + c];
-      }
-      mean = turned;
-    }
-    request_.action->average(mean.data(), center_.data());
-  }
-
-  // Rows, squared norms and weights: rows shifted to the center, or of unit length, or as they are.
-  void prepare_rows(MatrixView<const T> samples, Prepared<T>& out) {
-    const std::int64_t n = samples.rows, d = samples.columns;
-    const std::int64_t padded = n + 2 * (engine_.mr + engine_.nr);
-    const bool turned = !request_.action->basis().empty();
-    const bool copy = producer_.unit_rows || stationary() || turned;
-    if (turned) out.turned = Buffer<T>(n * d);
-    out.operand.n = n;
-    out.operand.rows = samples.data;
-    if (copy) out.rows = Buffer<T>(n * d);
-    if (producer_.unit_rows) out.inverse_norm = Buffer<double>(n);
-    if (producer_.power > 0) out.weight = Buffer<T>(padded);
-    out.bias = Buffer<T>(padded);
-    auto body = [&](std::int64_t task, int) {
-      const std::int64_t end = std::min(n, (task + 1) * row_share);
-      for (std::int64_t i = task * row_share; i < end; ++i) {
-        T* to = copy ? out.rows.data() + i * d : nullptr;
-        if (turned) turn_row(samples.row(i), out.turned.data() + i * d);
-        prepare_row(turned ? out.turned.data() + i * d : samples.row(i), i, to, out);
-      }
-    };
-    parallel_for(ceil_div(n, row_share), threads_, token_, body);
-    // Where rows are made unit rows, refinement wants them as they were, and their norms.
-    if (turned) out.operand.rows = out.turned.data();
-    if (copy && !producer_.unit_rows) out.operand.rows = out.rows.data();
-    out.operand.inverse_norm = out.inverse_norm.data();
-    out.operand.bias = out.bias.data();
-    out.operand.weight = producer_.power > 0 ? out.weight.data() : nullptr;
-  }
-
-  // to = from times the basis of the action's blocks.
-  void turn_row(const T* from, T* to) const {
-    const std::int64_t d = job_.g.d;
-    const double* basis = request_.action->basis().data();
-    std::vector<double> sum(static_cast<std::size_t>(d));
-    for (std::int64_t k = 0; k < d; ++k) {
-      const double value = from[k];
-      for (std::int64_t c = 0; c < d; ++c)
-        sum[static_cast<std::size_t>(c)] += value * basis[k * d + c];
-    }
-    for (std::int64_t c = 0; c < d; ++c) to[c] = static_cast<T>(sum[static_cast<std::size_t>(c)]);
-  }
-
-  void prepare_row(const T* from, std::int64_t i, T* to, Prepared<T>& out) const {
-    const std::int64_t d = job_.g.d;
-    double square = 0;
-    for (std::int64_t k = 0; k < d; ++k) {
-      const double value = from[k] - center_[static_cast<std::size_t>(k)];
-      // the bias must be that of the rounded row, or distances between equal rows are not 0
-      const double kept = to == nullptr ? value : static_cast<double>(static_cast<T>(value));
-      if (to != nullptr) to[k] = static_cast<T>(value);
-      square += kept * kept;
-    }
-    if (producer_.unit_rows) {
-      const double norm = std::sqrt(square);
-      const double scale = norm > 0 ? 1.0 / norm : 0.0;
-      for (std::int64_t k = 0; k < d; ++k) to[k] = static_cast<T>(from[k] * scale);
-      out.inverse_norm[i] = scale;
-      if (producer_.power > 0) out.weight[i] = static_cast<T>(std::pow(norm, producer_.power));
-      square = 1.0;  // a zero row keeps it: its angle to everything is then pi/2
-    }
-    out.bias[i] = static_cast<T>(producer_.self * square);
-  }
-
-  void prepare(MatrixView<const T> samples, int width, double scale, bool negated_copy,
-               Prepared<T>& out) {
-    prepare_rows(samples, out);
-    const std::int64_t n = samples.rows, d = samples.columns;
-    const std::int64_t depth = negated_copy ? 2 * d : d;
-    const std::int64_t panels = ceil_div(n, width);
-    out.panels = Buffer<T>(panels * width * depth);
-    const std::int32_t* layout = job_.g.layout;
-    auto body = [&](std::int64_t task, int) {
-      const std::int64_t end = std::min(panels, (task + 1) * packing_share);
-      for (std::int64_t p = task * packing_share; p < end; ++p)
-        engine_.pack(out.rows.size() > 0 ? out.rows.data() : samples.data, n, d, layout, scale,
-                     negated_copy, width, p, out.panels.data() + p * width * depth);
-    };
-    parallel_for(ceil_div(panels, packing_share), threads_, token_, body);
-    out.operand.panels = out.panels.data();
-  }
-
-  void prepare_spectra(MatrixView<const T> samples, bool pairs, Prepared<T>& out) {
-    prepare_rows(samples, out);
-    const std::int64_t n = samples.rows, width = pairs ? engine_.mr : engine_.nr;
-    const std::int64_t panels = ceil_div(n, width), scratch = engine_.spectra_scratch(job_.g);
-    const std::int64_t size = width * (pairs ? job_.x_depth : job_.depth);
-    const T* rows = out.rows.size() > 0 ? out.rows.data() : samples.data;
-    out.panels = Buffer<T>(panels * size);
-    Buffer<T> work(scratch * threads_);
-    auto body = [&](std::int64_t p, int thread) {
-      T* to = out.panels.data() + p * size;
-      T* own = work.data() + thread * scratch;
-      if (pairs) {
-        engine_.pack_pair_spectra(rows, n, job_.g, producer_.cross, p, to, own);
-      } else {
-        engine_.pack_spectra(rows, n, job_.g, p, to, own);
-      }
-    };
-    parallel_for(panels, threads_, token_, body);
-    out.operand.panels = out.panels.data();
-  }
-
-  // The constant of the affine form is carried by the x side.
-  void shift_bias(Prepared<T>& out) const {
-    if (producer_.constant == 0.0) return;
-    for (std::int64_t i = 0; i < out.operand.n; ++i)
-      out.bias[i] = static_cast<T>(out.bias[i] + producer_.constant);
-  }
-
   // The affine form of a kernel of the distance is rounded relative to the squares it cancels, so
   // its absolute error, which is the relative one of an RBF kernel, grows with the radius of the
   // data in length scales. From here on near pairs are worked out from differences; for the others
@@ -532,13 +299,8 @@ class Driver {
   void refine_if_large() {
     constexpr double large = 256;
     if (!stationary() || job_.refine) return;
-    job_.refine = largest_bias(x_) + largest_bias(y_) > large;
-  }
-  static double largest_bias(const Prepared<T>& samples) {
-    double most = 0;
-    for (std::int64_t i = 0; i < samples.operand.n; ++i)
-      most = std::max(most, std::fabs(static_cast<double>(samples.bias[i])));
-    return most;
+    const double largest = xs_->largest_square() + ys_->largest_square();
+    job_.refine = std::fabs(producer_.self) * largest + std::fabs(producer_.constant) > large;
   }
 
   void pack_v() {
@@ -655,30 +417,23 @@ class Driver {
 
   const GramRequest<T>& request_;
   StopToken& token_;
+  std::shared_ptr<const ActionTables<T>> tables_;
   const Engine<T>& engine_;
   host::Producer producer_;
   int threads_;
   std::int64_t scratch_size_ = 0;
   Job<T> job_;
-  Prepared<T> x_, y_;
-  Buffer<T> matrices_, matrix_panels_, v_, rates_, form_values_, form_slopes_;
-  std::vector<double> center_;
-  std::unique_ptr<FourierPlan<T>> fourier_;
-  std::vector<std::int32_t> spectral_rows_, input_layout_, natural_rows_, mirrored_, places_;
+  std::unique_ptr<const Samples<T>> own_x_, own_y_;
+  const Samples<T>* xs_ = nullptr;
+  const Samples<T>* ys_ = nullptr;
+  PreparedOperand<T> x_, y_;
+  Buffer<T> v_, rates_, form_values_, form_slopes_;
 };
-
-}  // namespace
-
-namespace {
 
 constexpr const char* form_names[pair_form_count] = {
     "none",         "rotations_2", "orthogonal_2",         "rotations_3",
     "orthogonal_3", "octahedral",  "octahedral_rotations", "sphere",
     "sign_flips",   "permanents",  "signed_permanents"};
-
-}  // namespace
-
-namespace {
 
 PairForm form_by_name(const std::string& name) {
   for (int i = 1; i < pair_form_count; ++i) {
@@ -756,6 +511,13 @@ BaseKernel BaseKernel::by_name(const std::string& name, const std::vector<double
   }
   throw std::invalid_argument("unknown base kernel: " + name);
 }
+
+SampleKind kind_of(const BaseKernel& kernel) {
+  const host::Producer producer = kernels[static_cast<int>(kernel.id)].producer(kernel.parameters);
+  return SampleKind::of(producer, producer.self != 0.0 && !producer.unit_rows);
+}
+
+SampleKind kind_of(const ClosedForm&) { return {}; }
 
 template <class T>
 void gram(const GramRequest<T>& request, StopToken& token) {

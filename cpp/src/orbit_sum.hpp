@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +24,21 @@ struct BaseKernel {
   int gradients;
 
   static BaseKernel by_name(const std::string& name, const std::vector<double>& parameters);
+};
+
+// What ActionTables were made of an action: for each dtype those of the engine that asked last.
+// They look into that action, so a copy starts without.
+struct TableCache {
+  TableCache() = default;
+  TableCache(const TableCache&) {}
+  TableCache& operator=(const TableCache&) {
+    tables[0] = tables[1] = nullptr;
+    return *this;
+  }
+
+  std::mutex mutex;
+  std::shared_ptr<const void> tables[2];
+  const void* engine[2] = {nullptr, nullptr};
 };
 
 // The elements of a group as arrays, owned; every entry was checked.
@@ -64,6 +81,7 @@ class OrbitAction {
   std::int64_t n_entries() const { return n_entries_; }
   std::int64_t n_points() const { return n_points_; }
   const std::vector<std::int32_t>& grid_shape() const { return grid_shape_; }
+  TableCache& tables() const { return tables_; }
 
  private:
   ActionKind kind_ = ActionKind::signed_permutations;
@@ -76,6 +94,7 @@ class OrbitAction {
   std::vector<std::int32_t> layout_;      // points
   std::vector<std::int32_t> grid_shape_;  // shifts; rows_ then holds the maps
   std::vector<std::int32_t> terms_;       // points, entries 0, 1 and -1 only: see Elements
+  mutable TableCache tables_;
 };
 
 // A closed form by name, as a mixture of averages over rates t: plane c of the output is
@@ -97,12 +116,18 @@ struct ClosedForm {
 };
 
 template <class T>
+class Samples;
+
+template <class T>
 struct GramRequest {
   const BaseKernel* kernel = nullptr;
   const ClosedForm* form = nullptr;  // in the place of a kernel: the action's matrices are not used
   const OrbitAction* action = nullptr;
   MatrixView<const T> x;
   MatrixView<const T> y;  // data null: y is x, computed once and mirrored
+  // The same samples, prepared before (samples.hpp); null where they were not.
+  const Samples<T>* prepared_x = nullptr;
+  const Samples<T>* prepared_y = nullptr;
   Output output = Output::gram;
   MatrixView<const T> v;  // matvec, gradient_x: (m, columns)
   T* k = nullptr;         // gradient_x: gradients (n, columns, d) of K(x, y) v in the rows of x
@@ -116,6 +141,11 @@ struct GramRequest {
 
 template <class T>
 void gram(const GramRequest<T>& request, StopToken& token);
+
+// What a base kernel or a closed form asks of samples, whatever its hyperparameters.
+struct SampleKind;
+SampleKind kind_of(const BaseKernel& kernel);
+SampleKind kind_of(const ClosedForm& form);
 
 // K(x_i, x_i) into k (n,), and with Output::gradient its derivatives into dk (n, gradients); with
 // Output::gradient_x its gradients in the rows of x into dk (n, d) (closed forms: those alone).

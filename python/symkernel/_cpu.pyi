@@ -18,6 +18,8 @@ __all__: list[str] = [
     "OrbitAction",
     "OrderedChain",
     "PermutationChain",
+    "Samples32",
+    "Samples64",
     "available_isas",
     "close_matrices",
     "curve_points",
@@ -43,6 +45,7 @@ __all__: list[str] = [
     "ordered_chain",
     "permutation_chain",
     "permuted_frames",
+    "prepare",
     "rotate_points",
     "set_isa",
     "shift_cost",
@@ -61,6 +64,8 @@ class BaseKernel:
     ) -> None: ...
     @property
     def gradients(self) -> int: ...
+    @property
+    def kind(self) -> tuple[bool, bool, int]: ...
 
 class ClosedForm:
     """
@@ -76,6 +81,8 @@ class ClosedForm:
         slopes: numpy.typing.NDArray[numpy.float64],
         base: str = "rbf",
     ) -> None: ...
+    @property
+    def kind(self) -> tuple[bool, bool, int]: ...
 
 class OrbitAction:
     """
@@ -109,6 +116,26 @@ class OrbitAction:
     def degree(self) -> int: ...
     @property
     def order(self) -> int: ...
+
+class Samples64:
+    """
+    Samples prepared for an action and a kind of kernel.
+    """
+    def __len__(self) -> int: ...
+    @property
+    def packings(self) -> int: ...
+    @property
+    def rows(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class Samples32:
+    """
+    Samples prepared for an action and a kind of kernel.
+    """
+    def __len__(self) -> int: ...
+    @property
+    def packings(self) -> int: ...
+    @property
+    def rows(self) -> numpy.typing.NDArray[numpy.float32]: ...
 
 class PermutationChain:
     """
@@ -256,7 +283,7 @@ def curve_points(
 def diagonal(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
     gradient: bool = False,
     per_feature: bool = False,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
@@ -269,7 +296,7 @@ def diagonal(
 def diagonal(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
     gradient: bool = False,
     per_feature: bool = False,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
@@ -282,7 +309,7 @@ def diagonal(
 def diagonal_gradient_x(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
@@ -293,7 +320,7 @@ def diagonal_gradient_x(
 def diagonal_gradient_x(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
@@ -304,7 +331,7 @@ def diagonal_gradient_x(
 def diagonal_gradient_x(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
@@ -315,7 +342,7 @@ def diagonal_gradient_x(
 def diagonal_gradient_x(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
@@ -342,8 +369,8 @@ def find_modes(
 def gradient_x(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     v: numpy.typing.NDArray[numpy.float64],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
@@ -355,8 +382,8 @@ def gradient_x(
 def gradient_x(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     v: numpy.typing.NDArray[numpy.float64],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
@@ -368,8 +395,8 @@ def gradient_x(
 def gradient_x(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     v: numpy.typing.NDArray[numpy.float32],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
@@ -381,8 +408,8 @@ def gradient_x(
 def gradient_x(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     v: numpy.typing.NDArray[numpy.float32],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
@@ -394,8 +421,8 @@ def gradient_x(
 def gram(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
@@ -406,8 +433,8 @@ def gram(
 def gram(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
@@ -418,8 +445,8 @@ def gram(
 def gram(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
@@ -430,8 +457,8 @@ def gram(
 def gram(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
@@ -442,8 +469,8 @@ def gram(
 def gram_gradient(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     per_feature: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
@@ -455,8 +482,8 @@ def gram_gradient(
 def gram_gradient(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     per_feature: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
@@ -468,8 +495,8 @@ def gram_gradient(
 def gram_gradient(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     per_feature: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
@@ -481,8 +508,8 @@ def gram_gradient(
 def gram_gradient(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     per_feature: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
@@ -494,7 +521,7 @@ def gram_gradient(
 def gram_packed(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
@@ -505,7 +532,7 @@ def gram_packed(
 def gram_packed(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
@@ -516,7 +543,7 @@ def gram_packed(
 def gram_packed(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
@@ -527,7 +554,7 @@ def gram_packed(
 def gram_packed(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
@@ -640,8 +667,8 @@ def match_points(
 def matvec(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     v: numpy.typing.NDArray[numpy.float64],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
@@ -653,8 +680,8 @@ def matvec(
 def matvec(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float64],
-    y: numpy.typing.NDArray[numpy.float64] | None,
+    x: numpy.typing.NDArray[numpy.float64] | Samples64,
+    y: numpy.typing.NDArray[numpy.float64] | Samples64 | None,
     v: numpy.typing.NDArray[numpy.float64],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float64]:
@@ -666,8 +693,8 @@ def matvec(
 def matvec(
     kernel: BaseKernel,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     v: numpy.typing.NDArray[numpy.float32],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
@@ -679,8 +706,8 @@ def matvec(
 def matvec(
     kernel: ClosedForm,
     action: OrbitAction,
-    x: numpy.typing.NDArray[numpy.float32],
-    y: numpy.typing.NDArray[numpy.float32] | None,
+    x: numpy.typing.NDArray[numpy.float32] | Samples32,
+    y: numpy.typing.NDArray[numpy.float32] | Samples32 | None,
     v: numpy.typing.NDArray[numpy.float32],
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> numpy.typing.NDArray[numpy.float32]:
@@ -834,6 +861,50 @@ def permuted_frames(
 ]:
     """
     As labelled_frames, rows sorted; then the order (n, points), which members coincide with the one before (n, points) and symmetries (n,).
+    """
+
+@typing.overload
+def prepare(
+    kernel: BaseKernel,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> Samples64:
+    """
+    Samples prepared for an action: they serve every hyperparameter of the kernel.
+    """
+
+@typing.overload
+def prepare(
+    kernel: ClosedForm,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> Samples64:
+    """
+    Samples prepared for an action: they serve every hyperparameter of the kernel.
+    """
+
+@typing.overload
+def prepare(
+    kernel: BaseKernel,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float32],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> Samples32:
+    """
+    Samples prepared for an action: they serve every hyperparameter of the kernel.
+    """
+
+@typing.overload
+def prepare(
+    kernel: ClosedForm,
+    action: OrbitAction,
+    x: numpy.typing.NDArray[numpy.float32],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> Samples32:
+    """
+    Samples prepared for an action: they serve every hyperparameter of the kernel.
     """
 
 @typing.overload

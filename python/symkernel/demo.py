@@ -300,4 +300,4 @@ def _augmented(group: Group, p: _Parameters, X: Array, Y: Array, X_test: Array) 
 
 def _invariant(group: Group, p: _Parameters, X: Array, Y: Array, X_test: Array) -> Array:
     model = InvariantKernelRidge(kernel="rbf", alpha=p.alpha, gamma=p.gamma, group=group)
-    return model.fit(X, Y).predict(X_test)
+    return np.asarray(model.fit(X, Y).predict(X_test))

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
+from symkernel.backends.prepared import Prepared
 from symkernel.backends.tables import BlockTable, ShiftTable
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
 from symkernel.validation import check_n_jobs
 
 Array = NDArray[Any]
 Table = ActionTable | PointTable | BlockTable | ShiftTable
+Samples = Array | Prepared
 
 # A table is made once per group and copied into native form once, however many kernels use it.
 _actions: weakref.WeakKeyDictionary[Table, _cpu.OrbitAction] = weakref.WeakKeyDictionary()
@@ -76,80 +78,109 @@ def resolve_jobs(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, most + 1 + n_jobs)
 
 
+class Call:
+    """One native call: its kernel and action, its threads, and samples as it takes them.
+
+    Parameters
+    ----------
+    kernel : BaseKernel or ClosedForm
+        Native kernel.
+    action : OrbitAction
+        Native elements.
+    n_jobs : int, optional
+        Threads, as in `resolve_jobs`.
+    """
+
+    def __init__(self, kernel: Any, action: _cpu.OrbitAction, n_jobs: int | None) -> None:
+        self.kernel = kernel
+        self.action = action
+        self.threads = resolve_jobs(n_jobs)
+
+    def __call__(self, X: Any) -> Any:
+        """Return an array or None as it is, and prepared samples in native form, made once."""
+        if not isinstance(X, Prepared):
+            return X
+        key = (self.kernel.kind, self.action, _cpu.isa())
+        return X.native(key, lambda: _cpu.prepare(self.kernel, self.action, X.rows, self.threads))
+
+
 def gram(
     kernel: tuple[str, Sequence[float]],
     table: Table,
-    X: Array,
-    Y: Array | None,
+    X: Samples,
+    Y: Samples | None,
     n_jobs: int | None = None,
 ) -> Array:
     """Group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-    return _cpu.gram(_kernel(kernel), native_action(table), X, Y, resolve_jobs(n_jobs))
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
 
 def gram_packed(
-    kernel: tuple[str, Sequence[float]], table: Table, X: Array, n_jobs: int | None = None
+    kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
-    return _cpu.gram_packed(_kernel(kernel), native_action(table), X, resolve_jobs(n_jobs))
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
 
 def gram_gradient(
     kernel: tuple[str, Sequence[float]],
     table: Table,
-    X: Array,
+    X: Samples,
     per_feature: bool,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
     """Gram matrix (n, n) and its derivatives (n, n, p) for the logarithms of hyperparameters."""
-    return _cpu.gram_gradient(
-        _kernel(kernel), native_action(table), X, None, per_feature, resolve_jobs(n_jobs)
-    )
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.gram_gradient(call.kernel, call.action, call(X), None, per_feature, call.threads)
 
 
 def matvec(
     kernel: tuple[str, Sequence[float]],
     table: Table,
-    X: Array,
-    Y: Array,
+    X: Samples,
+    Y: Samples,
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
     """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
-    return _cpu.matvec(_kernel(kernel), native_action(table), X, Y, V, resolve_jobs(n_jobs))
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
 def gradient_x(
     kernel: tuple[str, Sequence[float]],
     table: Table,
-    X: Array,
-    Y: Array,
+    X: Samples,
+    Y: Samples,
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-    return _cpu.gradient_x(_kernel(kernel), native_action(table), X, Y, V, resolve_jobs(n_jobs))
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
 def diagonal_gradient_x(
-    kernel: tuple[str, Sequence[float]], table: Table, X: Array, n_jobs: int | None = None
+    kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-    return _cpu.diagonal_gradient_x(_kernel(kernel), native_action(table), X, resolve_jobs(n_jobs))
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)
 
 
 def diagonal(
     kernel: tuple[str, Sequence[float]],
     table: Table,
-    X: Array,
+    X: Samples,
     gradient: bool = False,
     per_feature: bool = False,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
     """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
-    return _cpu.diagonal(
-        _kernel(kernel), native_action(table), X, gradient, per_feature, resolve_jobs(n_jobs)
-    )
+    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    return _cpu.diagonal(call.kernel, call.action, call(X), gradient, per_feature, call.threads)
 
 
 def shift_cost(grid: Sequence[int], channels: int) -> float:

@@ -12,6 +12,7 @@ from symkernel.backends.arrays import is_on_device
 from symkernel.backends.cpu import Table
 from symkernel.backends.forms import FormTable, Powers, Rates, value_only
 from symkernel.backends.memory import require_memory
+from symkernel.backends.prepared import rows_of
 
 # Of NumPy or of CuPy, which has no types.
 Array = NDArray[Any]
@@ -21,8 +22,8 @@ Kernel = tuple[str, Sequence[float]]
 
 def gram(kernel: Kernel, table: Table, X: Any, Y: Any, n_jobs: int | None = None) -> Array:
     """Group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-    if is_on_device(X):
-        return cuda.gram(kernel, table, X, Y)
+    if is_on_device(rows_of(X)):
+        return cuda.gram(kernel, table, rows_of(X), rows_of(Y))
     return cpu.gram(kernel, table, X, Y, n_jobs)
 
 
@@ -35,8 +36,8 @@ def gram_gradient(
     kernel: Kernel, table: Table, X: Any, per_feature: bool, n_jobs: int | None = None
 ) -> tuple[Array, Array]:
     """Gram matrix (n, n) and its derivatives (n, n, p) for the logarithms of hyperparameters."""
-    if is_on_device(X):
-        return cuda.gram_gradient(kernel, table, X, None, per_feature)
+    if is_on_device(rows_of(X)):
+        return cuda.gram_gradient(kernel, table, rows_of(X), None, per_feature)
     return cpu.gram_gradient(kernel, table, X, per_feature, n_jobs)
 
 
@@ -44,8 +45,8 @@ def matvec(
     kernel: Kernel, table: Table, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
     """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
-    if is_on_device(X):
-        return cuda.matvec(kernel, table, X, Y, V)
+    if is_on_device(rows_of(X)):
+        return cuda.matvec(kernel, table, rows_of(X), rows_of(Y), V)
     return cpu.matvec(kernel, table, X, Y, V, n_jobs)
 
 
@@ -58,8 +59,8 @@ def diagonal(
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
     """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
-    if is_on_device(X):
-        return cuda.diagonal(kernel, table, X, gradient, per_feature)
+    if is_on_device(rows_of(X)):
+        return cuda.diagonal(kernel, table, rows_of(X), gradient, per_feature)
     return cpu.diagonal(kernel, table, X, gradient, per_feature, n_jobs)
 
 
@@ -67,15 +68,15 @@ def gradient_x(
     kernel: Kernel, table: Table, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-    if is_on_device(X):
-        return cuda.gradient_x(kernel, table, X, Y, V)
+    if is_on_device(rows_of(X)):
+        return cuda.gradient_x(kernel, table, rows_of(X), rows_of(Y), V)
     return cpu.gradient_x(kernel, table, X, Y, V, n_jobs)
 
 
 def diagonal_gradient_x(kernel: Kernel, table: Table, X: Any, n_jobs: int | None = None) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-    if is_on_device(X):
-        return cuda.diagonal_gradient_x(kernel, table, X)
+    if is_on_device(rows_of(X)):
+        return cuda.diagonal_gradient_x(kernel, table, rows_of(X))
     return cpu.diagonal_gradient_x(kernel, table, X, n_jobs)
 
 
@@ -83,8 +84,8 @@ def form_gram(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, n_jobs: int | None = None
 ) -> Array:
     """Gram matrix of a closed form, of shape (n, m); `Y=None` means X, at half the cost."""
-    if is_on_device(X):
-        return cuda.gram((table, value_only(rates)), table, X, Y)
+    if is_on_device(rows_of(X)):
+        return cuda.gram((table, value_only(rates)), table, rows_of(X), rows_of(Y))
     return forms.gram(table, rates, X, Y, n_jobs)
 
 
@@ -104,9 +105,9 @@ def form_gradient(
     per_feature: bool = False,
 ) -> tuple[Array, Array]:
     """Gram matrix (n, m) of a closed form and its derivatives (n, m, p)."""
-    if is_on_device(X):
+    if is_on_device(rows_of(X)):
         kernel = table, value_only(rates) if per_feature else rates
-        return cuda.gram_gradient(kernel, table, X, Y, per_feature)
+        return cuda.gram_gradient(kernel, table, rows_of(X), rows_of(Y), per_feature)
     return forms.gram_gradient(table, rates, X, Y, n_jobs, per_feature)
 
 
@@ -114,8 +115,8 @@ def form_matvec(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
     """K(X, Y) V of a closed form, of shape (n, c), without storing K."""
-    if is_on_device(X):
-        return cuda.matvec((table, value_only(rates)), table, X, Y, V)
+    if is_on_device(rows_of(X)):
+        return cuda.matvec((table, value_only(rates)), table, rows_of(X), rows_of(Y), V)
     return forms.matvec(table, rates, X, Y, V, n_jobs)
 
 
@@ -128,9 +129,9 @@ def form_diagonal(
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
     """K(x_i, x_i) of a closed form, of shape (n,), and its derivatives (n, p) when asked."""
-    if is_on_device(X):
+    if is_on_device(rows_of(X)):
         kernel = table, rates if gradient and not per_feature else value_only(rates)
-        return cuda.diagonal(kernel, table, X, gradient, per_feature)
+        return cuda.diagonal(kernel, table, rows_of(X), gradient, per_feature)
     return forms.diagonal(table, rates, X, gradient, per_feature, n_jobs)
 
 
@@ -138,8 +139,8 @@ def form_gradient_x(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, of a closed form."""
-    if is_on_device(X):
-        return cuda.gradient_x((table, value_only(rates)), table, X, Y, V)
+    if is_on_device(rows_of(X)):
+        return cuda.gradient_x((table, value_only(rates)), table, rows_of(X), rows_of(Y), V)
     return forms.gradient_x(table, rates, X, Y, V, n_jobs)
 
 
@@ -147,8 +148,8 @@ def form_diagonal_gradient_x(
     table: FormTable, rates: Rates | Powers, X: Any, n_jobs: int | None = None
 ) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X, of a closed form."""
-    if is_on_device(X):
-        return cuda.diagonal_gradient_x((table, value_only(rates)), table, X)
+    if is_on_device(rows_of(X)):
+        return cuda.diagonal_gradient_x((table, value_only(rates)), table, rows_of(X))
     return forms.diagonal_gradient_x(table, rates, X, n_jobs)
 
 
@@ -167,5 +168,5 @@ def require_room(X: Any, shape: tuple[int, ...], itemsize: int, what: str, advic
     MemoryError
         Before anything is allocated; the message says how many GB are needed.
     """
-    available = cuda.available_bytes() if is_on_device(X) else None
+    available = cuda.available_bytes() if is_on_device(rows_of(X)) else None
     require_memory(shape, itemsize, what, advice, available)

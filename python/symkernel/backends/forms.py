@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
-from symkernel.backends.cpu import resolve_jobs
+from symkernel.backends.cpu import Call, Samples
+from symkernel.backends.prepared import rows_of
 
 Array = NDArray[Any]
 
@@ -119,51 +120,59 @@ def value_only(mixture: Rates | Powers) -> Rates | Powers:
 
 
 def gram(
-    table: FormTable, mixture: Rates | Powers, X: Array, Y: Array | None, n_jobs: int | None = None
+    table: FormTable,
+    mixture: Rates | Powers,
+    X: Samples,
+    Y: Samples | None,
+    n_jobs: int | None = None,
 ) -> Array:
     """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     form = _form(table, value_only(mixture))
-    return _cpu.gram(form, _action(table), X, Y, resolve_jobs(n_jobs))
+    call = Call(form, _action(table), n_jobs)
+    return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
 
 def gram_packed(
-    table: FormTable, mixture: Rates | Powers, X: Array, n_jobs: int | None = None
+    table: FormTable, mixture: Rates | Powers, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
     form = _form(table, value_only(mixture))
-    return _cpu.gram_packed(form, _action(table), X, resolve_jobs(n_jobs))
+    call = Call(form, _action(table), n_jobs)
+    return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
 
 def gram_gradient(
     table: FormTable,
     mixture: Rates | Powers,
-    X: Array,
-    Y: Array | None = None,
+    X: Samples,
+    Y: Samples | None = None,
     n_jobs: int | None = None,
     per_feature: bool = False,
 ) -> tuple[Array, Array]:
     """Gram matrix (n, m) and its derivatives (n, m, planes - 1), or (n, m, d) per feature."""
     form = _form(table, value_only(mixture) if per_feature else mixture)
-    return _cpu.gram_gradient(form, _action(table), X, Y, per_feature, resolve_jobs(n_jobs))
+    call = Call(form, _action(table), n_jobs)
+    return _cpu.gram_gradient(call.kernel, call.action, call(X), call(Y), per_feature, call.threads)
 
 
 def matvec(
     table: FormTable,
     mixture: Rates | Powers,
-    X: Array,
-    Y: Array,
+    X: Samples,
+    Y: Samples,
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
     """K(X, Y) V of shape (n, c), without storing K."""
     form = _form(table, value_only(mixture))
-    return _cpu.matvec(form, _action(table), X, Y, V, resolve_jobs(n_jobs))
+    call = Call(form, _action(table), n_jobs)
+    return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
 def diagonal(
     table: FormTable,
     mixture: Rates | Powers,
-    X: Array,
+    X: Samples,
     gradient: bool = False,
     per_feature: bool = False,
     n_jobs: int | None = None,
@@ -172,6 +181,7 @@ def diagonal(
 
     From small Gram matrices along the diagonal.
     """
+    X = cast(Array, rows_of(X))
     planes = 0 if not gradient else X.shape[1] if per_feature else len(mixture.values) - 1
     values = np.empty(len(X), dtype=X.dtype)
     derivatives = np.empty((len(X), planes), dtype=X.dtype)
@@ -189,19 +199,21 @@ def diagonal(
 def gradient_x(
     table: FormTable,
     mixture: Rates | Powers,
-    X: Array,
-    Y: Array,
+    X: Samples,
+    Y: Samples,
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     form = _form(table, value_only(mixture))
-    return _cpu.gradient_x(form, _action(table), X, Y, V, resolve_jobs(n_jobs))
+    call = Call(form, _action(table), n_jobs)
+    return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
 def diagonal_gradient_x(
-    table: FormTable, mixture: Rates | Powers, X: Array, n_jobs: int | None = None
+    table: FormTable, mixture: Rates | Powers, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
     form = _form(table, value_only(mixture))
-    return _cpu.diagonal_gradient_x(form, _action(table), X, resolve_jobs(n_jobs))
+    call = Call(form, _action(table), n_jobs)
+    return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)

@@ -13,9 +13,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from symkernel.estimators._machine import check_weights
-from symkernel.estimators._samples import flat_samples, kind_of
 from symkernel.groups import Group, SignedPermutation, Trivial, from_name
-from symkernel.kernels.translate import mixed_features
+from symkernel.validation import flat_samples, kind_of
 
 __all__ = ["GroupScaler"]
 
@@ -269,7 +268,7 @@ def _shared_scale(group: Group, squares: Array, free: Array, rounding: Array) ->
 
     ``free`` are the parts of the features that no shift takes: what the mean is taken of.
     """
-    labels = mixed_features(group)
+    labels = group.mixed_features
     total, count = np.bincount(labels, squares), np.bincount(labels, free)
     bound = np.zeros(len(total))
     np.maximum.at(bound, labels, rounding)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from symkernel.alignment import orbit_distance
-from symkernel.estimators._samples import flat_samples, kind_of
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
+from symkernel.validation import flat_samples, kind_of
 
 __all__ = ["suggest_length_scale"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -93,6 +94,11 @@ class MatrixGroup(ListedMatrices):
         none, or if there are more than ``limit`` elements: the group is infinite or too large, or
         the generators are not exact enough to close.
 
+    Warns
+    -----
+    UserWarning
+        If a matrix is the identity.
+
     Notes
     -----
     All products are formed natively, breadth first, and every one is made orthogonal again to
@@ -112,6 +118,7 @@ class MatrixGroup(ListedMatrices):
         if not 0.0 < self._tol <= 1e-4:
             raise ValueError(f"tol must be positive and at most 1e-4, got {tol!r}")
         given: list[Element] = []
+        identities = []
         for k, value in enumerate(generators):
             if isinstance(value, Motion):
                 raise TypeError(f"generators[{k}] must be linear, got {value!r}")
@@ -120,6 +127,8 @@ class MatrixGroup(ListedMatrices):
                 if isinstance(value, Element)
                 else exact_element(as_orthogonal(value, f"generators[{k}]", self._tol))
             )
+            if not isinstance(value, Element) and np.array_equal(value, np.eye(given[k].degree)):
+                identities.append(k)
             if given[k].degree != given[0].degree:
                 raise ValueError(
                     f"generators must act on the same number of features: generators[{k}] acts on "
@@ -130,6 +139,12 @@ class MatrixGroup(ListedMatrices):
         self._degree = given[0].degree
         self._generators = tuple(given)
         self._matrices  # noqa: B018 (an infinite group is refused at the door)
+        for k in identities:
+            warnings.warn(
+                f"generators[{k}] is the identity matrix, which generates nothing; "
+                f"Trivial({self._degree}) is the group of the identity alone",
+                stacklevel=2,
+            )
 
     @property
     def degree(self) -> int:

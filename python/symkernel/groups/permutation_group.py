@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -50,6 +51,12 @@ class PermutationGroup(Group):
     MemoryError
         When the order or a sample is asked for: if the stabiliser chain does not fit in memory.
 
+    Warns
+    -----
+    UserWarning
+        If a generator, written as indices or cycles, is the identity: a cycle needs a list around
+        it.
+
     Notes
     -----
     Order, membership and uniform samples come from a base and strong generating set (Sims 1970;
@@ -76,6 +83,7 @@ class PermutationGroup(Group):
 
     def __init__(self, generators: Iterable[Any], *, degree: int | None = None) -> None:
         listed = _listed(generators)
+        _warn_of_identities(listed)
         given = _index_lists(listed) or [
             g if isinstance(g, SignedPermutation) else _parse(g, f"generators[{k}]")
             for k, g in enumerate(listed)
@@ -221,7 +229,7 @@ class PermutationGroup(Group):
             If ``group`` has no sympy permutations as generators.
         """
         try:
-            rows = [p.array_form for p in group.generators]
+            rows = [SignedPermutation(p.array_form) for p in group.generators]
             degree = int(group.degree)
         except AttributeError:
             raise TypeError(
@@ -264,6 +272,22 @@ class PermutationGroup(Group):
         if self._signed:
             return f"PermutationGroup({list(self._generators)!r})"
         return f"PermutationGroup({[g.indices.tolist() for g in self._generators]!r})"
+
+
+# Whoever writes (0, 1, 2) means a cycle more often than the identity, which adds nothing.
+def _warn_of_identities(listed: list[Any]) -> None:
+    for k, row in enumerate(listed):
+        if not isinstance(row, (Sequence, np.ndarray)) or isinstance(row, (str, bytes)):
+            continue
+        if len(row) > 1 and all(
+            isinstance(i, (int, np.integer)) and i == place for place, i in enumerate(row)
+        ):
+            cycle = f"({', '.join(map(str, range(len(row))))})" if len(row) <= 8 else "(0, 1, ...)"
+            warnings.warn(
+                f"generators[{k}] lists the indices of the identity, which generates nothing; a "
+                f"cycle is written in a list, [{cycle}]",
+                stacklevel=3,
+            )
 
 
 def _listed(generators: Iterable[Any]) -> list[Any]:

@@ -6,6 +6,7 @@ import html
 import sys
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from symkernel.backends.arrays import like, namespace
 from symkernel.backends.packed import pack
+from symkernel.backends.prepared import Prepared
 
 Array = NDArray[Any]
 
@@ -48,14 +50,23 @@ class BaseSpec:
         """Name and parameters, as the backends take them."""
         return self.name, self.parameters
 
-    def scaled(self, X: Array) -> Array:
+    @property
+    def units(self) -> Hashable:
+        """What `scaled` depends on."""
+        return None if self.scale is None else self.scale.tobytes(), self.exponent
+
+    def scaled(self, X: Any) -> Any:
         """Samples in units of the length scale per feature; X itself where there is one scale.
+
+        Prepared samples are in these units already.
 
         Raises
         ------
         ValueError
             If squares of samples overflow in units of a length scale that is extremely small.
         """
+        if isinstance(X, Prepared):
+            return X
         xp = namespace(X)
         if self.scale is not None:
             X = xp.ascontiguousarray(X / like(self.scale, X))
@@ -150,6 +161,20 @@ class Plan(ABC):
     @abstractmethod
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X."""
+
+    @property
+    def preparation(self) -> Hashable:
+        """What prepared samples depend on beside the group; None where there are none."""
+        return None
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Bring samples into the form that calls take, for more than one of them.
+
+        What comes can stand for X and Y in every method of this plan, and of every other of the
+        same group whose `preparation` is equal: those of other hyperparameters. Plans that prepare
+        nothing return X.
+        """
+        return X
 
     @property
     def chosen(self) -> tuple[int, bool] | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 from symkernel.backends.arrays import namespace
+from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
 from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.normal_form import NormalForm, normal_form
@@ -37,6 +39,16 @@ class Centred(Plan):
     @property
     def _how(self) -> str:
         return self._inner._how
+
+    @property
+    def preparation(self) -> Hashable:
+        """Centred, and what the inner plan does."""
+        inner = self._inner.preparation
+        return None if inner is None else ("centred", inner)
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Centre samples, and prepare them as the inner plan does."""
+        return X if self._inner.preparation is None else self._inner.prepare(self._centred(X))
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
@@ -73,7 +85,9 @@ class Centred(Plan):
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
         return self._normal.centred(self._inner.diag_gradient_x(self._centred(X), n_jobs))
 
-    def _centred(self, X: Array) -> Array:
+    def _centred(self, X: Any) -> Any:
+        if isinstance(X, Prepared):
+            return X
         centred: Array = namespace(X).ascontiguousarray(self._normal.centred(X))
         return centred
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Hashable
 
 import numpy as np
 
 from symkernel.backends import cpu, cuda, execute
+from symkernel.backends.prepared import Prepared
 from symkernel.backends.tables import BlockTable
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
@@ -78,6 +80,15 @@ class Shifts(Plan):
             f"one Fourier transform of the {grid} grid per pair{parts}{on_gpu}",
             f"sum over {group.order:,} elements",
         )
+
+    @property
+    def preparation(self) -> Hashable:
+        """The units of the samples."""
+        return "rows", self.base.units
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Bring samples into units of the length scales, for more than one call."""
+        return Prepared(self.base.scaled(X))
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
@@ -209,6 +220,15 @@ class Irreps(Plan):
             f"({products:,} multiply-adds per pair instead of {group.order * group.degree:,})",
             f"sum over {group.order:,} elements",
         )
+
+    @property
+    def preparation(self) -> Hashable:
+        """The units of the samples."""
+        return "rows", self.base.units
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Bring samples into units of the length scales, for more than one call."""
+        return Prepared(self.base.scaled(X))
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""

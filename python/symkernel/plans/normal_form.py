@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -33,6 +34,9 @@ MAX_ROWS = 100_000
 MAX_PERMANENT = 24
 
 
+_rests: weakref.WeakKeyDictionary[Group, Group] = weakref.WeakKeyDictionary()
+
+
 @dataclass(frozen=True)
 class NormalForm:
     """A group as translations, which centring removes, and the factors that are left.
@@ -61,9 +65,11 @@ class NormalForm:
         """The group without its translations, as a group of its own."""
         if not self.centres:
             return self.group
-        if not self.factors:
-            return Trivial(self.group.degree)
-        return reduce(mul, (f.group.along(f.axes, f.shape) for f in self.factors))
+        # One object for the life of the group: tables of its elements are kept with it.
+        if self.group not in _rests:
+            actions: list[Group] = [f.group.along(f.axes, f.shape) for f in self.factors]
+            _rests[self.group] = reduce(mul, actions or [Trivial(self.group.degree)])
+        return _rests[self.group]
 
     def centred(self, X: Array) -> Array:
         """Samples less the mean of their points: the quotient by translations."""

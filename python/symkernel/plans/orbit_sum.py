@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cached_property
 
 from symkernel.backends import execute
+from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
@@ -60,6 +62,15 @@ class OrbitSum(Plan):
     def _table(self) -> ActionTable | PointTable:
         table = self.group.point_table(MAX_ELEMENTS) if self._on_points else None
         return self.group.table(MAX_ELEMENTS) if table is None else table
+
+    @property
+    def preparation(self) -> Hashable:
+        """The units of the samples."""
+        return "rows", self.base.units
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Bring samples into units of the length scales, for more than one call."""
+        return Prepared(self.base.scaled(X))
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""

@@ -68,8 +68,10 @@ class Quadrature(Averaged):
     -----
     Terms per pair of samples on SO(3): 60 at degree 5 (the icosahedral group); at degree 6, 7, 8,
     10 on both sides 2,744, 4,096, 13,122, 23,958, on one side 196, 256, 405, 726.
-    ``error`` is measured in ``gram``, on a few pairs with the largest samples among them, against a
-    rule of about twice the degree. It is relative to the largest kernel value.
+    ``error`` is measured in ``gram`` against a rule of about twice the degree, on a few pairs with
+    the largest samples among them, samples with themselves and images of these: where a kernel has
+    a kink at x = y, the terms of two nodes at one place err most. It is what K(gx, y) and K(x, y)
+    may differ by, relative to the largest kernel value, those of samples with themselves included.
     For kernels with a kink (Matern with nu < 1) one side of degree 20 takes as many terms as both
     of degree 7, and errs a hundred times less. A degree whose both sides take more than 50,000
     terms (SO(3): 12) has one side averaged.
@@ -181,10 +183,12 @@ class Quadrature(Averaged):
     def _finer(self, degree: int) -> Scheme | None:
         """A one-sided rule to measure against; None if that would be too large to build.
 
-        Its 2N + 1 (or N + 1) equal steps have no divisor in common with the N steps of the rule:
-        the errors of both would agree in part, and not be seen, if one refined the other.
+        Its 2N + 1 (or N + 1, in the plane 8N + 1) equal steps have no divisor in common with the N
+        steps of the rule: the errors of both would agree in part, and not be seen, if one refined
+        the other.
         """
-        for finer in (2 * degree + 2, degree + 1):
+        planar = (8 * degree + 8,) if self._sums.problem.n == 2 else ()
+        for finer in (*planar, 2 * degree + 2, degree + 1):
             try:
                 scheme = Scheme(self._sums.problem.rule(finer), False)
                 self._sums.nodes(scheme.rule)

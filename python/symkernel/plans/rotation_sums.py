@@ -26,8 +26,9 @@ _FEW_ELEMENTS = 40
 # Multiply-adds per pair of samples that sums of permanents may take by default, and if asked for:
 # about one and fifty milliseconds per pair and core.
 _PERMANENT_WORK, _MOST_PERMANENT_WORK = 5e7, 2e9
-# Samples whose K(x, x) is among the values that errors are measured on.
-_DIAGONAL = 32
+# Samples whose K(x, x) is among the values that errors are measured on, beside those of images,
+# and images of each: more in the plane, where errors depend on the place between two steps.
+_DIAGONAL, _IMAGES, _PLANAR_IMAGES = 12, 4, 48
 # Terms that sums over elements may take: at once, after cheaper schemes were measured.
 _TRUSTED_TERMS, _TRIED_TERMS = 5_000, 50_000
 
@@ -109,16 +110,24 @@ class RotationSums:
     def on_typical(self, scheme: Scheme, X: Array, Y: Array, n_jobs: int | None) -> Array:
         """Values, in double precision, for a few pairs of prepared samples, shape (pairs,).
 
-        Where Y is X, many are pairs of a sample with itself: of averages over both sides no entry
-        of a Gram matrix errs more than its diagonal does.
+        Pairs of a sample with itself are always among them, and pairs of images under a rotation:
+        of averages over both sides no entry of a Gram matrix errs more than its diagonal does,
+        whether or not the pairs (x, g x) are asked for together.
         """
         nodes = self.nodes(scheme.rule, scheme.two_sided)
         left, right = (Z[typical(Z)].astype(np.float64) for Z in (X, Y))
-        values = nodes.gram(self._base, left, right, n_jobs).ravel()
-        if Y is not X:
-            return values
-        more = X[typical(X, _DIAGONAL)].astype(np.float64)
+        values = nodes.gram(self._base, self._with_images(left), right, n_jobs).ravel()
+        sides = (X,) if Y is X else (X, Y)
+        own = [Z[typical(Z, _DIAGONAL // len(sides))].astype(np.float64) for Z in sides]
+        more = self._with_images(np.concatenate(own))
         return np.concatenate([values, nodes.diagonal(self._base, more, False, n_jobs)[0]])
+
+    def _with_images(self, Z: Array) -> Array:
+        """Samples, and their images under a few elements that belong to no rule."""
+        head = self.problem.head
+        count = _PLANAR_IMAGES if self.problem.n == 2 else _IMAGES
+        turns = head.group.along(head.axes, head.shape).sample(count, 0)
+        return np.ascontiguousarray(np.concatenate([Z, *(turn.apply(Z) for turn in turns)]))
 
     def require_affordable(self, scheme: Scheme, degree: int) -> Scheme:
         """Return the scheme; NotApplicableError if its terms are too many."""

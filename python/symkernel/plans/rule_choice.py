@@ -27,6 +27,10 @@ _PLANAR_REFERENCE = 520
 # Averages below this share of k(x, x) are too small for a bound: it is not computed to more digits.
 _LEAST_SHARE = 1e-9
 
+# Times the largest error that a few values show: averages of a sample and of its image may err to
+# either side, and others a little more.
+_MARGIN = 2.5
+
 
 @dataclass(frozen=True)
 class RuleChoice:
@@ -185,12 +189,15 @@ class RuleChoice:
 
 
 def relative_error(K: Array, limit: Array, added: float = 0.0) -> float:
-    """Largest difference of values, and what is added to it, relative to the largest value.
+    """What K(gx, y) and K(x, y) may differ by, relative to the largest value; at most 1.
 
-    A kernel may be so sharp that no node of one rule sees it, or of both: 1 then.
+    The largest error of values, and what is added to it, with a margin. A kernel may be so sharp
+    that no node of one rule sees it, or of both: 1 then.
     """
     largest = float(max(np.abs(K).max(), np.abs(limit).max()))
-    return (float(np.abs(K - limit).max()) + added) / largest if largest > 0 else 1.0
+    if largest == 0.0:
+        return 1.0
+    return min(_MARGIN * (float(np.abs(K - limit).max()) + added) / largest, 1.0)
 
 
 def _least(tail: Array, bound: float) -> int | None:

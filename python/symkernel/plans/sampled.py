@@ -178,7 +178,9 @@ class Sampled(Averaged):
         most 2 sigma^2 / m^2.
         """
         m = self.n_samples
-        X, Y = X[typical(X)], Y[typical(Y)]
+        own = (X,) if Y is X else (X, Y)
+        # pairs of a sample with itself always among them: the terms i = j are largest there
+        X = Y = np.concatenate([Z[typical(Z)] for Z in own])
         used = self._elements[:_MEASURED_ELEMENTS]
         left = np.concatenate([g.apply(X.astype(np.float64)) for g in used])
         right = np.concatenate([g.apply(Y.astype(np.float64)) for g in used])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,32 +12,27 @@ from numpy.typing import NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
 from symkernel.groups._checks import as_count
 from symkernel.solvers.feature_ridge import FactoredFeatures, factor_columns, factor_rows
 from symkernel.spectral.basis import InvariantBasis
 from symkernel.spectral.features import FeatureBlocks
 from symkernel.spectral.manifold import Manifold, as_level
+from symkernel.spectral.names import bound_group, bound_manifold
 from symkernel.spectral.polynomials import Polynomials
-from symkernel.spectral.sphere import Sphere
-from symkernel.spectral.torus import Torus
 from symkernel.validation import as_numbers, check_data
 
-__all__ = ["SpectralFit", "theory_level"]
+__all__ = ["SpectralFit", "theory_budget"]
 
 Array = NDArray[np.float64]
-
-_MANIFOLDS: dict[str, Callable[[int], Manifold]] = {
-    "torus": Torus,
-    "sphere": Sphere,
-    "polynomials": Polynomials,
-}
 
 # Ridge strengths tried, relative to the largest eigenvalue of the centred features' Gram matrix.
 _ALPHAS = np.logspace(-14.0, 1.0, 31)
 
 # All functions of the levels that max_level="cv" looks at, unless n_components says how far.
 _MOST_FUNCTIONS = 50_000
+# Multiply-adds of the search for them, roughly.
+_MOST_WORK = 5e10
 
 
 class SpectralFit:
@@ -66,7 +61,7 @@ class SpectralFit:
         self._check_words()
         X, y = check_data(self, X, y, **options)
         self.manifold_ = self._bound_manifold(X.shape[1])
-        self.group_ = self._bound_group(X.shape[1])
+        self.group_ = bound_group(self.group, X.shape[1])
         points = self.manifold_.check_points(X)
         return points, y
 
@@ -93,25 +88,13 @@ class SpectralFit:
         return neither or isinstance(self.max_level, str)
 
     def _bound_manifold(self, n_features: int) -> Manifold:
-        manifold = self.manifold
-        if isinstance(manifold, str):
-            if manifold not in _MANIFOLDS:
-                known = ", ".join(map(repr, _MANIFOLDS))
-                raise ValueError(f"unknown manifold {manifold!r}; known: {known}")
-            manifold = _MANIFOLDS[manifold](n_features)
-        if not isinstance(manifold, Manifold):
-            raise TypeError(f"manifold must be a Manifold or a name, got {type(manifold).__name__}")
+        manifold = bound_manifold(self.manifold, n_features)
         if self.coef == "empirical" and isinstance(manifold, Polynomials):
             raise ValueError(
                 "coef='empirical' needs functions that are orthonormal for the distribution of "
                 "the samples, which polynomials on R^d are not: use coef='ridge'"
             )
         return manifold
-
-    def _bound_group(self, n_features: int) -> Group | None:
-        if isinstance(self.group, str):
-            return from_name(self.group, n_features)
-        return self.group  # type: ignore[no-any-return]
 
     def _make_basis(self, **words: Any) -> InvariantBasis:
         return InvariantBasis(
@@ -216,23 +199,25 @@ class SpectralFit:
             if top is None and not self._searches:
                 return self._make_basis(n_components=budget)
         if self.n_components == "theory":
-            theory = theory_level(self.manifold_, n, self.smoothness)
-            top = theory if top is None else min(top, theory)
+            budget = theory_budget(self.manifold_, n, self.smoothness)
+            if top is None:
+                basis = self._make_basis(n_components=budget)
+                return basis._of(basis._largest(*basis._bound(), budget, all_there_are=True))
         if top is None:
             return self._levels_to_try(n if budget is None else budget)
-        basis = self._make_basis(max_level=top)
-        if budget is None:
-            return basis
-        count = int((basis.dimensions.cumsum() <= budget).sum())
-        return basis._of(basis._solve()[: max(1, count)])
+        return self._make_basis(max_level=top, n_components=budget)
 
+    # One level beyond what the budget allows is looked at, if that does not take long.
     def _levels_to_try(self, budget: int) -> InvariantBasis:
         basis = self._make_basis(max_level=0)
         parts = basis._solve().copy()
+        _, group = basis._bound()
         total = invariant = 1
+        work = 0.0
         for known in itertools.islice(self.manifold_.all_levels(), 1, None):
             total += known.multiplicity
-            if total > _MOST_FUNCTIONS:
+            work += self.manifold_._search_work(group, known)
+            if total > _MOST_FUNCTIONS or work > _MOST_WORK:
                 break
             parts.append(basis._subspace(known, self.tolerance))
             invariant += parts[-1].dimension
@@ -261,8 +246,12 @@ class SpectralFit:
         return tags
 
 
-def theory_level(manifold: Manifold, n: int, smoothness: Any) -> int | float:
-    """Highest level of Algorithm 1: all functions up to it number at most n^(1 / (1 + 2 s / d)).
+def theory_budget(manifold: Manifold, n: int, smoothness: Any) -> int:
+    """Return how many functions Algorithm 1 fits: n^(1 / (1 + 2 s / d)).
+
+    A function of Sobolev smoothness s is estimated from n noisy values with variance D / n and
+    squared bias D^(-2 s/d) in D functions of an expansion, which in that of an invariant function
+    are the invariant ones (Tahmasebi and Jegelka, NeurIPS 2023).
 
     Parameters
     ----------
@@ -280,20 +269,13 @@ def theory_level(manifold: Manifold, n: int, smoothness: Any) -> int | float:
     Examples
     --------
     >>> from symkernel.spectral import Torus
-    >>> theory_level(Torus(10), 1000, 6)  # at most 23 functions: 1 + 20
-    1
+    >>> theory_budget(Torus(10), 1000, 6)
+    23
     """
     if smoothness is None:
         raise ValueError("n_components='theory' needs smoothness, the s of the target's H^s")
     s = as_level(smoothness, "smoothness")
     if s == 0.0:
         raise ValueError(f"smoothness must be positive, got {smoothness!r}")
-    bound = float(n) ** (1.0 / (1.0 + 2.0 * s / manifold.dim))
-    level: int | float = 0
-    total = 0
-    for known in manifold.all_levels():
-        total += known.multiplicity
-        if total > bound * (1.0 + 1e-12):
-            break
-        level = known.level
-    return level
+    bound: float = float(n) ** (1.0 / (1.0 + 2.0 * s / manifold.dim))
+    return math.floor(bound * (1.0 + 1e-12))

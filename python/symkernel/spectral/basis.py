@@ -14,10 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from symkernel.groups import Group, Trivial
 from symkernel.groups._checks import as_count
 from symkernel.spectral.manifold import Level, Manifold, as_level
+from symkernel.spectral.names import bound_group, bound_manifold
+from symkernel.spectral.search import found_subspace, levels_within_reach, within_reach
 from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.validation import check_data
 
-__all__ = ["InvariantBasis"]
+__all__ = ["InvariantBasis", "kept_basis"]
 
 Array = NDArray[np.float64]
 
@@ -34,16 +36,18 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Parameters
     ----------
-    manifold : Manifold
-        Where samples live: ``Torus``, ``Sphere``, ``SO3``, ``Product`` or ``Polynomials``.
-    group : Group or None
-        It must act on the manifold; None for all eigenfunctions.
+    manifold : Manifold or {"torus", "sphere", "polynomials"}, default="polynomials"
+        Where samples live: ``Torus``, ``Sphere``, ``SO3``, ``Product`` or ``Polynomials``. A name
+        is bound to the number of features in ``fit`` ("torus" has period 2).
+    group : Group, str or None, default=None
+        It must act on the manifold; a name (see ``symkernel.groups.from_name``) stands for a group
+        of all features; None for all eigenfunctions.
     max_level : int or float, default=None
         Use all levels up to this: the degree on spheres, rotations and polynomials, the sum of
         squared integer frequencies on tori, the eigenvalue on products.
     n_components : int, default=None
         Use the largest set of whole levels, from the lowest, with at most that many invariant
-        functions. Give this or ``max_level``, not both.
+        functions. Where ``max_level`` is given too, both bound.
     tolerance : float, default=1e-9
         Singular values of the generators' equations (D(g) - I) c = 0 up to this count as zero. It
         has to lie between rounding errors and the spectral gap of the generators,
@@ -56,21 +60,25 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Attributes
     ----------
     dimensions : ndarray of int
-        Number of invariant functions of each level, known before ``fit``.
+        Number of invariant functions of each level, known before ``fit`` unless the manifold or
+        the group is a name.
     levels_ : list of Level
         The levels used.
     gap_ : float
         Smallest singular value that counted as positive; infinite if there was none.
     subspaces_ : list of InvariantSubspace
         One for each level, with its ``coefficients`` and ``projector``.
+    manifold_, group_ : Manifold, Group or None
+        Bound to the number of features.
     n_features_in_ : int
 
     Raises
     ------
     ValueError
-        In ``fit`` and ``dimensions``: if the group does not act on the manifold, if both or none
-        of ``max_level`` and ``n_components`` are given, if they are negative, if the tolerance
-        meets no gap. In ``transform``: if samples are not on the manifold.
+        In ``fit`` and ``dimensions``: if the group does not act on the manifold, if none of
+        ``max_level`` and ``n_components`` is given, if they are negative, if the tolerance
+        meets no gap, or if the search would take too long, which is known before it starts. In
+        ``transform``: if samples are not on the manifold.
 
     Notes
     -----
@@ -93,8 +101,8 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def __init__(
         self,
-        manifold: Manifold,
-        group: Group | None,
+        manifold: Manifold | str = "polynomials",
+        group: Group | str | None = None,
         *,
         max_level: int | float | None = None,
         n_components: int | None = None,
@@ -113,12 +121,33 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Number of invariant functions of each level."""
         return np.array([part.dimension for part in self._solve()], np.int64)
 
+    def _bound(self, n_features: int | None = None) -> tuple[Manifold, Group]:
+        """Return the manifold and the group, which names stand for at a number of features."""
+        width = self.__dict__.get("n_features_in_") if n_features is None else n_features
+        named = isinstance(self.manifold, str) or isinstance(self.group, str)
+        if width is None and isinstance(self.manifold, Manifold):
+            width = self.manifold.ambient
+        if width is None and named:
+            raise ValueError(
+                f"manifold={self.manifold!r} is a name and needs samples: call fit first, or give "
+                "the manifold itself"
+            )
+        manifold = bound_manifold(self.manifold, width or 0)
+        if isinstance(self.manifold, Manifold):
+            width = manifold.ambient
+        group = bound_group(self.group, width or 0)
+        if group is None:
+            return manifold, Trivial(manifold.ambient)
+        manifold.check(group)
+        return manifold, group
+
     # Kept for as long as no parameter changes: dimensions, fit and transform share the work.
-    def _solve(self) -> list[InvariantSubspace]:
-        key = (self.manifold, self.group, self.max_level, self.n_components, self.tolerance)
+    def _solve(self, n_features: int | None = None) -> list[InvariantSubspace]:
+        bound = self._bound(n_features)
+        key = (*bound, self.max_level, self.n_components, self.tolerance)
         kept = self.__dict__.get("_solved")
         if kept is None or kept[0] != key:
-            self._solved = kept = (key, self._subspaces())
+            self._solved = kept = (key, self._subspaces(*bound))
         solved: list[InvariantSubspace] = kept[1]
         return solved
 
@@ -126,44 +155,55 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Return the basis of the first levels, which have been solved already."""
         words = {**self.get_params(deep=False), "n_components": None, "max_level": parts[-1].level}
         basis = InvariantBasis(**words)
-        key = (basis.manifold, basis.group, basis.max_level, None, basis.tolerance)
+        key = (*basis._bound(), basis.max_level, None, basis.tolerance)
         basis._solved = (key, parts)
         return basis
 
-    def _subspaces(self) -> list[InvariantSubspace]:
-        if not isinstance(self.manifold, Manifold):
-            raise TypeError(f"manifold must be a Manifold, got {type(self.manifold).__name__}")
-        if (self.max_level is None) == (self.n_components is None):
-            both = "both" if self.max_level is not None else "neither"
-            raise ValueError(f"give max_level or n_components, one of them: got {both}")
+    def _subspaces(self, manifold: Manifold, group: Group) -> list[InvariantSubspace]:
         tolerance = as_level(self.tolerance, "tolerance")
-        if self.group is not None:
-            self.manifold.check(self.group)
-        if self.max_level is not None:
-            levels = self.manifold.levels(self.max_level)
-            return [self._subspace(known, tolerance) for known in levels]
-        budget = as_count(self.n_components, "n_components")
+        if self.n_components is not None:
+            budget = as_count(self.n_components, "n_components")
+            return self._largest(manifold, group, budget, self.max_level is not None)
+        if self.max_level is None:
+            raise ValueError("give max_level, n_components or both: got neither")
+        as_level(self.max_level, "max_level")
+        levels = levels_within_reach(manifold, group, self.max_level)
+        return [found_subspace(manifold, group, known.level, tolerance) for known in levels]
+
+    def _largest(
+        self, manifold: Manifold, group: Group, budget: int, all_there_are: bool = False
+    ) -> list[InvariantSubspace]:
+        """Return whole levels up to ``max_level`` of at most that many functions.
+
+        Raises
+        ------
+        ValueError
+            If the first levels seem to have all there are, and fewer; unless ``all_there_are``.
+        """
+        tolerance = as_level(self.tolerance, "tolerance")
+        top = None if self.max_level is None else as_level(self.max_level, "max_level")
         found: list[InvariantSubspace] = []
         total = empty = passed = 0
-        for known in self.manifold.all_levels():
-            part = self._subspace(known, tolerance)
+        for known in within_reach(manifold, group, f"n_components={budget}", top):
+            part = found_subspace(manifold, group, known.level, tolerance)
             total += part.dimension
+            if total > budget:
+                break
+            found.append(part)
             empty = 0 if part.dimension else empty + 1
             passed = 0 if part.dimension else passed + known.multiplicity
-            if empty >= _EMPTY_LEVELS and passed >= _EMPTY_FUNCTIONS:
+            if top is None and empty >= _EMPTY_LEVELS and passed >= _EMPTY_FUNCTIONS:
+                if all_there_are:
+                    return found[:-empty]
                 raise ValueError(
                     f"n_components={budget} was not reached: up to level {known.level} there are "
                     f"only {total} invariant functions, none in the last {empty} levels; use "
                     "max_level"
                 )
-            if total > budget:
-                break
-            found.append(part)
         return found
 
     def _subspace(self, known: Level, tolerance: float) -> InvariantSubspace:
-        group = Trivial(self.manifold.ambient) if self.group is None else self.group
-        return self.manifold.invariants(group, known.level, tolerance)
+        return found_subspace(*self._bound(), known.level, tolerance)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the invariant functions; they do not depend on the samples.
@@ -178,9 +218,11 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         self
         """
-        subspaces = self._solve()
         array = check_data(self, X)
-        self.manifold.check_points(array)
+        subspaces = self._solve(array.shape[1])
+        self.manifold_ = bound_manifold(self.manifold, array.shape[1])
+        self.group_ = bound_group(self.group, array.shape[1])
+        self.manifold_.check_points(array)
         self.subspaces_ = subspaces
         self.levels_ = [Level(part.level, part.eigenvalue, part.multiplicity) for part in subspaces]
         self.gap_ = min((part.gap for part in subspaces), default=math.inf)
@@ -202,8 +244,8 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         array = check_data(self, X, reset=False)
-        points = self.manifold.check_points(array)
-        values = self.manifold._evaluate(self.subspaces_, points, self.n_jobs)
+        points = self.manifold_.check_points(array)
+        values = self.manifold_._evaluate(self.subspaces_, points, self.n_jobs)
         return values.astype(array.dtype, copy=False)
 
     def projector(self, level: int | float) -> Array:
@@ -219,3 +261,14 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 return part.projector
         known = ", ".join(str(part.level) for part in itertools.islice(self._solve(), 20))
         raise ValueError(f"level must be one of those used ({known}), got {level!r}")
+
+
+def kept_basis(
+    kernel: Any, manifold: Manifold, group: Group, max_level: int | float
+) -> InvariantBasis:
+    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
+    kept: InvariantBasis | None = kernel.__dict__.get("_kept")
+    basis = InvariantBasis(manifold, group, max_level=max_level)
+    if kept is None or kept.get_params() != basis.get_params():
+        kernel._kept = kept = basis
+    return kept

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import eigh, svd
 from scipy.sparse.linalg import eigsh
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-__all__ = ["FixedSpace", "fixed_space"]
+__all__ = ["FixedSpace", "blas_threads", "fixed_space"]
 
 Array = NDArray[np.float64]
 
@@ -35,6 +37,21 @@ class FixedSpace:
     basis: Array
     gap: float
     residual: float
+
+
+@cache
+def _controller() -> Any:
+    return ThreadpoolController()
+
+
+def blas_threads(count: int | None) -> Any:
+    """Context in which BLAS uses that many threads; None for as many as it does anyway.
+
+    Libraries are looked up once: that costs as much as the null space of a hundred functions.
+    """
+    if count is None:
+        return nullcontext()
+    return _controller().limit(limits=count, user_api="blas")
 
 
 def fixed_space(
@@ -78,7 +95,7 @@ def fixed_space(
     columns, gap, residual = [], math.inf, 0.0
     by_column = stacked.tocsc() if sparse.issparse(stacked) else stacked
     # Threads of LAPACK cost more than they give on small matrices.
-    with threadpool_limits(1 if max(map(len, blocks)) <= _SMALL else None, "blas"):
+    with blas_threads(1 if max(map(len, blocks)) <= _SMALL else None):
         for block in blocks:
             part = by_column[:, block] if len(blocks) > 1 else by_column
             vectors, above, below = _solve(part, tolerance, dense)

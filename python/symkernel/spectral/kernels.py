@@ -16,10 +16,11 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.groups import Group, Trivial
 from symkernel.kernels.text import expression
-from symkernel.spectral.basis import InvariantBasis
-from symkernel.spectral.manifold import Manifold, as_level
+from symkernel.spectral.basis import kept_basis
+from symkernel.spectral.manifold import Manifold, as_level, is_trivial
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
+from symkernel.spectral.reproducing import ReproducingPlan
 from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.validation import as_number, check_pair, check_samples
 
@@ -79,8 +80,30 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         ------
         TypeError, ValueError
             If a parameter is not what is expected, or the group does not act on the manifold.
+
+        Notes
+        -----
+        Without a group the sum over a level has a closed form (the addition theorem on spheres,
+        characters on rotations, theta functions on tori), which is used where it is less work.
         """
         self._check_parameters()
+        used, beyond = self._traces()
+        if is_trivial(group):
+            self.manifold.check(group)
+            levels = self.manifold.levels(self.max_level)
+            work = self.manifold._pair_work(self.max_level)
+            if work < sum(known.multiplicity for known in levels):
+                eigenvalues = np.array([known.eigenvalue for known in levels])
+                return ReproducingPlan(
+                    self.manifold,
+                    levels,
+                    *self._spectrum(eigenvalues),
+                    beyond / (used + beyond),
+                    partial(self._by_functions, group),
+                )
+        return self._by_functions(group)
+
+    def _by_functions(self, group: Group) -> SpectralPlan:
         basis = kept_basis(self, self.manifold, group, self.max_level)
         parts = [self._part(some) for some in _grouped(basis._solve())]
         count = sum(part.width for part in parts)
@@ -178,17 +201,6 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         return False
 
 
-def kept_basis(
-    kernel: Kernel, manifold: Manifold, group: Group, max_level: int | float
-) -> InvariantBasis:
-    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
-    kept: InvariantBasis | None = kernel.__dict__.get("_kept")
-    basis = InvariantBasis(manifold, group, max_level=max_level)
-    if kept is None or kept.get_params() != basis.get_params():
-        kernel._kept = kept = basis
-    return kept
-
-
 @lru_cache(maxsize=16)
 def _levels(manifold: Manifold, max_level: float) -> tuple[Array, Array, int]:
     """Eigenvalues and multiplicities of levels, and how many of them are used."""
@@ -242,7 +254,8 @@ class HeatKernel(SpectralKernel):
 
     Notes
     -----
-    n D work for D functions, and n m D multiply-adds. Source: Grigor'yan, Heat Kernel and Analysis
+    n D work for D functions, and n m D multiply-adds; without a group n m times the number of
+    levels, by the addition theorem. Source: Grigor'yan, Heat Kernel and Analysis
     on Manifolds (2009), chapter 10.
 
     Examples
@@ -313,7 +326,8 @@ class SobolevKernel(SpectralKernel):
 
     Notes
     -----
-    n D work for D functions, and n m D multiply-adds. Source: De Vito, Muecke & Rosasco,
+    n D work for D functions, and n m D multiply-adds; without a group n m times the number of
+    levels, by the addition theorem. Source: De Vito, Muecke & Rosasco,
     Reproducing kernel Hilbert spaces on manifolds: Sobolev and diffusion spaces (2021).
 
     Examples

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +16,7 @@ from symkernel.groups._checks import RandomState
 from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.validation import as_number, as_rows
 
-__all__ = ["Level", "Manifold"]
+__all__ = ["GradedByDegree", "Level", "Manifold", "as_level", "is_trivial"]
 
 
 class Level(NamedTuple):
@@ -102,6 +104,22 @@ class Manifold(ABC):
     def _arguments(self) -> tuple[Any, ...]:
         """Return what repr shows and what makes two manifolds of one class equal."""
 
+    def _search_work(self, group: Group, known: Level) -> float:
+        """Multiply-adds, roughly, that ``invariants`` of a level takes."""
+        return 1e3 * known.multiplicity
+
+    def _reproducing(
+        self, X: NDArray[np.float64], Y: NDArray[np.float64], top: int | float
+    ) -> Iterator[NDArray[np.float64]]:
+        """Yield the sums of phi(x) phi(y) over each level up to ``top``, (n, m) each."""
+        for known in self.levels(top):
+            left = self._eigenfunctions(X, known.level)
+            yield left @ self._eigenfunctions(Y, known.level).T
+
+    def _pair_work(self, top: int | float) -> float:
+        """Multiply-adds of ``_reproducing`` for one pair of samples."""
+        return float(self.count(top))
+
     # -- levels -------------------------------------------------------------------------------
 
     def levels(self, max_level: float) -> list[Level]:
@@ -110,7 +128,7 @@ class Manifold(ABC):
         Raises
         ------
         ValueError
-            If ``max_level`` is negative or not finite.
+            If ``max_level`` is negative or not finite, or if there are over 100,000 levels.
 
         Examples
         --------
@@ -119,11 +137,16 @@ class Manifold(ABC):
         Level(level=2, eigenvalue=6.0, multiplicity=5)
         """
         bound = as_level(max_level, "max_level")
-        found = []
+        found: list[Level] = []
         for level in self.all_levels():
             # Eigenvalues of products are sums of floats: equal up to rounding.
             if level.level > bound * (1.0 + 1e-12):
                 break
+            if len(found) == _MOST_LEVELS:
+                raise ValueError(
+                    f"max_level={max_level!r} takes in more than {_MOST_LEVELS:,} levels of "
+                    f"{self!r}: use a smaller one"
+                )
             found.append(level)
         return found
 
@@ -217,8 +240,43 @@ class Manifold(ABC):
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"
 
 
+class GradedByDegree(Manifold):
+    """A manifold whose levels are the degrees 0, 1, 2, ...: each is known without the others."""
+
+    @abstractmethod
+    def _of_degree(self, degree: int) -> Level:
+        """Level of a degree."""
+
+    @abstractmethod
+    def _total(self, degree: int) -> int:
+        """Return the number of functions up to a degree."""
+
+    def all_levels(self) -> Iterator[Level]:
+        """All degrees, without end."""
+        return map(self._of_degree, itertools.count())
+
+    def count(self, max_level: float) -> int:
+        """Total number of eigenfunctions up to ``max_level``, in closed form.
+
+        Examples
+        --------
+        >>> from symkernel.spectral import Sphere
+        >>> Sphere(3).count(10**6)
+        1000002000001
+        """
+        return self._total(math.floor(as_level(max_level, "max_level") * (1.0 + 1e-12)))
+
+    def _level(self, level: int | float) -> Level:
+        bound = as_level(level, "level")
+        if abs(round(bound) - bound) > 1e-12 * bound:
+            raise ValueError(f"level must be one of those of {self!r}, got {level!r}")
+        return self._of_degree(round(bound))
+
+
 # More functions in one level than this cannot be listed as modes.
 _MOST_MODES = 100_000_000
+# Levels that are listed at most.
+_MOST_LEVELS = 100_000
 # Largest distance at which a sample counts as lying on the manifold.
 _ON_MANIFOLD = 1e-6
 
@@ -226,3 +284,8 @@ _ON_MANIFOLD = 1e-6
 def as_level(value: Any, name: str) -> float:
     """``value`` as a number that is finite and not negative."""
     return as_number(value, name, 0.0)
+
+
+def is_trivial(group: Group | None) -> bool:
+    """Whether a group is given by no map at all, so that every function is invariant."""
+    return group is None or not (group.generators or group.lie_algebra)

@@ -171,14 +171,13 @@ def _contracted(matrix: Array, step: list[Any], inner: Any) -> Any:
     return total.tocsr()
 
 
-def raising(d: int, degree: int, words: Words, largest: int) -> Any:
-    """Multiplication by |x|^2 from given monomials of degree - 2 to all of degree, sparse.
+def raising(d: int, degree: int, words: Words, largest: int, upper: Words) -> Any:
+    """Multiplication by |x|^2 from monomials of degree - 2 to given ones of degree, sparse.
 
     Both with respect to x^a / sqrt(a!): x_i^2 takes a to a + 2 e_i with the factor
     sqrt((a_i + 1)(a_i + 2)). The letters of ``words`` number powers up to ``largest``, those of
-    the result powers up to the degree.
+    ``upper`` powers up to the degree; monomials that are not among ``upper`` are left out.
     """
-    upper = enumerate_modes(d, degree, degree, fourier=False)
     coordinate, place = np.divmod(words, largest)
     wider = np.where(words < 0, -1, coordinate * degree + place)
     last = np.iinfo(np.int32).max
@@ -196,4 +195,7 @@ def raising(d: int, degree: int, words: Words, largest: int) -> Any:
         values[i] = np.sqrt((power + 1.0) * (power + 2.0))
     rows = find_modes(upper, queries.reshape(-1, upper.shape[1]))
     columns = np.tile(np.arange(len(words)), d)
-    return sparse.csr_matrix((values.reshape(-1), (rows, columns)), shape=(len(upper), len(words)))
+    there = rows >= 0
+    return sparse.csr_matrix(
+        (values.reshape(-1)[there], (rows[there], columns[there])), shape=(len(upper), len(words))
+    )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.arrays import is_on_device, like, to_host
+from symkernel.backends.arrays import is_on_device, namespace, to_host
 from symkernel.plans import Cost, NotApplicableError, Plan
 from symkernel.validation import as_floats
 
-__all__ = ["SpectralPlan", "SpectrumPart"]
+__all__ = ["SpectralPlan", "SpectrumPart", "beside"]
 
 Array = NDArray[Any]
 
@@ -123,12 +123,12 @@ class SpectralPlan(Plan):
                 K += left @ left.T
             else:
                 K += left @ (part.values(others, n_jobs) * np.sqrt(part.weights)).T
-        return _beside(K, X)
+        return beside(K, X)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(x_i, x_i), shape (n,)."""
         values, _ = self._diagonal(X, n_jobs, slopes=False)
-        return _beside(values, X)
+        return beside(values, X)
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K: the functions cost, not the pairs."""
@@ -142,7 +142,7 @@ class SpectralPlan(Plan):
             projected *= part.weights[:, None]
             for rows in self._in_rows(points):
                 product[rows] += part.values(points[rows], n_jobs) @ projected
-        return _beside(product, X)
+        return beside(product, X)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
@@ -153,12 +153,12 @@ class SpectralPlan(Plan):
             K += (Z * part.weights) @ Z.T
             for k, slope in enumerate(part.slopes):
                 gradient[:, :, k] += (Z * slope) @ Z.T
-        return _beside(K, X), _beside(gradient, X)
+        return beside(K, X), beside(gradient, X)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         values, slopes = self._diagonal(X, n_jobs, slopes=True)
-        return _beside(values, X), _beside(slopes, X)
+        return beside(values, X), beside(slopes, X)
 
     def _diagonal(
         self, X: Array, n_jobs: int | None, slopes: bool
@@ -192,7 +192,8 @@ class SpectralPlan(Plan):
         return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {how}, {self.cost}"
 
 
-def _beside(values: NDArray[np.float64], X: Array) -> Array:
-    """Return values in the precision of the samples and where they live."""
-    placed: Array = like(values, X)
+def beside(values: NDArray[np.float64], X: Array) -> Array:
+    """Return values where the samples live, in float32 for samples in float32."""
+    dtype = np.float32 if X.dtype == np.float32 else np.float64
+    placed: Array = namespace(X).asarray(values, dtype=dtype)
     return placed

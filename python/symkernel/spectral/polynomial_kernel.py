@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from symkernel.groups import Group, Symmetric
 from symkernel.kernels import Polynomial
-from symkernel.spectral.kernels import _evaluate, kept_basis
+from symkernel.spectral.basis import kept_basis
+from symkernel.spectral.kernels import _evaluate
 from symkernel.spectral.plan import SpectralPlan, SpectrumPart
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.symmetric_polynomials import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,6 +131,25 @@ class Product(DenseManifold):
                 parts.append(values)
             yield np.concatenate(parts)
 
+    def _reproducing(self, X: Array, Y: Array, top: int | float) -> Iterator[Array]:
+        own: list[dict[int | float, Array]] = []
+        for factor, columns in zip(self._factors, self._columns, strict=True):
+            below = _below(factor, top)
+            sums = factor._reproducing(X[:, columns], Y[:, columns], below[-1].level)
+            own.append({known.level: Z for known, Z in zip(below, sums, strict=True)})
+        for level, together in self._combined():
+            if level.level > top * (1.0 + _SAME):
+                return
+            total = np.zeros((len(X), len(Y)))
+            for each in together:
+                total += math.prod(Zs[one.level] for Zs, one in zip(own, each, strict=True))
+            yield total
+
+    def _pair_work(self, top: int | float) -> float:
+        below = [_below(factor, top) for factor in self._factors]
+        pairs = zip(self._factors, below, strict=True)
+        return math.prod(map(len, below)) + sum(f._pair_work(b[-1].level) for f, b in pairs)
+
     def _telling_levels(self) -> list[Level]:
         firsts = [
             next(known.eigenvalue for known in factor.all_levels() if known.level > 0)
@@ -139,13 +159,9 @@ class Product(DenseManifold):
 
     # The largest frequency of each factor below the eigenvalue, added up.
     def _weight(self, level: int | float) -> float:
-        total = 0.0
-        for factor in self._factors:
-            below = itertools.takewhile(
-                lambda known: known.eigenvalue <= level * (1.0 + _SAME), factor.all_levels()
-            )
-            total += max(_rate(factor, known) for known in below)
-        return total
+        return sum(
+            max(_rate(factor, known) for known in _below(factor, level)) for factor in self._factors
+        )
 
     def _defect(self, X: Array) -> tuple[Array, str]:
         found = [f._defect(X[:, c]) for f, c in zip(self._factors, self._columns, strict=True)]
@@ -155,6 +171,12 @@ class Product(DenseManifold):
 
     def _arguments(self) -> tuple[Any, ...]:
         return self._factors
+
+
+def _below(factor: Manifold, eigenvalue: float) -> list[Level]:
+    """Levels of a factor with eigenvalues up to that of the product."""
+    bound = eigenvalue * (1.0 + _SAME)
+    return list(itertools.takewhile(lambda one: one.eigenvalue <= bound, factor.all_levels()))
 
 
 def _rate(factor: Manifold, known: Level) -> float:

@@ -43,8 +43,8 @@ class SpectralRegressor(
         samples and 50,000 functions in all.
     n_components : int, "theory" or None, default=None
         Use the largest set of whole levels with at most that many invariant functions; "theory"
-        with at most n^(1 / (1 + 2 s/d)) eigenfunctions, invariant or not, where d is the dimension
-        of the manifold and s is ``smoothness``. Where ``max_level`` is given too, both bound.
+        with at most n^(1 / (1 + 2 s/d)) of them, where d is the dimension of the manifold and s is
+        ``smoothness``. Where ``max_level`` is given too, both bound.
     smoothness : float, default=None
         Sobolev smoothness s of the target; for ``n_components="theory"`` only.
     coef : {"ridge", "empirical"}, default="ridge"

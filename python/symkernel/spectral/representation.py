@@ -16,13 +16,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm, qr, solve_triangular
-from threadpoolctl import threadpool_limits
 
 from symkernel.backends.modes import thread_count
 from symkernel.groups import Element, Group, OrthogonalMatrix
 from symkernel.groups.lie import LieGenerator
 from symkernel.groups.motion import Motion
-from symkernel.spectral.fixed_space import fixed_space
+from symkernel.spectral.fixed_space import blas_threads, fixed_space
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.subspace import DenseSubspace, InvariantSubspace
 
@@ -109,12 +108,11 @@ class DenseManifold(Manifold):
     def _dense_invariants(self, group: Group, known: Level, tolerance: float) -> DenseSubspace:
         # Constants are fixed by everything.
         maps = [g for _, g in self._named_maps(group, known)] if known.level > 0 else []
-        combinations, gap, residual = np.eye(known.multiplicity), math.inf, 0.0
+        combinations, gap, residual = None, math.inf, 0.0
         if maps:
             # Threads of LAPACK cost more than they give on small matrices.
-            with threadpool_limits(1 if known.multiplicity <= _SMALL else None, "blas"):
-                sampler = _Sampler(self, known)
-                found = fixed_space([sampler.equation(g)[0] for g in maps], tolerance)
+            with blas_threads(1 if known.multiplicity <= _SMALL else None):
+                found = fixed_space(self._equations(maps, known), tolerance)
             combinations, gap, residual = found.basis, found.gap, found.residual
         return DenseSubspace(
             level=known.level,
@@ -125,6 +123,16 @@ class DenseManifold(Manifold):
             combinations=combinations,
             basis=partial(self._eigenfunctions, level=known.level),
         )
+
+    def _equations(self, maps: Sequence[Element], known: Level) -> list[Array]:
+        """Return D(g)^T - I for each map."""
+        sampler = _Sampler(self, known)
+        return [sampler.equation(g)[0] for g in maps]
+
+    # Of each map: functions at twice as many points, two products, and a share of the null space.
+    def _search_work(self, group: Group, known: Level) -> float:
+        maps = len(group.generators) + len(group.lie_algebra)
+        return 1e3 * known.multiplicity + 15.0 * maps * float(known.multiplicity) ** 3
 
     def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
         """Return the functions of several levels, block by block of rows."""
@@ -145,17 +153,23 @@ class DenseManifold(Manifold):
                 if part is not None:
                     first = starts[known.level]
                     columns = slice(first, first + part.dimension)
-                    out[rows, columns] = values.T @ part.coefficients
+                    out[rows, columns] = _combined(part, values.T)
 
         threads = thread_count(n_jobs)
         # Blocks are the parallel work: products within them must not start threads of their own.
         with (
-            threadpool_limits(1 if threads > 1 else None, "blas"),
+            blas_threads(1 if threads > 1 else None),
             ThreadPoolExecutor(threads) as pool,
         ):
             for _ in pool.map(fill, range(0, len(X), _ROWS)):
                 pass
         return out
+
+
+def _combined(part: InvariantSubspace, values: Array) -> Array:
+    if isinstance(part, DenseSubspace):
+        return part.combined(values)
+    return np.asarray(values @ part.coefficients)
 
 
 class _Sampler:

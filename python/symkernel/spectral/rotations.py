@@ -1,22 +1,21 @@
-"""The rotation group as a manifold, and its matrix elements."""
+"""The rotation group as a manifold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lstsq
 
 from symkernel.groups import SO, Element, Group
 from symkernel.groups._checks import RandomState, as_count
 from symkernel.spectral.fixed_space import fixed_space
-from symkernel.spectral.harmonics import solid_harmonics
-from symkernel.spectral.manifold import Level
+from symkernel.spectral.manifold import GradedByDegree, Level
 from symkernel.spectral.representation import DenseManifold
 from symkernel.spectral.subspace import DenseSubspace, InvariantSubspace
+from symkernel.spectral.wigner import wigner
 
 __all__ = ["SO3"]
 
@@ -26,7 +25,7 @@ Array = NDArray[np.float64]
 _SAME = 1e-9
 
 
-class SO3(DenseManifold):
+class SO3(GradedByDegree, DenseManifold):
     """Rotation matrices of space, as nine features in C order; a level is a degree.
 
     With Y(R x) = D^l(R) Y(x) for the real spherical harmonics of degree l, the basis of level l is
@@ -53,12 +52,11 @@ class SO3(DenseManifold):
         """Number of features, 9."""
         return 9
 
-    def all_levels(self) -> Iterator[Level]:
-        """All degrees, without end."""
-        degree = 0
-        while True:
-            yield Level(degree, float(degree * (degree + 1)), (2 * degree + 1) ** 2)
-            degree += 1
+    def _of_degree(self, degree: int) -> Level:
+        return Level(degree, float(degree * (degree + 1)), (2 * degree + 1) ** 2)
+
+    def _total(self, degree: int) -> int:
+        return (degree + 1) * (2 * degree + 1) * (2 * degree + 3) // 3
 
     def random_points(self, n: int, random_state: RandomState = None) -> Array:
         """Return independent uniform rotations, (n, 9)."""
@@ -76,7 +74,7 @@ class SO3(DenseManifold):
         self.check(group)
         known = self._level(level)
         sides = self._sides(group, known) if known.level > 0 else None
-        if sides is None:
+        if sides is None or not any(sides):
             return self._dense_invariants(group, known, tolerance)
         degree = int(known.level)
         gap, residual, vectors = np.inf, 0.0, []
@@ -116,6 +114,14 @@ class SO3(DenseManifold):
                     side.append(matrix)
         return left, right
 
+    def _search_work(self, group: Group, known: Level) -> float:
+        if known.level > 0 and self._sides(group, known) is not None:
+            maps = len(group.generators) + len(group.lie_algebra)
+            return 1e3 * known.multiplicity + 50.0 * maps * known.multiplicity * (
+                2.0 * known.level + 1.0
+            )
+        return super()._search_work(group, known)
+
     def _ascending(self, X: Array, top: int | float) -> Iterator[Array]:
         rotations = X.reshape(-1, 3, 3)
         for degree in range(int(top) + 1):
@@ -125,6 +131,17 @@ class SO3(DenseManifold):
     def _eigenfunctions(self, X: Array, level: int | float) -> Array:
         values = wigner(X.reshape(-1, 3, 3), int(level)) * np.sqrt(2.0 * level + 1.0)
         return np.ascontiguousarray(values.reshape(len(X), (2 * int(level) + 1) ** 2))
+
+    # (2l + 1) times the character sin((l + 1/2) w) / sin(w / 2) of the angle w of R^T S.
+    def _reproducing(self, X: Array, Y: Array, top: int | float) -> Iterator[Array]:
+        t = np.clip((X @ Y.T - 1.0) / 2.0, -1.0, 1.0)
+        before, now = -np.ones_like(t), np.ones_like(t)
+        for degree in range(int(top) + 1):
+            yield (2 * degree + 1) * now
+            before, now = now, 2.0 * t * now - before
+
+    def _pair_work(self, top: int | float) -> float:
+        return 4.0 * float(top) + 9.0
 
     # R -> A R B^T has the weights of A and of B together.
     def _weight(self, level: int | float) -> float:
@@ -138,58 +155,6 @@ class SO3(DenseManifold):
 
     def _arguments(self) -> tuple[Any, ...]:
         return ()
-
-
-def wigner(rotations: Array, degree: int) -> Array:
-    """Return D^l(R), (n, 2l + 1, 2l + 1), with Y(R x) = D^l(R) Y(x) for real harmonics.
-
-    R = Rz(a) Ry(b) Rz(c) and Ry(b) = P Rz(b) P^T with one fixed P, so that D is two constant
-    orthogonal matrices between plane rotations: stable at every degree. Where b vanishes a is
-    whatever rounding makes it, and c makes up for it.
-    """
-    if degree == 0:
-        return np.ones((len(rotations), 1, 1))
-    a = np.arctan2(rotations[:, 1, 2], rotations[:, 0, 2])
-    b = np.arctan2(np.hypot(rotations[:, 0, 2], rotations[:, 1, 2]), rotations[:, 2, 2])
-    cos, sin = np.cos(a), np.sin(a)
-    # The second row of Rz(-a) R = Ry(b) Rz(c) is (sin c, cos c, 0).
-    c = np.arctan2(
-        cos * rotations[:, 1, 0] - sin * rotations[:, 0, 0],
-        cos * rotations[:, 1, 1] - sin * rotations[:, 0, 1],
-    )
-    fixed = _axis_change(degree)
-    inner = _turned_columns(fixed, b) @ fixed.T
-    return _turned_columns(_turned_columns(inner.transpose(0, 2, 1), -a).transpose(0, 2, 1), c)
-
-
-# M D(Rz(t)) for each angle: D turns the pair (cos m, sin m) by [[cos mt, -sin mt], [sin mt, cos
-# mt]]. As D(Rz(t))^T = D(Rz(-t)), rows are turned through transposes.
-def _turned_columns(matrix: Array, angle: Array) -> Array:
-    degree = (matrix.shape[-1] - 1) // 2
-    multiple = angle[:, None] * np.arange(1, degree + 1)
-    cos, sin = np.cos(multiple)[:, None, :], np.sin(multiple)[:, None, :]
-    out = np.empty((len(angle), *matrix.shape[-2:]))
-    even, odd = matrix[..., 1::2], matrix[..., 2::2]
-    out[..., 0] = matrix[..., 0]
-    out[..., 1::2] = even * cos + odd * sin
-    out[..., 2::2] = odd * cos - even * sin
-    return out
-
-
-@cache
-def _axis_change(degree: int) -> Array:
-    """D^l of the rotation P with P e_z = e_y, P e_x = e_z, P e_y = e_x: Ry(b) = P Rz(b) P^T."""
-    rng = np.random.default_rng(0)
-    points = rng.standard_normal((3, 4 * degree + 16))
-    points /= np.linalg.norm(points, axis=0)
-    turned = points[[1, 2, 0]]
-    values, moved = points, turned
-    for now, then in zip(
-        solid_harmonics(points, degree), solid_harmonics(turned, degree), strict=True
-    ):
-        values, moved = now, then
-    matrix = lstsq(values.T, moved.T)[0].T
-    return np.asarray(matrix @ (1.5 * np.eye(len(matrix)) - 0.5 * matrix.T @ matrix))
 
 
 def _factors(g: Element) -> tuple[Array, Array] | None:

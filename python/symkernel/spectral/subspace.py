@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from symkernel.backends.modes import mode_sums
 
-__all__ = ["DenseSubspace", "InvariantSubspace", "JoinedModes", "ModeSubspace"]
+__all__ = [
+    "DenseSubspace",
+    "InvariantSubspace",
+    "JoinedModes",
+    "ModeSubspace",
+    "evaluate_levels",
+]
 
 Array = NDArray[np.float64]
 
@@ -67,20 +73,32 @@ class InvariantSubspace(ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DenseSubspace(InvariantSubspace):
-    """Combinations of the basis of the level, given by their coefficients."""
+    """Combinations of the basis of the level, given by their coefficients.
 
-    combinations: Array
+    Attributes
+    ----------
+    combinations : float64, shape (multiplicity, dimension), or None
+        None for the whole basis.
+    basis : callable
+        Returns the basis at samples.
+    """
+
+    combinations: Array | None
     basis: Callable[[Array], Array]
 
     @property
     def dimension(self) -> int:
         """Number of invariant functions."""
-        return int(self.combinations.shape[1])
+        return self.multiplicity if self.combinations is None else self.combinations.shape[1]
 
     @cached_property
     def coefficients(self) -> Array:
         """Orthonormal columns (multiplicity, dimension) over ``eigenfunctions`` of the level."""
-        return self.combinations
+        return np.eye(self.multiplicity) if self.combinations is None else self.combinations
+
+    def combined(self, values: Array) -> Array:
+        """Return the functions where the basis has ``values``, (n, multiplicity)."""
+        return values if self.combinations is None else values @ self.combinations
 
     def evaluate(self, X: Array, n_jobs: int | None = None) -> Array:
         """Return the functions at samples of the manifold, (n, dimension)."""
@@ -88,7 +106,7 @@ class DenseSubspace(InvariantSubspace):
         step = max(1, _BLOCK_ENTRIES // max(1, self.multiplicity))
         for start in range(0, len(X), step):
             rows = slice(start, start + step)
-            out[rows] = self.basis(X[rows]) @ self.combinations
+            out[rows] = self.combined(self.basis(X[rows]))
         return out
 
 
@@ -205,6 +223,24 @@ class JoinedModes:
             self._parts[0].frequency if self._parts else 0.0,
             n_jobs,
         )
+
+
+def evaluate_levels(
+    parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None = None
+) -> Array:
+    """Return the functions of several levels side by side, all modes in one pass."""
+    modes = [part for part in parts if isinstance(part, ModeSubspace)]
+    if len(modes) == len(parts):
+        return JoinedModes(modes)(X, n_jobs)
+    out = np.empty((len(X), sum(part.dimension for part in parts)))
+    is_mode = [isinstance(part, ModeSubspace) for part in parts for _ in range(part.dimension)]
+    out[:, np.array(is_mode, bool)] = JoinedModes(modes)(X, n_jobs)
+    first = 0
+    for part in parts:
+        if not isinstance(part, ModeSubspace):
+            out[:, first : first + part.dimension] = part.evaluate(X, n_jobs)
+        first += part.dimension
+    return out
 
 
 def _stacked(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:

@@ -34,7 +34,9 @@ from symkernel.groups._checks import as_count
 from symkernel.validation import as_rows, check_data, check_kind
 
 __all__ = [
+    "Partition",
     "SymmetricPolynomials",
+    "arrangements",
     "kernel_weights",
     "monomial_counts",
     "monomial_symmetric",
@@ -145,10 +147,11 @@ def monomial_counts(n: int, degree: int) -> Array:
     >>> monomial_counts(3, 2)
     array([1., 3., 3., 3.])
     """
-    return np.array([float(_arrangements(p, n)) for p in partitions(degree)])
+    return np.array([float(arrangements(p, n)) for p in partitions(degree)])
 
 
-def _arrangements(partition: Partition, n: int) -> int:
+def arrangements(partition: Partition, n: int) -> int:
+    """Return the number of monomials of one partition at n coordinates."""
     repeated = math.prod(math.factorial(c) for c in Counter(partition).values())
     return math.perm(n, len(partition)) // repeated
 
@@ -177,7 +180,7 @@ def kernel_weights(n: int, degree: int) -> Array:
     """
     weights = []
     for p in partitions(degree):
-        count = _arrangements(p, n)
+        count = arrangements(p, n)
         multinomial = math.factorial(sum(p)) // math.prod(math.factorial(a) for a in p)
         weights.append(multinomial / count if count else 0.0)
     return np.array(weights)

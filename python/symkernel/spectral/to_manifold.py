@@ -17,6 +17,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, MatrixGroup, PermutationGroup, SignedPermutation, Trivial
+from symkernel.groups.matrix_group import exact_element
 from symkernel.validation import check_data
 
 __all__ = ["Stereographic", "ToSphere", "ToTorus"]
@@ -249,7 +250,7 @@ class Stereographic(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             return Trivial(d + 1)
         signed = [g for g in group.generators if isinstance(g, SignedPermutation)]
         if len(signed) < len(group.generators):
-            lifted = [block_diag(g.as_matrix(), 1.0) for g in group.generators]
+            lifted = [exact_element(block_diag(g.as_matrix(), 1.0)) for g in group.generators]
             return MatrixGroup(lifted, limit=max(20_000, int(group.order)))
         return PermutationGroup(
             [

@@ -190,6 +190,29 @@ class Torus(Manifold):
             self._frequency,
         )
 
+    def _search_work(self, group: Group, known: Level) -> float:
+        return 1e3 * known.multiplicity * (1.0 + len(group.generators))
+
+    # The sum over a level is the coefficient of q^level in the product of the theta functions
+    # 1 + 2 sum_k q^(k^2) cos(k w (x_i - y_i)) of the coordinates.
+    def _reproducing(self, X: Array, Y: Array, top: int | float) -> Iterator[Array]:
+        known = self.levels(top)
+        last = int(known[-1].level)
+        series = np.zeros((last + 1, len(X), len(Y)))
+        series[0] = 1.0
+        for x, y in zip(self._frequency * X.T, self._frequency * Y.T, strict=True):
+            cosine = np.outer(np.cos(x), np.cos(y)) + np.outer(np.sin(x), np.sin(y))
+            factor, before, now = series.copy(), np.ones_like(cosine), cosine
+            for k in range(1, math.isqrt(last) + 1):
+                factor[k * k :] += (2.0 * now) * series[: last + 1 - k * k]
+                before, now = now, 2.0 * cosine * now - before
+            series = factor
+        for level, *_ in known:
+            yield series[int(level)]
+
+    def _pair_work(self, top: int | float) -> float:
+        return self._d * (math.sqrt(top) + 2.0) * (float(top) + 1.0)
+
     def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
         return JoinedModes([p for p in parts if isinstance(p, ModeSubspace)])(X, n_jobs)
 

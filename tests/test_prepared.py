@@ -1,0 +1,100 @@
+"""Prepared samples give what arrays give, for every hyperparameter, and are packed once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from catalog import CASES, samples
+from sklearn.gaussian_process.kernels import RBF
+from symkernel import groups
+from symkernel.backends.prepared import Prepared
+from symkernel.kernels.translate import spec_of
+from symkernel.plans import make_plan
+
+# Every group once with each of a few kernels of every kind: distance, inner product, unit rows, L1.
+PAIRED = [
+    case
+    for i, case in enumerate(CASES)
+    if case.kernel_name in ("rbf", "polynomial", "arc_cosine1", "laplacian", "matern12")
+    and (i % 2 == 0 or case.kernel_name == "rbf")
+]
+
+
+def plan_of(case, kernel=None):
+    return make_plan(spec_of(kernel or case.kernel, case.group), case.group, "auto")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("case", PAIRED, ids=str)
+def test_prepared_samples_give_what_arrays_give(case, dtype):
+    plan = plan_of(case)
+    X, Y = samples(case.group, 7, 1, dtype=dtype), samples(case.group, 21, 2, dtype=dtype)
+    V = np.random.default_rng(3).standard_normal((21, 2)).astype(dtype)
+    W = V[:7]
+    x, y = plan.prepare(X), plan.prepare(Y)
+    close = {"rtol": 1e-12 if dtype == np.float64 else 1e-5, "atol": 1e-6 * (dtype == np.float32)}
+    for _ in range(2):  # the second call finds everything prepared
+        np.testing.assert_allclose(plan.gram(X, y), plan.gram(X, Y), **close)
+        np.testing.assert_allclose(plan.gram(x, y), plan.gram(X, Y), **close)
+        np.testing.assert_allclose(plan.gram(x), plan.gram(X), **close)
+        np.testing.assert_allclose(plan.gram_packed(x), plan.gram_packed(X), **close)
+        np.testing.assert_allclose(plan.matvec(X, y, V), plan.matvec(X, Y, V), atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(plan.diag(x), plan.diag(X), **close)
+        np.testing.assert_allclose(
+            plan.gradient_x(X, y, V), plan.gradient_x(X, Y, V), atol=1e-4, rtol=1e-4
+        )
+        np.testing.assert_allclose(
+            plan.gradient_x(x, x, W), plan.gradient_x(X, X, W), atol=1e-4, rtol=1e-4
+        )
+        K, dK = plan.gradient(x)
+        np.testing.assert_allclose(K, plan.gradient(X)[0], **close)
+        np.testing.assert_allclose(dK, plan.gradient(X)[1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        groups.Trivial(6),
+        groups.Cyclic(6),
+        groups.Symmetric(3).along(0, (3, 2)),
+        groups.PointGroup("Oh").along(1, (2, 3)),
+        groups.Translations(2).along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
+    ],
+    ids=repr,
+)
+def test_another_length_scale_packs_nothing(group):
+    X = samples(group, 30)
+    plans = [make_plan(spec_of(RBF(length), group), group, "sum") for length in (0.5, 1.5, 4.0)]
+    assert len({plan.preparation for plan in plans}) == 1
+    prepared = plans[0].prepare(X)
+    assert isinstance(prepared, Prepared)
+    first = plans[0].gram(prepared)
+    packings = prepared.packings
+    assert packings == 2  # as the left factor and as the right one
+    np.testing.assert_array_equal(first, plans[0].gram(X))
+    for plan in plans[1:]:
+        np.testing.assert_allclose(plan.gram(prepared), plan.gram(X), rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(
+            plan.gradient(prepared)[1], plan.gradient(X)[1], rtol=1e-12, atol=1e-14
+        )
+    assert prepared.packings == packings
+
+
+def test_far_from_the_origin_prepared_samples_keep_their_digits():
+    group = groups.Cyclic(5)
+    plan = make_plan(spec_of(RBF(1.0), group), group, "auto")
+    X, Y = samples(group, 6, 1) + 1e6, samples(group, 9, 2) + 1e6
+    exact = plan.gram(X - 1e6, Y - 1e6)
+    np.testing.assert_allclose(plan.gram(X, plan.prepare(Y)), exact, rtol=0, atol=2e-9)
+    np.testing.assert_allclose(
+        plan.gram(plan.prepare(X), plan.prepare(Y)), exact, rtol=0, atol=2e-9
+    )
+
+
+def test_scales_per_feature_are_part_of_the_preparation():
+    group = groups.SignFlips(3)
+    one, other = (
+        make_plan(spec_of(RBF(scale), group), group, "sum")
+        for scale in ([1.0, 2.0, 3.0], [1.0, 2.0, 3.5])
+    )
+    assert one.preparation != other.preparation
