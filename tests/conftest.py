@@ -38,5 +38,5 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """Leave out what is marked full, products or single long tests, unless -m names it."""
     if "full" not in config.option.markexpr:
-        config.hook.pytest_deselected([i for i in items if i.get_closest_marker("full")])
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("full")])
         items[:] = [i for i in items if not i.get_closest_marker("full")]
