@@ -16,7 +16,13 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.estimators._samples import flat_samples
 from symkernel.groups import Group, from_name
-from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+from symkernel.kernels import (
+    KERNEL_NAMES,
+    InvariantKernel,
+    Quadrature,
+    Sample,
+    base_kernel_from_name,
+)
 
 Array = NDArray[Any]
 
@@ -34,7 +40,7 @@ class KernelSpec:
     coef0: float
     kernel_params: Mapping[str, Any] | None
     group: Any
-    method: str
+    method: str | Quadrature | Sample
 
     @property
     def precomputed(self) -> bool:

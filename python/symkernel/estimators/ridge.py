@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
 from symkernel.groups import Group
+from symkernel.kernels import Quadrature, Sample
 
 Array = NDArray[Any]
 
@@ -52,7 +53,7 @@ class InvariantKernelRidge(
         Of the polynomial and sigmoid kernels.
     kernel_params : dict or None, default=None
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
-    method : str, default="auto"
+    method : str, Quadrature or Sample, default="auto"
         How the average is computed, see ``InvariantKernel``. Without a group it has no effect.
     n_jobs : int or None, default=None
         Threads for kernel values; None means the default of the kernel, -1 all processors.
@@ -117,7 +118,7 @@ class InvariantKernelRidge(
         degree: float = 3,
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
-        method: Literal["auto", "sum"] | str = "auto",
+        method: str | Quadrature | Sample = "auto",
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:

@@ -21,6 +21,7 @@ from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
 from symkernel.estimators._progress import Progress
 from symkernel.groups import Group
+from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers import leave_one_out_residuals
 
 Array = NDArray[Any]
@@ -69,7 +70,7 @@ class InvariantKernelRidgeCV(
         Of the polynomial and sigmoid kernels.
     kernel_params : dict or None, default=None
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
-    method : str, default="auto"
+    method : str, Quadrature or Sample, default="auto"
         How the average is computed, see ``InvariantKernel``.
     scoring : str, callable or None, default=None
         Score of the leave-one-out predictions, larger is better. None means
@@ -160,7 +161,7 @@ class InvariantKernelRidgeCV(
         degree: float = 3,
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
-        method: Literal["auto", "sum"] | str = "auto",
+        method: str | Quadrature | Sample = "auto",
         scoring: str | Callable[..., float] | None = None,
         store_cv_results: bool = False,
         refit: bool = True,
