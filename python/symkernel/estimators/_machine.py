@@ -17,7 +17,7 @@ from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators import _device as on_device
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
-from symkernel.kernels import InvariantKernel
+from symkernel.kernels import InvariantKernel, Quadrature, Sample
 from symkernel.kernels.kept import KeptSamples
 from symkernel.plans import Plan
 from symkernel.solvers import RidgeFactor, factor_ridge, solve_ridge, solve_ridge_packed
@@ -62,7 +62,7 @@ class KernelMachine:
     degree: float
     coef0: float
     kernel_params: Any
-    method: str
+    method: str | Quadrature | Sample
     n_jobs: int | None
     device: str
 

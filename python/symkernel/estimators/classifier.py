@@ -21,6 +21,7 @@ from symkernel.estimators._calibration import (
 )
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
 from symkernel.groups import Group
+from symkernel.kernels import Quadrature, Sample
 
 Array = NDArray[Any]
 
@@ -53,7 +54,7 @@ class InvariantKernelClassifier(
         Of the polynomial and sigmoid kernels.
     kernel_params : dict or None, default=None
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
-    method : str, default="auto"
+    method : str, Quadrature or Sample, default="auto"
         How the average is computed, see ``InvariantKernel``.
     n_jobs : int or None, default=None
         Threads for kernel values.
@@ -118,7 +119,7 @@ class InvariantKernelClassifier(
         degree: float = 3,
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
-        method: Literal["auto", "sum"] | str = "auto",
+        method: str | Quadrature | Sample = "auto",
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
