@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from symkernel import _cpu
 from symkernel.backends.cpu import resolve_jobs
+from symkernel.backends.memory import available_bytes, require_memory
 
 Array = NDArray[Any]
 
 # Diagonal entries are taken from Gram matrices of this many samples.
 _DIAGONAL_BLOCK = 32
+# Permanents of more points are sums without a table, which one matrix at a time needs where they
+# are too inaccurate; up to as many every matrix of a vector has one.
+_TABLES_IN_VECTORS = 14
+_VECTOR = 64  # bytes, at most
+_LARGE = 1 << 24  # bytes of scratch of a thread, from which on its memory is worth a question
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +124,41 @@ def value_only(mixture: Rates | Powers) -> Rates | Powers:
     return replace(mixture, values=mixture.values[:1], slopes=mixture.slopes[:1])
 
 
+def scratch_bytes(table: FormTable, derivatives: bool = False) -> int:
+    """Bytes that one thread may write for the tables of its permanents; 0 where that is little."""
+    if table.form not in ("permanents", "signed_permanents"):
+        return 0
+    most = max((points for points, _ in table.blocks), default=0)
+    if derivatives:
+        size = _VECTOR << (most + 1)
+    else:
+        size = (8 if most > _TABLES_IN_VECTORS else _VECTOR) << most
+    return size if size >= _LARGE else 0
+
+
+def _threads(table: FormTable, n_jobs: int | None, derivatives: bool = False) -> int:
+    """Return the threads that were asked for, at most as many as there is scratch for."""
+    threads, size = resolve_jobs(n_jobs), scratch_bytes(table, derivatives)
+    if size == 0:
+        return threads
+    require_memory(
+        (size,),
+        1,
+        "The table of permanents",
+        'Average over a random subset instead: method="sample".',
+    )
+    available = available_bytes()
+    if available is None:
+        return threads
+    return max(1, min(threads or _cpu.max_threads(), available // size))
+
+
 def gram(
     table: FormTable, mixture: Rates | Powers, X: Array, Y: Array | None, n_jobs: int | None = None
 ) -> Array:
     """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     form = _form(table, value_only(mixture))
-    return _cpu.gram(form, _action(table), X, Y, resolve_jobs(n_jobs))
+    return _cpu.gram(form, _action(table), X, Y, _threads(table, n_jobs))
 
 
 def gram_packed(
@@ -131,7 +166,7 @@ def gram_packed(
 ) -> Array:
     """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
     form = _form(table, value_only(mixture))
-    return _cpu.gram_packed(form, _action(table), X, resolve_jobs(n_jobs))
+    return _cpu.gram_packed(form, _action(table), X, _threads(table, n_jobs))
 
 
 def gram_gradient(
@@ -144,7 +179,9 @@ def gram_gradient(
 ) -> tuple[Array, Array]:
     """Gram matrix (n, m) and its derivatives (n, m, planes - 1), or (n, m, d) per feature."""
     form = _form(table, value_only(mixture) if per_feature else mixture)
-    return _cpu.gram_gradient(form, _action(table), X, Y, per_feature, resolve_jobs(n_jobs))
+    return _cpu.gram_gradient(
+        form, _action(table), X, Y, per_feature, _threads(table, n_jobs, True)
+    )
 
 
 def matvec(
@@ -157,7 +194,7 @@ def matvec(
 ) -> Array:
     """K(X, Y) V of shape (n, c), without storing K."""
     form = _form(table, value_only(mixture))
-    return _cpu.matvec(form, _action(table), X, Y, V, resolve_jobs(n_jobs))
+    return _cpu.matvec(form, _action(table), X, Y, V, _threads(table, n_jobs))
 
 
 def diagonal(
@@ -196,7 +233,7 @@ def gradient_x(
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     form = _form(table, value_only(mixture))
-    return _cpu.gradient_x(form, _action(table), X, Y, V, resolve_jobs(n_jobs))
+    return _cpu.gradient_x(form, _action(table), X, Y, V, _threads(table, n_jobs, True))
 
 
 def diagonal_gradient_x(
@@ -204,4 +241,4 @@ def diagonal_gradient_x(
 ) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
     form = _form(table, value_only(mixture))
-    return _cpu.diagonal_gradient_x(form, _action(table), X, resolve_jobs(n_jobs))
+    return _cpu.diagonal_gradient_x(form, _action(table), X, _threads(table, n_jobs, True))
