@@ -6,13 +6,11 @@
 // of tr M^T g in its place.
 #pragma once
 
-#include <new>
-
 #include "engine/differences.hpp"
 #include "engine/engine.hpp"
+#include "engine/form_state.hpp"
 #include "engine/producers.hpp"
 #include "engine/tile_product.hpp"
-#include "symkernel/bessel.hpp"
 #include "symkernel/matrix_fisher.hpp"
 #include "symkernel/moments.hpp"
 #include "symkernel/octahedral.hpp"
@@ -20,25 +18,6 @@
 #include "symkernel/sign_flips.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
-
-// Averages over spheres: in d dimensions, and in d + 2 for the derivative.
-template <class T>
-struct FormState {
-  using V = typename TileShape<T>::V;
-  SphereAverage<V> sphere, derivative;
-  int dimension;
-  explicit FormState(int d) : sphere(d), derivative(d + 2), dimension(d) {}
-};
-
-template <class T>
-int form_dimension(const Job<T>& job) {
-  return job.form.form == PairForm::sphere ? static_cast<int>(job.g.d) : 2;
-}
-
-template <class T>
-void make_form_state(const Job<T>& job, void* memory) {
-  new (memory) FormState<T>(form_dimension(job));
-}
 
 template <class T>
 class ClosedForms {
