@@ -24,8 +24,19 @@ if importlib.util.find_spec("symkernel._cuda") is not None and (
     stand_in.install()
 
 
+def pytest_addoption(parser):
+    parser.addoption("--share", default="0/1", metavar="I/N", help="of tests marked full: which")
+
+
 def pytest_configure(config):
     """Make whole products where -m asks for them, before test files are imported."""
     import covering
 
-    covering.ask(config.option.markexpr)
+    covering.ask(config.option.markexpr, config.option.share)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is marked full, products or single long tests, unless -m names it."""
+    if "full" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("full")])
+        items[:] = [i for i in items if not i.get_closest_marker("full")]

@@ -12,16 +12,16 @@ from itertools import combinations
 
 import pytest
 
-_asked = {"full": False}
+_shares = []  # (i, n) if the rest of every product is asked for: every n-th of it, from the i-th on
 
 
-def ask(marks):
-    """Make the rest of every product too if an expression of marks (pytest's -m) names it."""
-    _asked["full"] = "full" in marks
+def ask(marks, share):
+    """Make the rest of products too, or a share "i/n" of it, if marks (pytest's -m) name it."""
+    _shares[:] = [tuple(map(int, share.split("/")))] if "full" in marks else []
 
 
-def covered(names, rows, *, ids=str):
-    """Parametrize a test by the rows of a product: a pairwise covering, the rest marked ``full``.
+def covered(names, rows, *, strength=2, ids=None):
+    """Parametrize a test by the rows of a product: a covering of them, the rest marked ``full``.
 
     Parameters
     ----------
@@ -30,8 +30,10 @@ def covered(names, rows, *, ids=str):
     rows : iterable of tuples
         The product, or what of it a law holds for: one value per name. A value with an attribute
         ``factors`` (a Case: its group and its kernel) stands for several factors.
-    ids : callable, default=str
-        From a value to its part of the test's name.
+    strength : int, default=2
+        How many values meet in the covering: pairs, or 1 for every value once.
+    ids : callable or None, default=None
+        From a value to its part of the test's name; None means by ``named``.
 
     Examples
     --------
@@ -40,21 +42,27 @@ def covered(names, rows, *, ids=str):
     """
     rows = list(rows)
     keys = [tuple(k for value in row for k in _keys(value)) for row in rows]
-    default = set(pairwise(keys))
+    default = covering(keys, strength)
+    rest = sorted(set(range(len(rows))) - set(default))
     parameters = [
         pytest.param(
-            *row,
-            id="-".join(str(ids(value)) for value in row),
-            marks=() if i in default else pytest.mark.full,
+            *rows[i],
+            id="-".join((ids or named)(value) for value in rows[i]),
+            marks=pytest.mark.full if full else (),
         )
-        for i, row in enumerate(rows)
-        if _asked["full"] or i in default
+        for full, chosen in [(False, default), *((True, rest[i::n]) for i, n in _shares)]
+        for i in chosen
     ]
     return pytest.mark.parametrize([name.strip() for name in names.split(",")], parameters)
 
 
-def pairwise(rows):
-    """Choose rows in which every two values meet that meet in any row.
+def named(value):
+    """Name a value in the name of a test: types by their own names."""
+    return getattr(value, "__name__", None) or str(value)
+
+
+def covering(rows, strength=2):
+    """Choose rows in which every two values (or ``strength`` of them) meet that meet in any row.
 
     Parameters
     ----------
@@ -67,7 +75,7 @@ def pairwise(rows):
         Indices, ascending. The same rows give the same choice: greedily the row that brings the
         most pairs that have not met yet, the first of several.
     """
-    fresh = [set(combinations(enumerate(row), 2)) or {row} for row in rows]
+    fresh = [set(combinations(enumerate(row), strength)) or {row} for row in rows]
     # Gains only fall: a row whose gain, counted anew, still leads is the best.
     queue = [(-len(pairs), i) for i, pairs in enumerate(fresh)]
     heapq.heapify(queue)

@@ -6,12 +6,14 @@ value has not underflowed, against 40-digit arithmetic. Inputs are exact in sing
 
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 
 import mpmath
 import numpy as np
 import oracles
 import pytest
+from covering import covered
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import InvariantKernel, groups
 from symkernel.backends import cpu
@@ -184,8 +186,7 @@ def cases(name, size):
     return group, X, Y, want
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", FORMS)
+@covered("name, size", itertools.product(FORMS, SIZES), strength=1)
 def test_logarithms(name, size):
     group, X, Y, want = cases(name, size)
     k = InvariantKernel(RBF(1.0), group, method="closed_form")
@@ -248,8 +249,7 @@ def test_sums_over_permutations_at_large_exponents(name):
             assert abs(np.log(k(X[i : i + 1], Y[i : i + 1])[0, 0]) - want) < 1e-12
 
 
-@pytest.mark.parametrize("size", [1.0, 1e3, 3e4])
-@pytest.mark.parametrize("name", FORMS)
+@covered("name, size", itertools.product(FORMS, [1.0, 1e3, 3e4]), strength=1)
 def test_derivatives_for_the_length_scale(name, size):
     group, X, Y, want = cases(name, size)
     k = InvariantKernel(RBF(1.0), group, method="closed_form")

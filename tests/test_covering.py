@@ -6,21 +6,21 @@ from itertools import combinations, product
 
 import pytest
 from catalog import CASES, CASES_BY_METHOD, GROUPS, KERNELS, METHODS
-from covering import pairwise
+from covering import covering
 from hypothesis import given
 from hypothesis import strategies as st
 
 FACTORS = [(c.group_name, c.kernel_name, m, n) for c, m in CASES_BY_METHOD for n in (False, True)]
 
 
-def pairs(rows):
-    return {pair for row in rows for pair in combinations(enumerate(row), 2)}
+def met(rows, strength):
+    return {values for row in rows for values in combinations(enumerate(row), strength)}
 
 
-def check(rows):
-    chosen = pairwise(rows)
+def check(rows, strength=2):
+    chosen = covering(rows, strength)
     assert chosen == sorted(set(chosen))
-    assert pairs(rows[i] for i in chosen) == pairs(rows)
+    assert met((rows[i] for i in chosen), strength) == met(rows, strength)
     return chosen
 
 
@@ -33,9 +33,9 @@ def test_every_pair_of_the_catalog_meets():
     assert {FACTORS[i][2] for i in chosen} == set(METHODS)
 
 
-@given(st.lists(st.tuples(*[st.integers(0, 3)] * 4), max_size=60))
-def test_every_pair_of_any_rows_meets(rows):
-    check(rows)
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 4), max_size=60), st.integers(1, 4))
+def test_every_pair_of_any_rows_meets(rows, strength):
+    check(rows, strength)
 
 
 @given(st.lists(st.integers(2, 5), min_size=2, max_size=4))
@@ -57,4 +57,4 @@ def test_two_factors_are_kept_whole():
 
 @pytest.mark.parametrize("rows", [[], [()]])
 def test_nothing_to_cover(rows):
-    assert len(pairwise(rows)) == len(rows)
+    assert len(covering(rows)) == len(rows)

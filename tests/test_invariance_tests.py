@@ -127,6 +127,7 @@ class InvariantRidge(Ridge):
 # ---- power --------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_power_is_that_of_the_chi_squared_test():
     # With a linear kernel and x -> -x the statistic is |sum_i x_i|^2: for Gaussian samples of mean
     # mu the noncentral chi-squared law with noncentrality n |mu|^2.

@@ -20,6 +20,7 @@ def test_the_group_found_in_noise_makes_a_better_model(tmp_path):
     assert (tmp_path / "spectra.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.full
 @pytest.mark.data
 @needs_data
 def test_trajectories_tell_their_symmetries():

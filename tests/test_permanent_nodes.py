@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from covering import covered
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
 from symkernel.kernels import ArcCosine
@@ -195,11 +196,14 @@ def exact(base, rotations, X, Y, p):
     return np.mean([k(X, clouds[:, s].reshape(len(Y), -1)) for s in permutations], axis=0)
 
 
-@pytest.mark.parametrize(
-    "base", [RBF(1.1), Matern(1.4, nu=1.5), RationalQuadratic(1.2, alpha=0.8)], ids=repr
+@covered(
+    "base, kind, p",
+    itertools.product(
+        [RBF(1.1), Matern(1.4, nu=1.5), RationalQuadratic(1.2, alpha=0.8)],
+        ["SO(3)", "O(3)", "SO(2)", "O(2)"],
+        [4, 5],
+    ),
 )
-@pytest.mark.parametrize("kind", ["SO(3)", "O(3)", "SO(2)", "O(2)"])
-@pytest.mark.parametrize("p", [4, 5])
 def test_it_agrees_with_the_exact_average_to_the_stated_error(base, kind, p):
     r = int(kind[-2])
     rotations = (groups.SO if kind[0] == "S" else groups.O)(r).along(1, (p, r))
