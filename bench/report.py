@@ -72,6 +72,7 @@ def format_results(results: dict[str, Any]) -> str:
     if results.get("group_orders"):
         parts.append(_order_table(results["group_orders"]))
     parts.extend(_solve_table(solve) for solve in results.get("solves", ()))
+    parts.extend(_planning_table(row) for row in results.get("planning", ()))
     if results["quick"]:
         parts.append("Quick run: tiny inputs, no measurement.")
     parts.append(describe_machine(results))
@@ -214,6 +215,16 @@ def _solve_table(solve: dict[str, Any]) -> str:
     count = solve["threads"]
     title = f"{solve['title']}, n = {solve['samples']}, {count} thread{'s' * (count > 1)}"
     return _markdown((title, "time", "", "error of coefficients"), rows)
+
+
+def _planning_table(row: dict[str, Any]) -> str:
+    title = f"{row['title']}, the slowest of {row['plans']:,}"
+    rows = [(name, _time(seconds)) for name, seconds in row["slowest"]]
+    return (
+        _markdown((title, "time"), rows)
+        + f"\n\nMedian {_time(row['median'])}; memory grew by {_memory(row['grown_bytes'])}; "
+        f"{row['compared']:,} values compared, {row['refused']:,} groups refused as too large."
+    )
 
 
 def _versus(results: dict[str, Any], peer: str) -> str:

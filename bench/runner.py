@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import formulas, machine, peers
+from . import formulas, machine, peers, planning
 from .canonical import CANONICAL_CASES, CANONICAL_PEERS, CanonicalCase
 from .closed_forms import FORM_CASES, FormCase
 from .grams import GRAM_CASES, GramCase
@@ -19,15 +19,19 @@ from .group_orders import ORDER_CASES, ORDER_PEERS, OrderCase, our_order
 from .memory import peak_of
 from .nuclear import NUCLEAR_CASES, SCS, NuclearCase
 from .permutation_groups import known_orders
+from .planning import PLANNING_CASES, PlanningCase
 from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
 
 SCHEMA = 1
-Case: TypeAlias = GramCase | FormCase | CanonicalCase | ProgramCase | OrderCase | NuclearCase
+Case: TypeAlias = (
+    GramCase | FormCase | CanonicalCase | ProgramCase | OrderCase | NuclearCase | PlanningCase
+)
 # What is timed, given the number of threads.
 Program: TypeAlias = Callable[[int], Any]
 CASES: tuple[Case, ...] = (
     *GRAM_CASES, *FORM_CASES, *CANONICAL_CASES, *PROGRAM_CASES, *ORDER_CASES, *NUCLEAR_CASES,
+    *PLANNING_CASES,
 )  # fmt: skip
 
 # Largest relative difference from NumPy's answer in float64 that an answer may have.
@@ -101,6 +105,7 @@ def run(
         "programs": [],
         "group_orders": [],
         "solves": [],
+        "planning": [],
     }
     for case in chosen:
         if isinstance(case, ProgramCase):
@@ -118,6 +123,10 @@ def run(
         if isinstance(case, NuclearCase):
             tell(f"{case.name}, {_threads(counts[-1:])}")
             results["solves"].append(_run_nuclear(case, counts[-1], allowed, effort, quick))
+            continue
+        if isinstance(case, PlanningCase):
+            tell(case.name)
+            results["planning"].append(planning.run(case, quick))
             continue
         for dtype in dtypes:
             tell(f"{case.name}, {dtype}, {_threads(counts)}")

@@ -107,7 +107,7 @@ def test_is_a_scikit_learn_kernel():
     assert k(X, eval_gradient=True)[1].shape == (5, 5, 1)
     np.testing.assert_allclose(k.diag(X), 1.0, rtol=1e-14)
     assert k.is_stationary()
-    with pytest.raises(ValueError, match="kappa must be a positive finite number"):
+    with pytest.raises(ValueError, match="kappa must be positive and finite"):
         VonMises(0.0)(X)
 
 

@@ -240,7 +240,7 @@ def test_progress_without_tqdm(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "error", "match"),
     [
-        ({"alphas": [0.1, -1.0]}, ValueError, "alphas must be finite and not negative; got -1"),
+        ({"alphas": [0.1, -1.0]}, ValueError, "alphas must be finite and not negative, got -1"),
         ({"alphas": []}, ValueError, "alphas"),
         ({"gammas": []}, ValueError, "gammas is empty"),
         ({"gammas": [0.1, 0.0]}, ValueError, "gammas must be positive"),

@@ -325,7 +325,7 @@ def test_too_few_samples_say_how_many_are_needed():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"X": samples(50, 2)}, ValueError, "2 features"),
+        ({"X": samples(50, 2)}, ValueError, r"shape \(n, 3\), got shape \(50, 2\)"),
         ({"X": np.full((50, 3), np.nan)}, ValueError, "NaN"),
         ({"X": samples(1)}, ValueError, "at least 2"),
         ({"X": np.zeros(5)}, ValueError, "shape"),

@@ -184,7 +184,7 @@ def test_mixture_of_base_kernels():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="nu must be a positive finite number, got -1"):
+    with pytest.raises(ValueError, match="nu must be positive and finite, got -1"):
         matern_mixture(-1)
     with pytest.raises(ValueError, match=r"nu must be at least 0\.1 for a sum of Gaussians"):
         matern_mixture(0.01)
@@ -192,7 +192,7 @@ def test_refusals():
         rational_quadratic_mixture(0.01)
     with pytest.raises(ValueError, match=r"tolerance must be in \[1e-14, 1\), got 0"):
         matern_mixture(1.5, tolerance=0)
-    with pytest.raises(ValueError, match="length_scale must be a positive finite number"):
+    with pytest.raises(ValueError, match="length_scale must be positive and finite"):
         rbf_mixture(0.0)
     with pytest.raises(ValueError, match="0 <= r_min < r_max"):
         matern_mixture(1.5, r_max=1.0, r_min=2.0)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
-from symkernel import InvariantKernelRidge, InvariantKernelRidgeCV, groups
+from sklearn.pipeline import make_pipeline
+from symkernel import GroupScaler, InvariantKernelRidge, InvariantKernelRidgeCV, groups
 from symkernel.lie.kernel_models import as_kernel_model
 
 RNG = np.random.default_rng(8)
@@ -17,7 +18,8 @@ X = RNG.normal(size=(24, 4))
 T = RNG.normal(size=(6, 4))
 Y = np.column_stack([X.max(axis=1) + 3.0, np.abs(X).sum(axis=1) - 50.0])
 WEIGHTS = RNG.uniform(0.2, 3.0, size=24)
-GROUPS = [None, "symmetric", groups.Cyclic(4)]
+CYCLIC = groups.Cyclic(4)
+GROUPS = [None, "symmetric", CYCLIC]
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -122,6 +124,9 @@ def test_single_precision_and_what_is_refused():
 
 def test_other_parts_know_the_constant():
     """A fitted model taken as a function by the Lie derivative keeps its values."""
-    model = InvariantKernelRidge(0.1, kernel=RBF(1.0), normalize_y=True).fit(X, Y[:, 1])
-    function = as_kernel_model(model, 4)
-    np.testing.assert_allclose(function.values(T).ravel(), model.predict(T), rtol=1e-12)
+    for normalize_y, y in ((True, Y[:, 1]), (True, Y), (False, Y)):
+        ridge = InvariantKernelRidge(0.1, kernel=RBF(1.0), group=CYCLIC, normalize_y=normalize_y)
+        for model in (ridge, make_pipeline(GroupScaler(CYCLIC), ridge)):
+            function = as_kernel_model(model.fit(X, y), 4)
+            want = model.predict(T).reshape(len(T), -1)
+            np.testing.assert_allclose(function.values(T), want, rtol=1e-12)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
-from catalog import CASES, samples
-from sklearn.gaussian_process.kernels import RBF
-from symkernel import groups
+from catalog import CASES, GROUPS, samples
+from sklearn.gaussian_process.kernels import RBF, Matern
+from symkernel import InvariantKernel, InvariantKernelRidge, groups
 from symkernel.backends.prepared import Prepared
+from symkernel.kernels import VonMises
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import make_plan
 
@@ -98,3 +101,77 @@ def test_scales_per_feature_are_part_of_the_preparation():
         for scale in ([1.0, 2.0, 3.0], [1.0, 2.0, 3.5])
     )
     assert one.preparation != other.preparation
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_kernels_take_kept_samples(name, normalize):
+    group = GROUPS[name]
+    base = RBF(1.3) if group.is_finite else VonMises(0.9)
+    X, Y = samples(group, 5, 1), samples(group, 9, 2)
+    w = np.random.default_rng(3).standard_normal(9)
+    k = InvariantKernel(base, group, normalize=normalize)
+    training = k.prepare(Y)
+    close = {"rtol": 1e-11, "atol": 1e-13}
+    np.testing.assert_allclose(k(X, training), k(X, Y), **close)
+    np.testing.assert_allclose(k(training), k(Y), **close)
+    np.testing.assert_allclose(k.matvec(X, training, w), k.matvec(X, Y, w), **close)
+    np.testing.assert_allclose(k.matvec(training, None, w), k.matvec(Y, None, w), **close)
+    gradient = k.gradient_x(X, training, w)
+    np.testing.assert_allclose(gradient, k.gradient_x(X, Y, w), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(k(training, Y), k(Y, Y), **close)
+    other = k.clone_with_theta(k.theta - 0.5)
+    np.testing.assert_allclose(other(X, training), other(X, Y), **close)
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        groups.E(3).along(1, (4, 3)) * groups.Symmetric(4).along(0, (4, 3)),
+        groups.SO(3).along(1, (4, 3)),
+        groups.O(4),
+        groups.Symmetric(5),
+        groups.SignFlips(4),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("base", [RBF(0.7), Matern(1.5, nu=2.5)], ids=repr)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_closed_forms_keep_samples(group, base, dtype):
+    X, Y = samples(group, 3, 1, dtype=dtype), samples(group, 8, 2, dtype=dtype)
+    w = np.random.default_rng(3).standard_normal(8).astype(dtype)
+    k = InvariantKernel(base, group)
+    training = k.prepare(Y)
+    close = {"rtol": 1e-10, "atol": 1e-12} if dtype == np.float64 else {"rtol": 1e-4, "atol": 1e-5}
+    for kernel in (k, k.clone_with_theta(k.theta + 1.0)):
+        assert kernel(X, training).dtype == dtype
+        np.testing.assert_allclose(kernel(X, training), kernel(X, Y), **close)
+        np.testing.assert_allclose(kernel.matvec(X, training, w), kernel.matvec(X, Y, w), **close)
+        gradient = kernel.gradient_x(X, training, w)
+        np.testing.assert_allclose(gradient, kernel.gradient_x(X, Y, w), rtol=1e-4, atol=1e-4)
+    K, dK = k(training, eval_gradient=True)
+    np.testing.assert_allclose(K, k(Y), **close)
+    np.testing.assert_allclose(dK, k(Y, eval_gradient=True)[1], **close)
+
+
+def test_kept_samples_of_another_width_are_refused():
+    k = InvariantKernel(RBF(), groups.Cyclic(3))
+    with pytest.raises(ValueError, match="features"):
+        k(np.ones((2, 4)), k.prepare(np.ones((2, 3))))
+    with pytest.raises(ValueError, match="4 features"):
+        k(InvariantKernel(RBF(), "cyclic").prepare(np.ones((2, 4))))
+
+
+def test_estimators_keep_prepared_samples_and_pickles_leave_them_out():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 6)), rng.standard_normal(40)
+    model = InvariantKernelRidge(kernel="rbf", gamma=0.1, group="cyclic").fit(X, y)
+    before = pickle.dumps(model)
+    first = model.predict(X[:1])
+    kept = model._fitted.samples
+    packings = kept._ready[1].packings
+    np.testing.assert_array_equal(model.predict(X[:1]), first)
+    assert model._fitted.samples is kept
+    assert kept._ready[1].packings == packings
+    assert len(pickle.dumps(model)) == len(before)
+    np.testing.assert_allclose(pickle.loads(before).predict(X[:1]), first, rtol=1e-13)

@@ -9,12 +9,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import LinAlgWarning
 from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
 from scipy.special import softmax
 from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 from symkernel import InvariantKernel, InvariantKernelClassifier, groups
-from symkernel.estimators._calibration import fit_slope, left_out_values
+from symkernel.estimators._calibration import fit_slope, identical_rows, left_out_values
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(60, 4))
@@ -48,11 +49,16 @@ def test_rows_sum_to_one_and_agree_with_predictions(classes, weights, group):
 
 @pytest.mark.parametrize("classes", CODES)
 @pytest.mark.parametrize("group", [None, "symmetric"])
-@pytest.mark.parametrize("weights", [np.ones(60), WEIGHTS, WEIGHTS / 7], ids=["1", "w", "w/7"])
+@pytest.mark.parametrize("weights", [np.ones(60), WEIGHTS], ids=["plain", "weighted"])
 def test_values_are_those_of_refits(classes, group, weights):
-    """One unit of weight less, or the whole sample where it weighs no more."""
-    codes = CODES[classes]
-    fitted = model(group=group).fit(X, codes, weights)
+    """Without the sample, and without those that are identical to it."""
+    codes, rows = CODES[classes], X.copy()
+    rows[[7, 20]] = rows[3]
+    rows[14] = rows[21]
+    labels = identical_rows(rows)
+    assert_array_equal(labels, identical_rows(csr_matrix(rows)))
+    assert len(set(labels)) == 57 and labels[3] == labels[7] == labels[20] != labels[14]
+    fitted = model(group=group).fit(rows, codes, weights)
     targets = fitted._targets(codes, float).reshape(60, -1)
     found = left_out_values(
         fitted.dual_coef_.reshape(60, -1),
@@ -60,11 +66,11 @@ def test_values_are_those_of_refits(classes, group, weights):
         0.3,
         targets,
         weights,
+        labels,
     )
     for i in range(0, 60, 7):
-        less = weights.copy()
-        less[i] -= min(1.0, less[i])
-        want = model(group=group).fit(X, codes, less).decision_function(X[i : i + 1])
+        less = np.where(labels == labels[i], 0.0, weights)
+        want = model(group=group).fit(rows, codes, less).decision_function(rows[i : i + 1])
         assert_allclose(found[i], np.ravel(want), rtol=1e-9, atol=1e-11)
 
 

@@ -146,7 +146,7 @@ def test_wrong_manifolds_groups_and_samples():
         basis.transform(points(d=4))
     with pytest.raises(ValueError, match="level must be one of those used"):
         basis.projector(2)
-    with pytest.raises(ValueError, match="n_jobs == 0"):
+    with pytest.raises(ValueError, match="n_jobs must not be 0"):
         basis.set_params(n_jobs=0).transform(points())
 
 

@@ -284,12 +284,12 @@ def test_partitions_and_orbits_agree_where_nothing_can_be_enumerated():
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        (HeatKernel(Torus(2), -1.0), "time must be a positive finite number"),
+        (HeatKernel(Torus(2), -1.0), "time must be positive and finite"),
         (HeatKernel(Torus(2), max_level=-1), "max_level must be finite and not negative"),
         (HeatKernel(Polynomials(2)), "manifold must be compact"),
         (SobolevKernel(Torus(2), 1.0), "smoothness must be more than half the dimension 2"),
-        (SobolevKernel(Torus(2), np.inf), "smoothness must be a positive"),
-        (SobolevKernel(Torus(2), 2.0, 0.0), "length_scale must be a positive"),
+        (SobolevKernel(Torus(2), np.inf), "smoothness must be positive"),
+        (SobolevKernel(Torus(2), 2.0, 0.0), "length_scale must be positive"),
         (HeatKernel(Torus(3)), "group must act on the 3 features"),
         (PolynomialKernel(1.5), "degree must be a non-negative integer"),
     ],

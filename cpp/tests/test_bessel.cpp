@@ -166,6 +166,31 @@ struct Derivative {
   }
 };
 
+// z d/dz log(H_d(z) e^-z), against differences of the integral, at small z and at large.
+struct Growth {
+  template <class R>
+  void run(const char* name) {
+    using T = Scalar<R>;
+    if (sizeof(T) != 8) return;
+    for (const int d : {2, 3, 4, 7, 40}) {
+      const SphereAverage<R> average(d), above(d + 2);
+      const SphereIntegral log_h(d);
+      for (const double z : {0.0, 0.3, 8.0, 300.0, 999.0, 1001.0, 3e4, 1e6, 1e9, 1e15}) {
+        check::context("%s growth, d %d, z %g", name, d, z);
+        const auto f = [&](R z2) { return average.scaled_growth(above, z2); };
+        const double got = through<R>(f, static_cast<T>(z * z), 0);
+        if (z < 1e6) {
+          const long double h = 1e-4L * z;
+          const long double want = z == 0 ? 0 : (log_h(z + h) - log_h(z - h)) / 2e-4L;
+          CHECK_NEAR(got, want, 1e-7L * d + 1e-11L * d * d * z / (1 + z * 1e-3L));
+        } else {
+          CHECK_NEAR(got, -(d - 1) / 2.0, 1e-8 + d * d / z);  // H_d(z) e^-z ~ z^((1-d)/2)
+        }
+      }
+    }
+  }
+};
+
 // A product over axes (angles of a torus): exponents add up, so nothing overflows on the way.
 struct Product {
   template <class R>
@@ -199,6 +224,7 @@ void test_bessel() {
   for_number_types(Average());
   for_number_types(Scaled());
   for_number_types(Derivative());
+  for_number_types(Growth());
   for_number_types(Product());
   Integral().run();
 }

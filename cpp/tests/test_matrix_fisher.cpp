@@ -399,6 +399,15 @@ struct AlignedClouds {
     const double got = lane_of(fisher.aligned(clouds, R(Scalar<R>(0.5))), 0);
     if (plain < 1e-30) return;
     CHECK_NEAR(got / plain, 1, allowed<R>(2 * static_cast<double>(size)));
+    if (sizeof(Scalar<R>) != 8) return;
+    R slope;
+    CHECK_NEAR(lane_of(fisher.aligned(clouds, R(Scalar<R>(0.5)), slope), 0) / got, 1, 1e-12);
+    const auto at = [&](double rate) {
+      return static_cast<double>(
+          lane_of(fisher.aligned(clouds, R(static_cast<Scalar<R>>(rate))), 0));
+    };
+    const double want = (at(0.5 + 5e-6) - at(0.5 - 5e-6)) / 2e-5;
+    CHECK_NEAR(lane_of(slope, 0) / got, want / got, 1e-6);
   }
 };
 

@@ -341,6 +341,22 @@ struct OctahedralAverages {
         InMemory<R>::store(exact.mean(R(T(1))), out);
         const long double rounding = FloatTraits<T>::epsilon * 4 * std::fabs(bias);
         CHECK_NEAR(out[0], sum, tolerance + rounding * sum);
+        // its slope, against differences at rates a little apart
+        if (sizeof(T) == 8) {
+          const auto at = [&](double factor) {
+            R a[9], b[9];
+            for (int e = 0; e < 9; ++e) {
+              a[e] = near[e] * R(static_cast<T>(factor));
+              b[e] = far[e] * R(static_cast<T>(factor));
+            }
+            T mean[16];
+            InMemory<R>::store(Octahedral<R, Rotations>::of_distances(a, b).mean(R(T(1))), mean);
+            return static_cast<double>(mean[0]);
+          };
+          const double want = (at(1 + 1e-6) - at(1 - 1e-6)) / 2e-6;
+          InMemory<R>::store(exact.slope(near, far), out);
+          CHECK_NEAR(out[0], want, 1e-8 + 1e-6 * std::fabs(want));
+        }
       }
     }
   }

@@ -280,7 +280,13 @@ def _choose_parameters(group: Group, n: int, seed: int) -> tuple[_Parameters, _P
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GridEdgeWarning)
         plain, invariant = (
-            InvariantKernelRidgeCV(alphas, gammas, kernel="rbf", group=g).fit(X, Y)
+            InvariantKernelRidgeCV(
+                alphas,
+                gammas,
+                kernel="rbf",
+                group=g,
+                normalize_y=False,  # as in the fits below
+            ).fit(X, Y)
             for g in (None, group)
         )
     return _Parameters(plain.alpha_, plain.gamma_), _Parameters(invariant.alpha_, invariant.gamma_)

@@ -41,17 +41,18 @@ SYMKERNEL_INLINE void add_plane(const PlaneSum<R>& s, R factor, R (&gradient)[4]
 }
 
 // The factor of one plane, H_2(2 t |S|) = result * exp(what was added to exponent), and H_4 / H_2,
-// so that d log H_2 = 2 t^2 (H_4 / H_2) d|S|^2 / 2.
+// so that d log H_2 = 2 t^2 (H_4 / H_2) d|S|^2 / 2. (The ratio is to have its own rounding, not
+// that of exponents of size z: they are taken relative to e^z.)
 template <class R>
 SYMKERNEL_INLINE R plane_factor(const SphereAverage<R>& sphere, const SphereAverage<R>& above,
                                 R square, R four_t2, R& exponent, R& ratio) {
   using T = Scalar<R>;
   const R z2 = square * four_t2;
   R own(T(0)), other(T(0));
-  const R factor = sphere.factor(z2, own);
-  const R derivative = above.factor(z2, other);
+  const R factor = sphere.scaled_factor(z2, own);
+  const R derivative = above.scaled_factor(z2, other);
   ratio = derivative / factor * exp2((other - own) * R(T(1.4426950408889634074)));
-  exponent = exponent + own;
+  exponent = exponent + sqrt(z2) + own;
   return factor;
 }
 
@@ -63,10 +64,14 @@ SYMKERNEL_INLINE R mirrored_plane_gradient(const SphereAverage<R>& sphere,
   using T = Scalar<R>;
   const R four_t2 = two_t * two_t, scale = weight * four_t2 * R(T(0.25));
   const PlaneSum<R> turned = plane_sum<false>(m), mirrored = plane_sum<true>(m);
-  const R z2 = turned.square() * four_t2, mirrored_z2 = mirrored.square() * four_t2;
-  add_plane<false>(turned, scale * above.value(z2, b), gradient);
-  add_plane<true>(mirrored, scale * above.value(mirrored_z2, b), gradient);
-  return (sphere.value(z2, b) + sphere.value(mirrored_z2, b)) * R(T(0.5));
+  const R log2e(T(1.4426950408889634074));
+  R exponent = -b, other = -b, ratio, other_ratio;
+  const R factor = plane_factor(sphere, above, turned.square(), four_t2, exponent, ratio);
+  const R second = plane_factor(sphere, above, mirrored.square(), four_t2, other, other_ratio);
+  const R value = factor * exp2(exponent * log2e), far = second * exp2(other * log2e);
+  add_plane<false>(turned, scale * value * ratio, gradient);
+  add_plane<true>(mirrored, scale * far * other_ratio, gradient);
+  return (value + far) * R(T(0.5));
 }
 
 // sum_k c[k] m_k of SO(2) or O(2); gradient += its derivatives for M.
@@ -97,9 +102,11 @@ template <class R>
 SYMKERNEL_INLINE R sphere_gradient(const SphereAverage<R>& sphere, const SphereAverage<R>& above,
                                    int d, R x2, R y2, Scalar<R> rate, R& radial_x, R& radial_y) {
   using T = Scalar<R>;
-  const R two_t(rate + rate), b = (x2 + y2) * R(rate), z2 = x2 * y2 * two_t * two_t;
-  const R value = sphere.value(z2, b);
-  const R over = two_t * R(static_cast<T>(1.0 / d)) * above.value(z2, b);
+  const R two_t(rate + rate);
+  R exponent = -((x2 + y2) * R(rate)), ratio;
+  const R factor = plane_factor(sphere, above, x2 * y2, two_t * two_t, exponent, ratio);
+  const R value = factor * exp2(exponent * R(T(1.4426950408889634074)));
+  const R over = two_t * R(static_cast<T>(1.0 / d)) * value * ratio;
   radial_x = two_t * fma(over, y2, -value);
   radial_y = two_t * fma(over, x2, -value);
   return value;

@@ -205,6 +205,16 @@ class MatrixFisher {
     return (value + aligned(clouds.mirrored(), rate)) * R(T(0.5));
   }
 
+  // The same, and its t d/dt for t = rate: neither exponents nor their derivatives cancel.
+  SYMKERNEL_HD R aligned(const SpatialAlignment<R>& clouds, R rate, R& slope) const {
+    const R value = aligned_with_slope(clouds.best(), rate, slope);
+    if constexpr (!Reflections) return value;
+    R other;
+    const R mirrored = aligned_with_slope(clouds.mirrored(), rate, other);
+    slope = (slope + other) * R(T(0.5));
+    return (value + mirrored) * R(T(0.5));
+  }
+
   // c(M) e^-(s1+s2+s3) from signed singular values s1 >= s2 >= |s3|.
   SYMKERNEL_HD R scaled(R s1, R s2, R s3) const {
     const Quartic q = quartic_of_pair_sums(s2 + s3, s1 + s3, s1 + s2);
@@ -233,7 +243,44 @@ class MatrixFisher {
   SYMKERNEL_HD R aligned(const Aligned<R>& pair, R rate) const {
     const R t = rate + rate;
     const Quartic q = quartic_of_pair_sums(pair.sums[0] * t, pair.sums[1] * t, pair.sums[2] * t);
-    return power(-(pair.residual * rate)) * q.scale * integral<false>(q);
+    return power(-(at_least(R(T(0)), pair.residual) * rate)) * q.scale * integral<false>(q);
+  }
+
+  // With Q = z (z + a) (z + b) (z + c), t d/dt of Q^(-1/2) is -1/2 (a/(z+a) + b/(z+b) + c/(z+c))
+  // times it: a bounded factor at every pole.
+  SYMKERNEL_HD R aligned_with_slope(const Aligned<R>& pair, R rate, R& slope) const {
+    const R t = rate + rate, zero(T(0));
+    const Quartic q = quartic_of_pair_sums(pair.sums[0] * t, pair.sums[1] * t, pair.sums[2] * t);
+    R sum(T(0)), growth(T(0));
+    for (int k = 0; k < nodes_.count; ++k) {
+      const auto& n = nodes_.node[k];
+      const R re = polynomial<false>(n.re, q.q), im = polynomial<false>(n.im, q.q);
+      R size;
+      const R inverse = rsqrt(fma(re, re, im * im), size);
+      const R s = size + re;
+      const R factor = inverse * rsqrt(s);
+      const R own = fma(R(n.value[0]), s, R(n.value[1]) * im) * factor;
+      const R turned = fma(R(n.value[1]), s, -(R(n.value[0]) * im)) * factor;
+      // the pole itself, from the turns of z^0 and z^-1
+      const T length = n.re[4] * n.re[4] + n.im[4] * n.im[4];
+      const T z_re = (n.re[3] * n.re[4] + n.im[3] * n.im[4]) / length;
+      const T z_im = (n.im[3] * n.re[4] - n.re[3] * n.im[4]) / length;
+      R share_re(T(0)), share_im(T(0));
+      for (int j = 0; j < 3; ++j) {
+        const R a = at_least(zero, (pair.sums[j] + pair.sums[j]) * t);
+        const R b = a + R(z_re);
+        const R over = a / fma(b, b, R(z_im * z_im));
+        share_re = fma(over, b, share_re);
+        share_im = fma(-over, R(z_im), share_im);
+      }
+      sum = sum + own;
+      growth = growth + fma(own, share_re, -(turned * share_im));
+    }
+    const R exponent = at_least(zero, pair.residual) * rate;
+    const R e = power(-exponent) * q.scale;
+    const R value = e * sum;
+    slope = fma(e, growth * R(T(-0.5)), -(exponent * value));
+    return value;
   }
 
   SYMKERNEL_INLINE void set(Parts& p, const R (&m)[9], R bias) const {

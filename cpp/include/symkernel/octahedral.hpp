@@ -127,6 +127,23 @@ class Octahedral {
     return sum * weight * R(Scalar<R>(Rotations ? 1.0 / 24.0 : 1.0 / 48.0));
   }
 
+  // t d/dt of the mean of exp(-t |x - g y|^2), of a form made of distances: every term has one
+  // factor from every row.
+  SYMKERNEL_INLINE R slope(const R (&near)[9], const R (&far)[9]) const {
+    using T = Scalar<R>;
+    R sum(T(0));
+    SYMKERNEL_UNROLL
+    for (int i = 0; i < 3; ++i) {
+      SYMKERNEL_UNROLL
+      for (int j = 0; j < 3; ++j) {
+        R plus, minus;
+        cofactors(i, j, plus, minus);
+        sum = fma(near[3 * i + j], plus * up_[i][j], fma(far[3 * i + j], minus * down_[i][j], sum));
+      }
+    }
+    return sum * R(T(Rotations ? -1.0 / 24.0 : -1.0 / 48.0) * T(0.69314718055994530942));
+  }
+
   // gradient[3 i + j] = d mean / d M[i][j] with the exponents' shifts held; for log l and for
   // positions: d mean / d log l = 2 (h(x) + h(y)) mean - 2 sum M[i][j] gradient[i][j].
   SYMKERNEL_INLINE void gradient(R weight, R (&g)[9]) const {

@@ -70,9 +70,12 @@ class ClosedForms {
   bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
     const std::int64_t size = sums_size(job_, p1 - p0);
     for (std::int64_t i = 0; i < size; ++i) sums[i] = T(0);
+    const double x2 =
+        largest_bias(job_.x.bias + p0 * S::mr, (p1 - p0) * S::mr, job_.x.n - p0 * S::mr);
+    const double y2 = largest_bias(job_.y.bias + q * S::nr, S::nr, job_.y.n - q * S::nr);
+    bound_ = x2 * y2;
+    largest_ = x2 > y2 ? x2 : y2;
     prepare_y(q);
-    bound_ = largest_bias(job_.x.bias + p0 * S::mr, (p1 - p0) * S::mr, job_.x.n - p0 * S::mr) *
-             largest_bias(job_.y.bias + q * S::nr, S::nr, job_.y.n - q * S::nr);
     for (std::int64_t p = p0; p < p1; ++p) {
       T* sum = sums + (p - p0) * planes(job_) * S::size;
       for (std::int64_t s = 0; s < job_.g.n_row_permutations; ++s) {
@@ -127,7 +130,7 @@ class ClosedForms {
             squares[k % 3] = fma(value, value, squares[k % 3]);
           }
           V shift[3], weight;
-          octahedral_side(squares, job_.form.rates[m], shift, weight);
+          octahedral_side(squares, resolved(job_.form.rates[m]), shift, weight);
           T* to = y_part_ + (m * S::nv + v) * 4 * S::width;
           for (int c = 0; c < 3; ++c) shift[c].store(to + c * S::width);
           weight.store(to + 3 * S::width);
@@ -242,9 +245,9 @@ class ClosedForms {
   template <bool Reflections>
   void fisher(std::int64_t p, std::int64_t q, std::int64_t s, int valid, T* sum) {
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
-      const T rate = job_.form.rates[m];
+      const T sharp = job_.form.rates[m], rate = resolved(sharp);
       // |M| is at most |x| |y|, its nuclear norm as well
-      const MatrixFisher<V, Reflections> form(2.0 * rate * std::sqrt(bound_));
+      const MatrixFisher<V, Reflections> form(2.0 * sharp * std::sqrt(bound_));
       const V scale(rate + rate);
       const auto load = [&](int k, V(&matrix)[9], V& b) SYMKERNEL_LAMBDA {
         const int i = k / S::nv, v = k % S::nv;
@@ -256,7 +259,7 @@ class ClosedForms {
       const auto target = [&](int k) SYMKERNEL_LAMBDA {
         return sum + (k / S::nv) * S::nr + (k % S::nv) * S::width;
       };
-      const bool large = exponents_are_large(rate);
+      const bool large = exponents_are_large(sharp);
       if (!job_.form.has_slopes && !large) {
         form.values(valid * S::nv, load,
                     [&](int k, V value) SYMKERNEL_LAMBDA { add(m, value, value, target(k)); });
@@ -270,7 +273,8 @@ class ClosedForms {
         slope = slope - b * value;
         if (large && any(V(T(0)), value)) {
           const int i = k / S::nv, v = k % S::nv;
-          value = differences(p, q, s, i, v, rate).template fisher<Reflections>(form, matrix);
+          value =
+              differences(p, q, s, i, v, sharp).template fisher<Reflections>(form, matrix, slope);
         }
         add(m, value, slope, target(k));
       }
@@ -281,7 +285,7 @@ class ClosedForms {
 
   void pair(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v, T* sum) {
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
-      const T rate = job_.form.rates[m];
+      const T sharp = job_.form.rates[m], rate = resolved(sharp);
       V slope(T(0));
       V value(T(0));
       switch (job_.form.form) {
@@ -295,10 +299,10 @@ class ClosedForms {
           value = sphere(p, q, i, v, rate, slope);
           break;
         case PairForm::octahedral:
-          value = octahedral<false>(p, q, i, v, m, slope);
+          value = octahedral<false>(p, q, i, v, m, rate, slope);
           break;
         case PairForm::octahedral_rotations:
-          value = octahedral<true>(p, q, i, v, m, slope);
+          value = octahedral<true>(p, q, i, v, m, rate, slope);
           break;
         case PairForm::sign_flips:
           value = job_.form.base == FormBase::laplacian
@@ -308,8 +312,8 @@ class ClosedForms {
         default:
           value = permanents(p, q, i, v, rate, slope);
       }
-      if (exponents_are_large(rate) && any(V(T(0)), value))
-        value = from_differences(p, q, s, i, v, rate, value);
+      if (exponents_are_large(sharp) && any(V(T(0)), value))
+        value = from_differences(p, q, s, i, v, sharp, value, slope);
       add(m, value, slope, sum);
     }
   }
@@ -318,7 +322,19 @@ class ClosedForms {
   // the broad terms outweigh what the sharp ones lose, and float samples of that size are widened.)
   bool exponents_are_large(T rate) const {
     return sizeof(T) == 8 && job_.form.n_rates == 1 &&
-           2.0 * rate * std::sqrt(bound_) > Differences<T>::least_exponent;
+           (2.0 * rate * std::sqrt(bound_) > Differences<T>::least_exponent ||
+            rate * largest_ > Differences<T>::largest_exponent);
+  }
+
+  // The rate at which near pairs are found: a sharp one leaves inner products without a digit. Its
+  // values are at least those of the sharp one, up to what differences replace.
+  T resolved(T rate) const {
+    if (sizeof(T) != 8 || job_.form.n_rates != 1 || !needs_inner_products()) return rate;
+    const double most = Differences<T>::largest_exponent;
+    return rate * largest_ > most ? static_cast<T>(most / largest_) : rate;
+  }
+  bool needs_inner_products() const {
+    return needs_matrix(job_) || job_.form.form == PairForm::sphere;
   }
 
   Differences<T> differences(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v,
@@ -327,24 +343,23 @@ class ClosedForms {
             job_.g.point_rows + s * job_.g.n_points, rate};
   }
 
-  // Values only: derivatives for hyperparameters don't need those digits.
-  V from_differences(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v, T rate,
-                     V value) const {
+  V from_differences(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v, T rate, V value,
+                     V& slope) const {
     const Differences<T> exact = differences(p, q, s, i, v, rate);
     const T* entries = entries_ + i * entries_size(job_) + v * S::width;
     const auto* state = static_cast<const FormState<T>*>(job_.form.state);
     switch (job_.form.form) {
       case PairForm::rotations_2:
-        return exact.planar(state->sphere, entries);
+        return exact.planar(state->sphere, state->derivative, entries, slope);
       case PairForm::orthogonal_2:
-        return exact.planar_with_reflections(state->sphere, entries);
+        return exact.planar_with_reflections(state->sphere, state->derivative, entries, slope);
       case PairForm::sphere:
-        return exact.sphere(state->sphere, V(job_.x.bias[p * S::mr + i]),
-                            V::load(job_.y.bias + q * S::nr + v * S::width));
+        return exact.sphere(state->sphere, state->derivative, V(job_.x.bias[p * S::mr + i]),
+                            V::load(job_.y.bias + q * S::nr + v * S::width), slope);
       case PairForm::octahedral:
-        return exact.template octahedral<false>();
+        return exact.template octahedral<false>(slope);
       case PairForm::octahedral_rotations:
-        return exact.template octahedral<true>();
+        return exact.template octahedral<true>(slope);
       default:
         return value;  // made of differences as it is
     }
@@ -406,8 +421,7 @@ class ClosedForms {
   }
 
   template <bool Rotations>
-  V octahedral(std::int64_t p, std::int64_t q, int i, int v, std::int64_t m, V& slope) {
-    const T rate = job_.form.rates[m];
+  V octahedral(std::int64_t p, std::int64_t q, int i, int v, std::int64_t m, T rate, V& slope) {
     V squares[3];
     for (int c = 0; c < 3; ++c) squares[c] = V(T(0));
     const T* x = x_panel(p) + i;
@@ -518,10 +532,11 @@ class ClosedForms {
 
   const Job<T>& job_;
   int thread_;
-  double bound_ = 0;  // max |x|^2 max |y|^2 of the tiles in work
-  T* entries_;        // M of every sample of a panel
-  T* y_part_;         // octahedral: shifts and weight of y, for every rate
-  T* rest_;           // sign flips: |y|; permanents: matrices
+  double bound_ = 0;    // max |x|^2 max |y|^2 of the tiles in work
+  double largest_ = 0;  // max of both
+  T* entries_;          // M of every sample of a panel
+  T* y_part_;           // octahedral: shifts and weight of y, for every rate
+  T* rest_;             // sign flips: |y|; permanents: matrices
 };
 
 SYMKERNEL_END_NAMESPACE

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from symkernel.backends.arrays import namespace
 
 Array = NDArray[Any]
 
@@ -23,6 +27,8 @@ class Prepared:
     ----------
     rows : ndarray of shape (n, n_features)
         C-ordered samples, float32 or float64, in the units and the place that the plan computes in.
+    dtype : dtype, optional
+        Numbers that results have, where the rows are kept in more digits.
 
     Notes
     -----
@@ -30,8 +36,9 @@ class Prepared:
     They take about three times the memory of the rows.
     """
 
-    def __init__(self, rows: Array) -> None:
+    def __init__(self, rows: Array, dtype: np.dtype[Any] | None = None) -> None:
         self.rows = rows
+        self.dtype: np.dtype[Any] = rows.dtype if dtype is None else dtype
         self._native: dict[Hashable, Any] = {}
         self._derived: tuple[Hashable, Prepared] | None = None
 
@@ -43,10 +50,13 @@ class Prepared:
         """Shape of the rows."""
         return self.rows.shape
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Numbers of the rows."""
-        return self.rows.dtype
+    @cached_property
+    def radius(self) -> float:
+        """Largest norm of a row, in double precision."""
+        if not self.rows.size:
+            return 0.0
+        squares = namespace(self.rows).einsum("ij,ij->i", self.rows, self.rows, dtype=np.float64)
+        return math.sqrt(float(squares.max()))
 
     def native(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made under a key before, or make it."""

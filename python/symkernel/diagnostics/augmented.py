@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
@@ -21,20 +24,32 @@ __all__ = ["Augmented"]
 Array = NDArray[Any]
 
 
-class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+def _offers(name: str) -> Callable[[Any], bool]:
+    """Whether the estimator inside has a method."""
+
+    def check(wrapper: Any) -> bool:
+        getattr(getattr(wrapper, "estimator_", wrapper.estimator), name)
+        return True
+
+    return check
+
+
+class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     """Fit an estimator on samples and random images of them.
+
+    It is a classifier or a regressor as the estimator inside is.
 
     Parameters
     ----------
-    estimator : scikit-learn regressor
+    estimator : scikit-learn regressor or classifier
         Fitted on ``(n_images + 1) n`` samples.
     group : Group or str
         Group that acts on the samples, or the name of one.
     n_images : int, default=4
         Random images of each sample, beside the sample itself.
     output : None, "same" or "vector", default=None
-        How targets turn with the samples: not at all, like them (forces), or each vector in the
-        last axis by the rotation of the group (dipoles).
+        How targets turn with the samples: not at all, as labels, like them (forces), or each
+        vector in the last axis by the rotation of the group (dipoles).
     random_state : int, numpy Generator, numpy RandomState or None, default=None
         Source of the images.
 
@@ -42,6 +57,8 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
     ----------
     estimator_ : object
         The fitted clone.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, of classifiers alone.
 
     Examples
     --------
@@ -86,11 +103,13 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
         Raises
         ------
         ValueError
-            If X or y does not fit the group, or a parameter is out of range.
+            If X or y does not fit the group, a parameter is out of range, or labels should turn.
         """
         count = as_count(self.n_images, "n_images", 0)
         if self.output not in (None, "same", "vector"):
             raise ValueError(f"output must be None, 'same' or 'vector', got {self.output!r}")
+        if self.output is not None and is_classifier(self.estimator):
+            raise ValueError(f"output={self.output!r} turns targets, but labels do not turn")
         if y is None:
             raise ValueError("Augmented requires y to be passed, but the target y is None")
         X = checked_samples(self, X, reset=True)
@@ -137,9 +156,46 @@ class Augmented(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ign
         -------
         ndarray of shape (n, ...)
         """
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.predict(checked_samples(self, X, reset=False)))
+        return np.asarray(self._fitted().predict(checked_samples(self, X, reset=False)))
+
+    @available_if(_offers("predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities (n, n_classes) of the fitted classifier, if it has them."""
+        return np.asarray(self._fitted().predict_proba(checked_samples(self, X, reset=False)))
+
+    @available_if(_offers("decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """Decision values of the fitted classifier, if it has them."""
+        return np.asarray(self._fitted().decision_function(checked_samples(self, X, reset=False)))
+
+    @property
+    def classes_(self) -> Array:
+        """Labels, in the order of the columns of ``predict_proba``."""
+        return np.asarray(self._fitted().classes_)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of a classifier, R^2 of a regressor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+        y : array-like of shape (n,) or (n, n_targets)
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        float
+        """
+        measure = accuracy_score if is_classifier(self) else r2_score
+        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+
+    def _fitted(self) -> Any:
+        check_is_fitted(self, "estimator_")
+        return self.estimator_
 
     def __sklearn_tags__(self) -> Tags:
-        """Tags of scikit-learn; the number of targets is that of the estimator inside."""
-        return wrapped_tags(super().__sklearn_tags__(), self.estimator)
+        """Tags of scikit-learn: the kind of the estimator inside and its number of targets."""
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier" if is_classifier(self.estimator) else "regressor"
+        tags.target_tags.required = True
+        return wrapped_tags(tags, self.estimator)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import (
     RBF,
@@ -24,6 +24,7 @@ from symkernel.diagnostics.measure import invariance_report
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH
 from symkernel.diagnostics.symmetrized import Symmetrized
+from symkernel.diagnostics.symmetrized_classifier import SymmetrizedClassifier
 from symkernel.estimators import InvariantKernelRidge
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState
@@ -46,9 +47,10 @@ class Repair:
     model : object
         The fitted model.
     rmse : float
-        Root mean square error on the test samples.
+        Root mean square error on the test samples; of a classifier the share of wrong labels.
     std : float
-        Root mean square over test samples of the standard deviation over the orbit.
+        Root mean square over test samples of the standard deviation over the orbit; of a classifier
+        that of its probabilities or decision values.
     fit_seconds, predict_seconds : float
     """
 
@@ -69,10 +71,13 @@ class Repairs:
     rows : tuple of Repair
     grid : OrbitGrid
         Elements over which the spread was measured.
+    labels : bool
+        Whether the models are classifiers.
     """
 
     rows: tuple[Repair, ...]
     grid: OrbitGrid
+    labels: bool = False
 
     def __getitem__(self, name: str) -> Repair:
         for row in self.rows:
@@ -81,7 +86,8 @@ class Repairs:
         raise KeyError(f"no row {name!r}; rows: {', '.join(r.name for r in self.rows)}")
 
     def __str__(self) -> str:
-        head = f"{'':<12} {'RMSE':>10} {'spread':>10} {'fit s':>9} {'predict s':>10}"
+        error = "error rate" if self.labels else "RMSE"
+        head = f"{'':<12} {error:>10} {'spread':>10} {'fit s':>9} {'predict s':>10}"
         lines = [
             f"{r.name:<12} {r.rmse:>10.4g} {r.std:>10.3g} {r.fit_seconds:>9.3g} "
             f"{r.predict_seconds:>10.3g}"
@@ -108,12 +114,12 @@ def compare_repairs(
 
     Parameters
     ----------
-    estimator : scikit-learn regressor
-        The model, which need not know the symmetry.
+    estimator : scikit-learn regressor or classifier
+        The model, which need not know the symmetry. A classifier needs predict_proba.
     X, X_test : array-like of shape (n, n_features)
         Training and test samples.
     y, y_test : array-like of shape (n,) or (n, n_targets)
-        Their targets.
+        Their targets, or labels.
     group : Group or str
         Group without translations, or the name of one.
     grid : str or int, default=None
@@ -121,7 +127,7 @@ def compare_repairs(
         elements if the group is infinite.
     n_images : int, default=4
         Images per sample in the augmented data.
-    invariant : scikit-learn regressor, default=None
+    invariant : scikit-learn regressor or classifier, default=None
         An invariant model; by default ``invariant_version(estimator, group)``, and no such row
         where there is none.
     batch_size : int, default=8192
@@ -133,6 +139,11 @@ def compare_repairs(
     -------
     Repairs
         Rows "plain", "augmented", "symmetrized" and "invariant".
+
+    Raises
+    ------
+    TypeError
+        If a classifier has no predict_proba, whose average is wanted.
 
     Examples
     --------
@@ -156,10 +167,12 @@ def compare_repairs(
     check_kind(X)
     check_kind(X_test, "X_test")
     plain = clone(estimator)
+    labels = is_classifier(estimator)
+    averaged = SymmetrizedClassifier if labels else Symmetrized
     models: dict[str, Any] = {
         "plain": plain,
         "augmented": Augmented(estimator, group, n_images, random_state=random_state),
-        "symmetrized": Symmetrized(estimator, group, grid, batch_size=batch_size),
+        "symmetrized": averaged(estimator, group, grid, batch_size=batch_size),
     }
     if invariant is None:
         try:
@@ -168,7 +181,7 @@ def compare_repairs(
             invariant = None
     if invariant is not None:
         models["invariant"] = clone(invariant)
-    targets = as_floats(y_test, "y_test", finite=True)
+    targets = np.asarray(y_test) if labels else as_floats(y_test, "y_test", finite=True)
     rows = []
     for name, model in models.items():
         start = time.perf_counter()
@@ -179,9 +192,14 @@ def compare_repairs(
         report = invariance_report(
             model, X_test, group=group, grid=elements, batch_size=batch_size, n_bootstrap=1
         )
-        error = float(np.sqrt(((predicted.reshape(targets.shape) - targets) ** 2).mean()))
+        predicted = predicted.reshape(targets.shape)
+        error = float(
+            (predicted != targets).mean()
+            if labels
+            else np.sqrt(((predicted - targets) ** 2).mean())
+        )
         rows.append(Repair(name, model, error, report.std, fitted - start, done - fitted))
-    return Repairs(tuple(rows), elements)
+    return Repairs(tuple(rows), elements, labels)
 
 
 def invariant_version(estimator: Any, group: Group | str) -> Any:

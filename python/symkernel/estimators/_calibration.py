@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.sparse import issparse
 from scipy.special import log_softmax, softmax
 
 Array = NDArray[Any]
 
+# Shares of the residual of identical samples below which they are rounding.
+_NOTHING_LEFT = 1e-12
+
+
+def identical_rows(X: Any) -> Array:
+    """Labels of the rows of an array or a sparse matrix, the same for rows that are the same."""
+    if issparse(X):
+        rows = X.tocsr(copy=True)
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
+        spans = [slice(*ends) for ends in pairwise(rows.indptr)]
+        keys = [(rows.indices[span].tobytes(), rows.data[span].tobytes()) for span in spans]
+    else:
+        keys = [row.tobytes() for row in np.ascontiguousarray(X) + 0.0]  # one zero of two
+    labels = {key: label for label, key in enumerate(dict.fromkeys(keys))}
+    return np.array([labels[key] for key in keys])
+
 
 def left_out_values(
-    dual_coef: Array, inverse_diagonal: Array, alpha: float, targets: Array, weights: Array
+    dual_coef: Array,
+    inverse_diagonal: Array,
+    alpha: float,
+    targets: Array,
+    weights: Array,
+    labels: Array,
 ) -> Array:
-    r"""Values at every sample of the ridge fit with one unit of its weight less.
+    r"""Values at every sample of the ridge fit without it, and without those identical to it.
 
-    With A = S K S + alpha I, S = diag(sqrt(w)), c the dual coefficients and u = min(1, w),
+    With A = S K S + alpha I, S = diag(sqrt(w)), dual coefficients c, and the sums C of c, W of w
+    and W m of w y over the samples identical to i,
 
-    .. math:: y_i - f_{-i}(x_i) = \frac{c_i}{(w_i - u_i) / \alpha + u_i [A^{-1}]_{ii}},
+    .. math:: m - f_{-i}(x_i) = \frac{\alpha C / W}{1 - (1 - \alpha [A^{-1}]_{ii}) W / w_i},
 
-    so that a sample of weight two counts as two samples of which one stays; where w is at most one
-    it is left out whole, as in ``leave_one_out_residuals``.
+    which is :math:`c_i / (w_i [A^{-1}]_{ii})` for a sample that is alone. A sample of weight two is
+    the same as two samples: what stayed of it would answer for what is left out.
 
     Parameters
     ----------
@@ -32,23 +57,32 @@ def left_out_values(
     alpha : float
     weights : ndarray of shape (n,)
         Positive.
+    labels : ndarray of int, shape (n,)
+        The same for identical samples.
 
     Returns
     -------
     ndarray of shape (n, t)
+        Not finite where the system is singular.
 
     Examples
     --------
     >>> import numpy as np
     >>> one = np.ones(1)
-    >>> left_out_values(np.array([[0.5]]), 0.5 * one, 1.0, np.array([[1.0]]), one)
+    >>> left_out_values(np.array([[0.5]]), 0.5 * one, 1.0, np.array([[1.0]]), one, np.array([0]))
     array([[0.]])
     """
-    unit = np.minimum(1.0, weights)
-    more = weights - unit
+    total = np.bincount(labels, weights)[labels]
+    alone = np.bincount(labels)[labels] == 1
+    sums, means = np.zeros_like(targets), np.zeros_like(targets)
+    for column, (c, y) in enumerate(zip(dual_coef.T, targets.T, strict=True)):
+        sums[:, column] = np.bincount(labels, c)[labels]
+        means[:, column] = np.bincount(labels, weights * y)[labels] / total
     with np.errstate(divide="ignore", invalid="ignore"):
-        stays = np.where(more > 0, more / np.float64(alpha), 0.0)
-        return np.asarray(targets - dual_coef / (stays + unit * inverse_diagonal)[:, None])
+        left = 1.0 - (1.0 - alpha * inverse_diagonal) * total / weights
+        left = np.where(left > _NOTHING_LEFT, left, np.nan)
+        factor = np.where(alone, 1.0 / inverse_diagonal, alpha / left) / total
+        return np.asarray(means - factor[:, None] * sums)
 
 
 def fit_slope(values: Array, codes: Array, weights: Array) -> float:

@@ -14,7 +14,13 @@ from sklearn.gaussian_process.kernels import Kernel
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.groups import Group, from_name
-from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+from symkernel.kernels import (
+    KERNEL_NAMES,
+    InvariantKernel,
+    Quadrature,
+    Sample,
+    base_kernel_from_name,
+)
 from symkernel.validation import as_number
 
 Array = NDArray[Any]
@@ -36,7 +42,7 @@ class KernelSpec:
     coef0: float
     kernel_params: Mapping[str, Any] | None
     group: Any
-    method: str
+    method: str | Quadrature | Sample
 
     @property
     def precomputed(self) -> bool:

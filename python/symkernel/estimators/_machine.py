@@ -17,7 +17,8 @@ from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators import _device as on_device
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
-from symkernel.kernels import InvariantKernel
+from symkernel.kernels import InvariantKernel, Quadrature, Sample
+from symkernel.kernels.kept import KeptSamples
 from symkernel.plans import Plan
 from symkernel.solvers import RidgeFactor, factor_ridge, solve_ridge, solve_ridge_packed
 from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
@@ -38,8 +39,8 @@ _NYSTROEM = (
 class Fitted:
     """The system that was fitted: a parameter set after fit takes effect in the next fit.
 
-    It is factored anew when a factor is first asked for, and the factor kept from then on; copies
-    and pickles go without it.
+    It is factored anew when a factor is first asked for, and the factor kept from then on; so are
+    training samples that the kernel has prepared. Copies and pickles go without both.
     """
 
     spec: KernelSpec
@@ -47,9 +48,10 @@ class Fitted:
     alpha: Array
     weights: Array | None
     factor: RidgeFactor | None = None
+    samples: KeptSamples | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "factor": None}
+        return {**self.__dict__, "factor": None, "samples": None}
 
 
 class KernelMachine:
@@ -60,7 +62,7 @@ class KernelMachine:
     degree: float
     coef0: float
     kernel_params: Any
-    method: str
+    method: str | Quadrature | Sample
     n_jobs: int | None
     device: str
 
@@ -208,6 +210,15 @@ class KernelMachine:
             fitted.factor = factor_ridge(packed, full, X.shape[0], fitted.alpha, fitted.weights)
         return fitted.factor
 
+    def _training(self, X: Any) -> Any:
+        """Training samples beside X, prepared at the first call where the kernel prepares."""
+        fitted = self._fitted
+        if not isinstance(fitted.bound.kernel, InvariantKernel):
+            return on_device.beside(self.X_fit_, X)
+        if fitted.samples is None or is_on_device(fitted.samples.rows) != is_on_device(X):
+            fitted.samples = fitted.bound.kernel.prepare(on_device.beside(self.X_fit_, X))
+        return fitted.samples
+
     def _decide(self, X: Any) -> Array:
         """Sum over the training samples, of shape (n,) or (n, n_targets), where X lives."""
         check_is_fitted(self)
@@ -215,11 +226,11 @@ class KernelMachine:
         X = self._check_samples(self._fitted.spec, X)
         V = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         computed = on_device.placed(X, self.device)
-        fitted, V = (on_device.beside(array, computed) for array in (self.X_fit_, V))
+        V = on_device.beside(V, computed)
         if is_on_device(computed):
-            values = bound.kernel.matvec(computed, fitted, V)
+            values = bound.kernel.matvec(computed, self._training(computed), V)
         else:
-            values = bound.product(computed, fitted, V, self.n_jobs)
+            values = bound.product(computed, self._training(computed), V, self.n_jobs)
         values = values.reshape(X.shape[0], *self.dual_coef_.shape[1:])
         result: Array = values if computed is X else on_device.beside(values, X)
         return result

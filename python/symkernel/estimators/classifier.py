@@ -13,9 +13,15 @@ from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils.multiclass import check_classification_targets
 
 from symkernel.backends.arrays import to_host
-from symkernel.estimators._calibration import fit_slope, left_out_values, probabilities
+from symkernel.estimators._calibration import (
+    fit_slope,
+    identical_rows,
+    left_out_values,
+    probabilities,
+)
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
 from symkernel.groups import Group
+from symkernel.kernels import Quadrature, Sample
 
 Array = NDArray[Any]
 
@@ -48,7 +54,7 @@ class InvariantKernelClassifier(
         Of the polynomial and sigmoid kernels.
     kernel_params : dict or None, default=None
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
-    method : str, default="auto"
+    method : str, Quadrature or Sample, default="auto"
         How the average is computed, see ``InvariantKernel``.
     n_jobs : int or None, default=None
         Threads for kernel values.
@@ -113,7 +119,7 @@ class InvariantKernelClassifier(
         degree: float = 3,
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
-        method: Literal["auto", "sum"] | str = "auto",
+        method: str | Quadrature | Sample = "auto",
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
@@ -235,8 +241,8 @@ class InvariantKernelClassifier(
         :math:`p_k \propto e^{a f_k(x)}` with the decision values f (0 and f for two classes), and
         one slope :math:`a \ge 0`, of least logarithmic loss on the decision values that each
         training sample gets from the fit without it: exact, from the diagonal of the inverse of
-        the ridge matrix. One unit of weight is left out of a sample that weighs more, so that
-        weights are repetitions.
+        the ridge matrix. Samples that are identical, to the last bit, are left out together, so
+        that weights are repetitions.
 
         The first call computes the Gram matrix again, factors and inverts it: n^3 multiply-adds.
         The slope is kept then, in pickles too. Source: temperature scaling, Guo et al., ICML 2017,
@@ -277,6 +283,7 @@ class InvariantKernelClassifier(
                 float(self._fitted.alpha[0]),
                 targets[used],
                 weights[used],
+                identical_rows(to_host(self.X_fit_))[used],
             )
             finite = np.isfinite(values).all(axis=1)
             if not finite.any():

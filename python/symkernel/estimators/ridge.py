@@ -12,6 +12,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from symkernel.estimators._machine import check_alpha, check_weights
 from symkernel.estimators._regression import KernelRegressor, check_normalize_y
 from symkernel.groups import Group
+from symkernel.kernels import Quadrature, Sample
 
 Array = NDArray[Any]
 
@@ -53,7 +54,7 @@ class InvariantKernelRidge(
         Of the polynomial and sigmoid kernels.
     kernel_params : dict or None, default=None
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
-    method : str, default="auto"
+    method : str, Quadrature or Sample, default="auto"
         How the average is computed, see ``InvariantKernel``. Without a group it has no effect.
     normalize_y : bool, default=False
         Whether to subtract the mean of every target, weighted as the samples are, before the fit
@@ -127,7 +128,7 @@ class InvariantKernelRidge(
         degree: float = 3,
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
-        method: Literal["auto", "sum"] | str = "auto",
+        method: str | Quadrature | Sample = "auto",
         normalize_y: bool = False,
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",

@@ -22,6 +22,7 @@ from symkernel.estimators._progress import Progress
 from symkernel.estimators._regression import KernelRegressor, check_normalize_y
 from symkernel.estimators._scoring import make_score
 from symkernel.groups import Group
+from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers import centred_residuals, leave_one_out_residuals
 
 Array = NDArray[Any]
@@ -67,7 +68,7 @@ class InvariantKernelRidgeCV(
         Of the polynomial and sigmoid kernels.
     kernel_params : dict or None, default=None
         Further parameters of a callable kernel, or of "matern" and "arc_cosine".
-    method : str, default="auto"
+    method : str, Quadrature or Sample, default="auto"
         How the average is computed, see ``InvariantKernel``.
     normalize_y : bool or None, default=None
         Whether to subtract the mean of every target, weighted as the samples are, before the fit
@@ -164,7 +165,7 @@ class InvariantKernelRidgeCV(
         degree: float = 3,
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
-        method: Literal["auto", "sum"] | str = "auto",
+        method: str | Quadrature | Sample = "auto",
         normalize_y: bool | None = None,
         scoring: str | Callable[..., float] | None = None,
         store_cv_results: bool = False,

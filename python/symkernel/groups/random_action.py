@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from symkernel.groups._checks import RandomState, as_generator, as_scale
 from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.groups.orthogonal import RotationGroup
+from symkernel.groups.table import MatrixTable, SignedPermutationTable, table_matrices
 from symkernel.validation import as_floats, as_movable
 
 if TYPE_CHECKING:
@@ -98,7 +101,7 @@ class RandomAction:
     ) -> None:
         # Linear maps come before shifts: factors() lists the shifts of a group of motions first.
         self._group = group
-        self._parts = [(f, f.group._draw(size, rng, scale)) for f in reversed(group.factors())]
+        self._parts = [(f, _drawn(f.group, size, rng, scale)) for f in reversed(group.factors())]
 
     def act(self, X: NDArray[Any], linear: bool = False, inverse: bool = False) -> NDArray[Any]:
         """Images of the rows of X, (n, degree); without shifts if ``linear``.
@@ -106,16 +109,16 @@ class RandomAction:
         With ``inverse`` every element acts by its inverse.
         """
         moved = X
-        for factor, elements in reversed(self._parts) if inverse else self._parts:
+        for factor, maps in reversed(self._parts) if inverse else self._parts:
             if inverse:
-                elements = [g.inverse() for g in elements]
+                maps = maps.inverses()
             samples = moved.reshape(len(X), *factor.shape)
             axes = tuple(a + 1 for a in factor.axes)
             front = tuple(range(1, 1 + len(axes)))
             degree = factor.group.degree
             columns = self._group.degree // degree
             rows = np.moveaxis(samples, axes, front).reshape(len(X), degree, columns)
-            rows = _applied(elements, rows, linear)
+            rows = maps.act(rows, linear)
             lengths = [factor.shape[a] for a in factor.axes]
             others = [n for a, n in enumerate(factor.shape) if a not in factor.axes]
             placed = np.moveaxis(rows.reshape(len(X), *lengths, *others), front, axes)
@@ -133,10 +136,9 @@ class RandomAction:
         length = vectors.shape[-1]
         turned = vectors.reshape(len(vectors), -1, length)
         found = False
-        for factor, elements in self._parts:
+        for factor, maps in self._parts:
             if factor.group.degree == length and not factor.group.is_permutation:
-                matrices = np.stack([g._parts()[0].as_matrix() for g in elements])
-                turned = turned @ np.swapaxes(matrices.astype(vectors.dtype), 1, 2)
+                turned = turned @ np.swapaxes(maps.matrices().astype(vectors.dtype), 1, 2)
                 found = True
         if not found:
             raise ValueError(f"no factor of {self._group!r} turns vectors of length {length}")
@@ -149,30 +151,68 @@ def _entries(group: Group) -> int:
     return n if group.is_signed_permutation and group.is_linear else n * n
 
 
-def _applied(elements: list[Element], rows: NDArray[Any], linear: bool) -> NDArray[Any]:
-    """Each (degree, c) of rows moved along its first axis by an element of its own."""
-    if not elements:
+@dataclass(frozen=True, eq=False)
+class _Maps:
+    """Elements as arrays: permutations with signs, or matrices; then shifts."""
+
+    linear: SignedPermutationTable | MatrixTable
+    shifts: NDArray[np.float64] | None = None
+
+    def act(self, rows: NDArray[Any], linear: bool) -> NDArray[Any]:
+        """Each (degree, c) of rows moved along its first axis by an element of its own."""
+        maps = self.linear
+        if isinstance(maps, MatrixTable):
+            rows = maps.matrices.astype(rows.dtype) @ rows
+        else:
+            rows = np.take_along_axis(rows, maps.indices[:, :, None], axis=1)
+            if maps.signs is not None:
+                rows = rows * maps.signs.astype(rows.dtype)[:, :, None]
+        if not linear and self.shifts is not None:
+            rows = rows + self.shifts.astype(rows.dtype)[:, :, None]
         return rows
+
+    def inverses(self) -> _Maps:
+        """The elements that undo these: x -> A^-1 x - A^-1 t."""
+        maps = self.linear
+        inverse: SignedPermutationTable | MatrixTable
+        if isinstance(maps, MatrixTable):
+            inverse = MatrixTable(maps.matrices.swapaxes(1, 2))
+        else:
+            indices = np.argsort(maps.indices, axis=1).astype(np.int32)
+            signs = None if maps.signs is None else np.take_along_axis(maps.signs, indices, axis=1)
+            inverse = SignedPermutationTable(indices, signs)
+        if self.shifts is None:
+            return _Maps(inverse)
+        return _Maps(inverse, -_Maps(inverse).act(self.shifts[:, :, None], True)[:, :, 0])
+
+    def matrices(self) -> NDArray[np.float64]:
+        """The linear maps as matrices."""
+        return table_matrices(self.linear)
+
+
+def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> _Maps:
+    """Independent random elements of an atomic group."""
+    if isinstance(group, RotationGroup) and group.degree > 1:
+        return _Maps(MatrixTable(group._haar(size, rng)))  # without an object for each
+    elements = group._draw(size, rng, scale)
     parts = [g._parts() for g in elements]
-    maps = [g for g, _ in parts]
-    if all(isinstance(g, SignedPermutation) for g in maps):
-        rows = _permuted(maps, rows)  # type: ignore[arg-type]
-    else:
-        matrices = np.stack([g.as_matrix() for g in maps]).astype(rows.dtype)
-        rows = matrices @ rows
-    if not linear and any(shift is not None for _, shift in parts):
-        zero = np.zeros(rows.shape[1])
+    shifts = None
+    if any(shift is not None for _, shift in parts):
+        zero = np.zeros(group.degree)
         shifts = np.stack([zero if shift is None else shift for _, shift in parts])
-        rows = rows + shifts.astype(rows.dtype)[:, :, None]
-    return rows
+    return _Maps(_table([g for g, _ in parts], group.degree), shifts)
 
 
-def _permuted(elements: list[SignedPermutation], rows: NDArray[Any]) -> NDArray[Any]:
-    indices = np.stack([g.indices for g in elements])
-    moved = np.take_along_axis(rows, indices[:, :, None], axis=1)
-    if all(g.signs is None for g in elements):
-        return moved
-    plain = np.ones(rows.shape[1], np.int8)
-    signs = np.stack([plain if g.signs is None else g.signs for g in elements])
-    flipped: NDArray[Any] = moved * signs.astype(rows.dtype)[:, :, None]
-    return flipped
+def _table(maps: list[Element], degree: int) -> SignedPermutationTable | MatrixTable:
+    signed = [g for g in maps if isinstance(g, SignedPermutation)]
+    if len(signed) < len(maps):
+        return MatrixTable(np.stack([g.as_matrix() for g in maps]))
+    if not signed:
+        return SignedPermutationTable(np.empty((0, degree), np.int32), None)
+    indices = np.stack([g.indices for g in signed]).astype(np.int32)
+    if all(g.signs is None for g in signed):
+        return SignedPermutationTable(indices, None)
+    plain = np.ones(degree, np.int8)
+    return SignedPermutationTable(
+        indices, np.stack([plain if g.signs is None else g.signs for g in signed])
+    )

@@ -6,14 +6,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from symkernel.backends.arrays import is_on_device
 from symkernel.groups import Group
 from symkernel.kernels.base import NativeKernel
+from symkernel.kernels.kept import KeptSamples
 from symkernel.kernels.methods import name_and_options
+from symkernel.kernels.moving import must_move
 from symkernel.kernels.parameters import BaseParameters
 from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import NotApplicableError, Plan, make_plan
-from symkernel.validation import check_flag, check_pair
+from symkernel.validation import check_flag, check_pair, check_samples
 
 Array = NDArray[Any]
 
@@ -73,8 +76,52 @@ class PlannedKernel(BaseParameters):
             return plan
         return make_plan(spec_of(self.base, group), group, method, options)
 
-    def _prepare(self, X: Any, Y: Any) -> tuple[Array, Array | None, Plan]:
+    def prepare(self, X: Any) -> KeptSamples:
+        """Check samples and bring them into the form that calls take, for more than one of them.
+
+        What comes stands for X or Y in every method of this kernel, and keeps what does not depend
+        on hyperparameters: the samples centred and packed for native code.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features) or (n, *group.shape)
+            Samples, which must not change as long as what comes is in use.
+
+        Returns
+        -------
+        KeptSamples
+            The samples; `len` and `shape` are theirs.
+
+        Raises
+        ------
+        ValueError
+            If the samples do not fit the group, or contain NaN or infinity.
+
+        Notes
+        -----
+        Memory: about three times that of the samples, from the first call on. Samples on a GPU are
+        checked once and kept as they are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.gaussian_process.kernels import RBF
+        >>> from symkernel import InvariantKernel, groups
+        >>> rng = np.random.default_rng(0)
+        >>> X, weights = rng.normal(size=(2000, 8)), rng.normal(size=2000)
+        >>> k = InvariantKernel(RBF(2.0), groups.Cyclic(8))
+        >>> training = k.prepare(X)
+        >>> one = k.matvec(X[:1], training, weights)  # packs one sample, not 2000
+        >>> bool(np.allclose(one, k.matvec(X[:1], X, weights)))
+        True
+        """
+        group = None if isinstance(self.group, str) else self._bound_group(None)
+        return KeptSamples(check_samples(X, "X", group))
+
+    def _prepare(self, X: Any, Y: Any) -> tuple[Any, Any, Plan]:
         check_flag(self.normalize, "normalize")
+        if isinstance(X, KeptSamples) or isinstance(Y, KeptSamples):
+            return self._prepare_kept(X, Y)
         if isinstance(self.group, str):
             X, Y = check_pair(X, Y)
         else:
@@ -82,3 +129,24 @@ class PlannedKernel(BaseParameters):
         if isinstance(self.base, NativeKernel):
             self.base._check_range(X, Y)
         return X, Y, self.plan(X.shape[1])
+
+    def _prepare_kept(self, X: Any, Y: Any) -> tuple[Any, Any, Plan]:
+        """As `_prepare`, of samples that were checked before; X kept and Y not is as two arrays."""
+        if Y is not None and not isinstance(Y, KeptSamples):
+            return self._prepare(X.rows, Y)
+        first = X if Y is None else Y
+        group = None if isinstance(self.group, str) else self._bound_group(None)
+        if group is not None and first.shape[1] != group.degree:
+            raise ValueError(f"the samples have {first.shape[1]} features; {group!r} has another")
+        rows = first.rows
+        if Y is not None:
+            X = X.rows if isinstance(X, KeptSamples) else check_samples(X, "X", group)
+            if X.shape[1] != rows.shape[1] or X.dtype != rows.dtype:
+                return self._prepare(X, rows)  # which says what is wrong, or brings both together
+        if isinstance(self.base, NativeKernel):
+            self.base._check_range(rows if Y is None else X, rows)
+        plan = self.plan(rows.shape[1])
+        if is_on_device(rows) or must_move(self.device, rows):
+            return (rows, None, plan) if Y is None else (X, rows, plan)
+        ready = first.ready(plan, group if group is not None else self.group)
+        return (ready, None, plan) if Y is None else (X, ready, plan)

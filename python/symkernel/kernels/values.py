@@ -13,6 +13,7 @@ from symkernel.backends.execute import require_room
 from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import diagonal, packed_shape, scale
 from symkernel.kernels import moving
+from symkernel.kernels.kept import KeptSamples
 from symkernel.kernels.normalized import inverse_root, normalized_gradient, set_diagonal
 from symkernel.kernels.planned import PlannedKernel
 from symkernel.validation import as_array
@@ -69,7 +70,7 @@ class KernelValues(PlannedKernel):
             return moving.back(there, X)  # type: ignore[no-any-return]
         n = X.shape[0]
         planes = 1 + sum(h.n_elements for h in self.base.hyperparameters)
-        require_room(X, (n, n, planes), X.itemsize, "the Gram matrix and gradient", _ADVICE)
+        require_room(X, (n, n, planes), X.dtype.itemsize, "the Gram matrix and gradient", _ADVICE)
         K, gradient = plan.gradient(X)
         if self.normalize:
             K, gradient = normalized_gradient(K, gradient, *plan.diag_gradient(X))
@@ -91,7 +92,7 @@ class KernelValues(PlannedKernel):
             K: Array = moving.gram(lambda A, B: there.gram(A, B, n_jobs=n_jobs), X, Y)
             return K
         m = X.shape[0] if Y is None else Y.shape[0]
-        require_room(X, (X.shape[0], m), X.itemsize, "the Gram matrix", _ADVICE)
+        require_room(X, (X.shape[0], m), X.dtype.itemsize, "the Gram matrix", _ADVICE)
         K = plan.gram(X, Y, n_jobs)
         if not self.normalize:
             return K
@@ -150,7 +151,7 @@ class KernelValues(PlannedKernel):
         n = X.shape[0]
         require_memory(
             packed_shape(n) if plan.packs else (n, n),
-            X.itemsize,
+            X.dtype.itemsize,
             f"the Gram matrix of {n} samples" + (", in packed form" if plan.packs else ""),
             f"Use fewer samples{'' if X.dtype == np.float32 else ', or float32'}; {_NYSTROEM}",
         )
@@ -267,7 +268,8 @@ class KernelValues(PlannedKernel):
         >>> bool(np.allclose(forces.sum(axis=1), 0.0))  # translations: no net force
         True
         """
-        shape = tuple(X.shape[1:]) if is_on_device(X) else np.shape(X)[1:]
+        known = is_on_device(X) or isinstance(X, KeptSamples)
+        shape = tuple(X.shape[1:]) if known else np.shape(X)[1:]
         X, Y, plan = self._prepare(X, Y)
         Y = X if Y is None else Y
         columns, tail = _as_columns(weights, "weights", Y.shape[0], X)
@@ -278,7 +280,7 @@ class KernelValues(PlannedKernel):
                 lambda A, B, V: there.gradient_x(A, B, V, n_jobs=n_jobs), X, Y, columns
             )
             return moved.reshape(n, *tail, *shape)
-        require_room(X, (n, c, X.shape[1]), X.itemsize, "the gradient", "Use fewer samples.")
+        require_room(X, (n, c, X.shape[1]), X.dtype.itemsize, "the gradient", "Use fewer samples.")
         if self.normalize:
             columns = columns * inverse_root(plan.diag(Y, n_jobs))[:, None]
         gradient = plan.gradient_x(X, Y, columns, n_jobs)

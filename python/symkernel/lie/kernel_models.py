@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from symkernel.estimators import InvariantKernelRidge, InvariantKernelRidgeCV
+from symkernel.estimators import GroupScaler, InvariantKernelRidge, InvariantKernelRidgeCV
 from symkernel.groups import Trivial
 from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
 from symkernel.lie.models import Differentiable
@@ -293,7 +293,7 @@ def _piped(model: Pipeline, n_features: int) -> KernelFunction | None:
     steps = [step for _, step in model.steps if step not in (None, "passthrough")]
     if len(steps) == 1:
         return _function(steps[0], n_features, None)
-    if len(steps) != 2 or not isinstance(steps[0], StandardScaler):
+    if len(steps) != 2 or not isinstance(steps[0], StandardScaler | GroupScaler):
         return None
     first = steps[0]
     mean = first.mean_ if first.with_mean else np.zeros(n_features)

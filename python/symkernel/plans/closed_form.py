@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from symkernel.backends import execute
-from symkernel.backends.arrays import namespace
+from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.backends.forms import FormTable, Powers, Rates
+from symkernel.backends.prepared import Prepared, rows_of
 from symkernel.groups import Group
 from symkernel.plans import rounded
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
@@ -22,6 +26,12 @@ MAX_MINORS = 20
 # (relative rounding 1e-4; in single precision 0.015) their values have no meaning, and the
 # invariants of degree six that the matrix Fisher constant is made of come near overflow.
 _LARGEST_EXPONENT = {np.dtype(np.float64): 1e12, np.dtype(np.float32): 2.5e5}
+# Values of a single Gaussian come from differences there, up to where its length scale is the
+# rounding of the samples; a smaller one tells no more.
+_SHARPEST_EXPONENT = 1e30
+# Up to here derivatives for length scales per feature have a relative error of 1e-4; beyond, they
+# are taken as what they are there relative to the kernel.
+_LARGEST_PER_FEATURE = 1e10
 
 # Rounding makes a relative error of eps times the exponent: single precision keeps 5e-6 up to here;
 # beyond, its samples are computed with in double precision and results are rounded.
@@ -61,8 +71,8 @@ _DESCRIPTION = {
 class ClosedForm(Plan):
     """Average of an RBF kernel, a mixture of RBF kernels or a Laplacian, by a formula.
 
-    Sign flips: a product over features. Symmetric and hyperoctahedral groups on points: a
-    permanent. SO(2), O(2), SO(3), O(3) on clouds, SO(d) and O(d) on one vector: Bessel functions
+    Sign flips: a product over features or points. Symmetric and hyperoctahedral groups on points:
+    a permanent. SO(2), O(2), SO(3), O(3) on clouds, SO(d) and O(d) on one vector: Bessel functions
     and the matrix Fisher constant. Oh and O on clouds: the permanent of a 3 x 3 matrix.
     Translations are removed by centring; a finite group of permutations of the points is summed
     over. Formulas and sources stand in ``cpp/include/symkernel``. The Laplacian, a product over
@@ -106,7 +116,7 @@ class ClosedForm(Plan):
             *self._normal.steps,
             *sum_step(self._table),
             *_mixture_step(mixture),
-            _DESCRIPTION[self._table.form],
+            _description(self._table),
         )
 
     def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
@@ -141,21 +151,31 @@ class ClosedForm(Plan):
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         per_feature = self._per_feature()
         ready, _, rates = self._prepared(X)
-        return rounded.gram_gradient(self._table, rates, ready, X.dtype, n_jobs, per_feature)
+        blunt = self._blunt(ready, rates) if per_feature else None
+        if blunt is None:
+            return rounded.gram_gradient(self._table, rates, ready, X.dtype, n_jobs, per_feature)
+        K = rounded.gram(self._table, rates, ready, None, X.dtype, n_jobs)
+        broad, slopes = rounded.gram_gradient(self._table, blunt, ready, X.dtype, n_jobs, True)
+        slopes *= _ratio(K, broad)[:, :, None]
+        return K, slopes
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         per_feature = self._per_feature()
         ready, _, rates = self._prepared(X)
+        blunt = self._blunt(ready, rates) if per_feature else None
         values, gradient = execute.form_diagonal(
-            self._table, rates, ready, True, per_feature, n_jobs
+            self._table, blunt or rates, ready, True, per_feature, n_jobs
         )
+        if blunt is not None:
+            sharp = execute.form_diagonal(self._table, rates, ready, n_jobs=n_jobs)[0]
+            values, gradient = sharp, gradient * _ratio(sharp, values)[:, None]
         return values.astype(X.dtype, copy=False), gradient.astype(X.dtype, copy=False)
 
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
         self._require_minors("samples")
-        ready, other, rates, unit = self._in_units(X, Y)
+        ready, other, rates, unit = self._in_units(X, Y, sharp=False)
         assert other is not None
         weights = V.astype(ready.dtype, copy=False)
         gradient = execute.form_gradient_x(self._table, rates, ready, other, weights, n_jobs)
@@ -164,7 +184,7 @@ class ClosedForm(Plan):
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
         self._require_minors("samples")
-        ready, _, rates, unit = self._in_units(X)
+        ready, _, rates, unit = self._in_units(X, sharp=False)
         gradient = execute.form_diagonal_gradient_x(self._table, rates, ready, n_jobs)
         return self._unprepared(gradient, unit).astype(X.dtype, copy=False)
 
@@ -187,27 +207,34 @@ class ClosedForm(Plan):
         """Centred samples, and rates that they allow."""
         return self._in_units(X, Y)[:3]
 
+    @property
+    def preparation(self) -> Hashable:
+        """The units of the samples; centring goes with the group."""
+        return "closed", self.base.units
+
+    def prepare(self, X: Array) -> Prepared:
+        """Centre samples, in units of the length scales, for more than one call."""
+        rows = self._normal.centred(self.base.scaled(X.astype(np.float64, copy=False)))
+        return Prepared(rows, X.dtype)
+
     def _in_units(
-        self, X: Array, Y: Array | None = None
+        self, X: Array, Y: Array | None = None, sharp: bool = True
     ) -> tuple[Array, Array | None, Rates | Powers, float]:
         """Centred samples, rates that they allow, and the unit that X was divided by.
 
-        Of inner products, the rates of a mixture are capped and a single one is refused: a Gaussian
-        narrower than the rounding of distances is 1 at coincident orbits and 0 elsewhere whatever
-        its rate; its weight in a mixture without a kink is below the tolerance. Samples are brought
+        Of inner products, the rates of a mixture are capped: a Gaussian narrower than the rounding
+        of distances has a weight in a mixture without a kink that is below the tolerance. A single
+        rate is capped where its length scale is the rounding of the samples; it is refused far
+        below that unless `sharp`, and on a GPU, which has no differences there. Samples are brought
         to a radius near 1 by a power of two, for squares of inner products and of rates must not
         overflow in single precision. Samples in single precision become double where that cannot
         give their exponents.
         """
-        samples = [
-            self._normal.centred(self.base.scaled(Z.astype(np.float64, copy=False)))
-            for Z in (X, Y)
-            if Z is not None
-        ]
-        radii = [math.sqrt(largest_square(Z)) for Z in samples]
+        given = [Z for Z in (X, Y) if Z is not None]
+        samples = [Z if isinstance(Z, Prepared) else self.prepare(Z) for Z in given]
+        radii = [Z.radius for Z in samples]
         reach = radii[0] + radii[-1]  # no distance exceeds it
         dtype = np.dtype(np.float64) if self._needs_double(reach) else X.dtype
-        samples = [Z.astype(dtype, copy=False) for Z in samples]
         laplacian = self.base.name == "laplacian"
         unit = 1.0
         rates = _laplacian(self.base) if laplacian else weighted_rates(self._mixture(reach))
@@ -218,14 +245,34 @@ class ClosedForm(Plan):
             limit = most * (unit / radius) ** 2 if radius > 0 else np.inf
             scaled = rates.rates * unit * unit
             if len(scaled) == 1 and scaled[0] > limit:
-                raise ValueError(
-                    f"the length scale {np.sqrt(0.5 / rates.rates[0]):.3g} is too small for data "
-                    f"of radius {radius:.3g}: rounding exceeds every distance of interest"
-                )
-            samples = [Z * Z.dtype.type(1.0 / unit) for Z in samples]
+                if not sharp or is_on_device(rows_of(X)):
+                    what = "the gradients in samples"
+                    if sharp:
+                        what = "values on a GPU; device='cpu' takes them from differences"
+                    raise ValueError(
+                        f"the length scale {np.sqrt(0.5 / rates.rates[0]):.3g} is too small for "
+                        f"data of radius {radius:.3g}: rounding exceeds {what}"
+                    )
+                limit = _SHARPEST_EXPONENT * (unit / radius) ** 2
             rates = Rates(np.minimum(scaled, limit), rates.values, rates.slopes)
-        ready = [namespace(Z).ascontiguousarray(Z) for Z in samples]
+        ready = [
+            _in_unit(kept, dtype, unit, isinstance(Z, Prepared))
+            for kept, Z in zip(samples, given, strict=True)
+        ]
         return ready[0], ready[1] if len(ready) > 1 else None, rates, unit
+
+    def _blunt(self, ready: Any, rates: Rates | Powers) -> Rates | None:
+        """The rate that derivatives per feature bear, if that is not the one asked for.
+
+        They are then taken relative to the kernel, which falls as a power of the length scale.
+        """
+        if self._table.form not in _PAIR_COST or not isinstance(rates, Rates):
+            return None
+        most = _LARGEST_PER_FEATURE
+        square = ready.radius**2 if isinstance(ready, Prepared) else largest_square(ready)
+        if len(rates.rates) > 1 or rates.rates[0] * square <= most * (1.0 + 1e-9):
+            return None
+        return replace(rates, rates=np.array([most / square]))
 
     def _per_feature(self) -> bool:
         """Whether derivatives are those for a length scale per feature."""
@@ -254,6 +301,32 @@ class ClosedForm(Plan):
             if math.isinf(reach):
                 return self._mixture(_TYPICAL * _length_scale(self.base))
             raise NotApplicableError(str(error)) from None
+
+
+def _in_unit(samples: Prepared, dtype: np.dtype[Any], unit: float, kept: bool) -> Any:
+    """Samples over a unit, contiguous; prepared for more calls where they are kept."""
+
+    def scaled() -> Array:
+        rows: Array = samples.rows.astype(dtype, copy=False)
+        if unit != 1.0:
+            rows = rows * dtype.type(1.0 / unit)
+        contiguous: Array = namespace(rows).ascontiguousarray(rows)
+        return contiguous
+
+    return samples.derived((dtype, unit), scaled) if kept else scaled()
+
+
+def _description(table: FormTable) -> str:
+    if table.form == "signed_permanents" and max(p for p, _ in table.blocks) == 1:
+        return "product over points of (k(x_i, y_i) + k(x_i, -y_i))/2 for all their sign flips"
+    return _DESCRIPTION[table.form]
+
+
+def _ratio(values: Array, others: Array) -> Array:
+    """Divide values by others, 0 where those vanish."""
+    xp = namespace(values)
+    ratio: Array = values / xp.where(others > 0, others, 1)
+    return xp.where(others > 0, ratio, 0).astype(values.dtype)  # type: ignore[no-any-return]
 
 
 def largest_square(X: Array) -> float:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from symkernel.plans.base import BaseSpec, NotApplicableError
 from symkernel.plans.mixture_rules import mixture_rule, window
+from symkernel.validation import as_number
 
 __all__ = ["Mixture", "matern_mixture", "mixture_of", "rational_quadratic_mixture", "rbf_mixture"]
 
@@ -246,5 +247,4 @@ def mixture_of(
 
 
 def _require_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    as_number(value, name, 0.0, strict=True)

@@ -82,7 +82,7 @@ class Moments(ClosedForm):
         )
 
     def _in_units(
-        self, X: Array, Y: Array | None = None
+        self, X: Array, Y: Array | None = None, sharp: bool = True
     ) -> tuple[Array, Array | None, Powers, float]:
         """Centred samples, the weights of the powers, and the unit that X was divided by.
 

@@ -123,21 +123,25 @@ def recognise(normal: NormalForm) -> FormTable:
     if rows is None:
         log_count = sum(f.group.log_order for f in others)
         if log_count > log(MAX_ROWS) and all(f.group.is_permutation for f in others):
-            count = (
-                f"{exp(log_count):,.0f}" if log_count < 23.0 else f"10^{log_count / log(10):.0f}"
-            )
             raise NotApplicableError(
-                f"{normal.group!r} has a closed form to be summed over {count} permutations of "
-                f"the points; at most {MAX_ROWS:,} are summed over"
+                f"{normal.group!r} has a closed form to be summed over {format_order(log_count)} "
+                f"permutations of the points; at most {MAX_ROWS:,} are summed over"
             )
         raise _none(normal.group)
     r = prod(shape[a] for a in head.axes)
     return FormTable(form, rows, ((rows.shape[1], r),), features_by_point(shape, head.axes))
 
 
+def format_order(log_order: float) -> str:
+    """Number of elements, given its logarithm, in words: in full below 10^10."""
+    if log_order < log(1e10):
+        return f"{exp(log_order):,.0f}"
+    return f"about 10^{log_order / log(10):.0f}"
+
+
 def _none(group: Group) -> NotApplicableError:
     return NotApplicableError(
-        f"{group!r} has no closed form here; those known are SignFlips on all features, Symmetric, "
+        f"{group!r} has no closed form here; those known are SignFlips, Symmetric, "
         "Young and Hyperoctahedral on points, SO(2), O(2), SO(3), O(3), PointGroup('O') and "
         "PointGroup('Oh') on clouds (with permutations of their points), SO(d) and O(d) on one "
         "vector, each with Translations"
@@ -175,6 +179,9 @@ def _single(factor: Factor, shape: tuple[int, ...]) -> FormTable | None:
         return FormTable("sphere", np.zeros((1, 1), dtype=np.int32), ((1, d),), np.arange(d))
     if isinstance(group, SignFlips) and points == d:
         return FormTable("sign_flips", np.arange(d)[None], ((d, 1),), np.arange(d))
+    if isinstance(group, SignFlips):  # of whole points: a signed permutation of each one alone
+        blocks = ((1, rest),) * points
+        return FormTable("signed_permanents", np.zeros((1, points), int), blocks, first)
     if isinstance(group, Symmetric | Hyperoctahedral) and points <= MAX_PERMANENT:
         signed = isinstance(group, Hyperoctahedral)
         form = "signed_permanents" if signed else "permanents"

@@ -37,8 +37,10 @@ class Limits(NamedTuple):
     combined: int
 
 
+# Largest size of the matrices that generators are, where they are no signed permutations.
+_MOST_FEATURES = 2_000
 # What takes a tenth of a second, and what takes some ten where there is no other way.
-UNFELT, PATIENT = Limits(200_000, 3_000, 250), Limits(5_000_000, 20_000, 1_500)
+UNFELT, PATIENT = Limits(200_000, 3_000, 250), Limits(2_000_000, 20_000, 800)
 
 
 class PolynomialSum(Plan):
@@ -176,6 +178,11 @@ def invariants(group: Group, degree: int, limits: Limits) -> Invariants:
     if not group.is_linear:
         raise NotApplicableError(f"{group!r} shifts the origin: no polynomial of it is invariant")
     d = group.degree
+    if not group.is_signed_permutation and d > _MOST_FEATURES:
+        raise NotApplicableError(
+            f"invariant polynomials are sought by matrices of {d} x {d} numbers; at most "
+            f"{_MOST_FEATURES:,} features are supported"
+        )
     probes = _probes(group)
     signed = [g for g in probes if isinstance(g, SignedPermutation)]
     rest = [g for g in probes if not isinstance(g, SignedPermutation)]

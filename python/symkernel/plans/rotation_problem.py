@@ -56,6 +56,11 @@ class RotationProblem:
         return math.prod(int(f.group.order) for f in self.others)
 
     @property
+    def log_others(self) -> float:
+        """Natural logarithm of ``n_others``, which may have a million digits."""
+        return sum(f.group.log_order for f in self.others)
+
+    @property
     def n_points(self) -> int:
         """Vectors that are turned."""
         return math.prod(self.head.shape) // self.n

@@ -6,6 +6,7 @@ points and the kernel is a mixture of products over points, replaced by a perman
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.plans.averaged import Nodes, Scheme, typical
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.normal_form import format_order
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem
 from symkernel.plans.rotation_rules import RotationRule
@@ -91,14 +93,14 @@ class RotationSums:
                 form = permanents(self._base, problem.finite)
             except ValueError:
                 form = None
-        if form is not None and problem.n_others <= _FEW_ELEMENTS:
+        if form is not None and problem.log_others <= math.log(_FEW_ELEMENTS):
             one = problem.n_others * (problem.n**2 + Cost.MAP_WEIGHT)
             if self._base.scale is not None or one <= form.cost.total:
                 form = None
-        if form is None and problem.n_others > MAX_TERMS:
+        if form is None and problem.log_others > math.log(MAX_TERMS) + 1e-9:
             raise NotApplicableError(
                 f"quadrature sums over the finite part of {self._group!r} as well, which has "
-                f"{problem.n_others:,} elements; at most {MAX_TERMS:,} are summed"
+                f"{format_order(problem.log_others)} elements; at most {MAX_TERMS:,} are summed"
             )
         return form
 

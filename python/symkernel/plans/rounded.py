@@ -9,6 +9,7 @@ import numpy as np
 from symkernel.backends import execute
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers, Rates
+from symkernel.backends.prepared import rows_of
 from symkernel.plans.base import Array
 
 # Entries in double precision that are held at a time beside the result: 64 MB.
@@ -26,6 +27,7 @@ def gram(
     """Gram matrix (n, m) of the closed form, computed as X is and rounded to the dtype."""
     if X.dtype == dtype:
         return execute.form_gram(table, rates, X, Y, n_jobs)
+    X, Y = rows_of(X), rows_of(Y)
     K: Array = namespace(X).empty((len(X), len(X) if Y is None else len(Y)), dtype=dtype)
     for rows in _rows(*K.shape):
         if Y is not None:
@@ -53,6 +55,7 @@ def gram_gradient(
     """
     if X.dtype == dtype:
         return execute.form_gradient(table, rates, X, None, n_jobs, per_feature)
+    X = rows_of(X)
     n, planes = len(X), X.shape[1] if per_feature else len(rates.values) - 1
     K, dK = namespace(X).empty((n, n), dtype=dtype), namespace(X).empty((n, n, planes), dtype=dtype)
     for rows in _rows(n, n * (1 + planes)):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from symkernel.backends.memory import require_memory
 from symkernel.groups import Element, Group, SignedPermutation
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.plans.averaged import Averaged, typical
@@ -108,8 +109,8 @@ class Sampled(Averaged):
             problem = rotation_problem(self.group)
         except NotApplicableError:
             return None
-        small = problem.n_others * self.n_samples**2 <= MAX_TERMS
-        return problem if small else None
+        terms = problem.log_others + 2.0 * math.log(self.n_samples)
+        return problem if terms <= math.log(MAX_TERMS) + 1e-9 else None
 
     def _draw_rotations(self, problem: RotationProblem) -> None:
         drawn = problem.head.group.sample(self.n_samples, self.random_state)
@@ -136,8 +137,10 @@ class Sampled(Averaged):
 
     def _draw_elements(self) -> None:
         group = self._normal.rest
-        drawn = group.sample(self.n_samples, self.random_state)
         d, m = group.degree, self.n_samples
+        if group.is_signed_permutation:  # indices and signs of all ratios
+            require_memory((m, m, d), 5, "the table of random elements", "Use fewer n_samples.")
+        drawn = group.sample(self.n_samples, self.random_state)
         if all(isinstance(g, SignedPermutation) for g in drawn):
             table: Table = _signed_ratios([g for g in drawn if isinstance(g, SignedPermutation)])
             rest: Table = SignedPermutationTable(np.arange(d, dtype=np.int32)[None], None)
@@ -151,7 +154,7 @@ class Sampled(Averaged):
         self.cost = Cost(float(m * m * d), float(m * m))
         known = _UNBOUNDED
         if group.is_finite:
-            bound = 8.0 / (3.0 * m) * self._log_order(int(group.order))
+            bound = 8.0 / (3.0 * m) * self._log_elements(group.log_order)
             self.error = bound
             known = (
                 f"Tahmasebi-Weber: with probability {self.confidence:g} the error is at most "
@@ -163,9 +166,8 @@ class Sampled(Averaged):
             f"{known}",
         )
 
-    def _log_order(self, order: int) -> float:
-        # math.log takes integers of any size; a quotient would overflow
-        return math.log(2 * order) - math.log(1.0 - self.confidence)
+    def _log_elements(self, log_order: float) -> float:
+        return math.log(2.0) + log_order - math.log(1.0 - self.confidence)
 
     def _tables(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> WeightedTables:
         return self._parts

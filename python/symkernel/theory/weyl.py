@@ -13,13 +13,16 @@ from symkernel.groups._checks import RandomState, as_generator
 from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
 from symkernel.theory.counts import as_manifold
+from symkernel.theory.orbit_volumes import inverse_volumes, n_copies, n_images, shift_images
 
 __all__ = ["Quotient", "quotient", "volume", "weyl_estimate"]
 
 Array = NDArray[np.float64]
 
-# Singular values of velocities below this share of the largest are zero.
+# Entries of bases of shifts below this are zero.
 _RANK = 1e-9
+# Relative error of a closed form.
+_ROUNDING = 1e-15
 _SAMPLES = 20_000
 
 
@@ -34,8 +37,8 @@ class Quotient:
     volume : float
         Volume for the metric in which the distance of two orbits is that of their nearest points.
     error : float
-        Standard error of the volume: 0 for finite groups; of others it is a mean over random
-        points.
+        Standard error of the volume: 0 for finite groups, rounding where all orbits that are drawn
+        tell the same volume; else it is a mean over random points.
     """
 
     dim: int
@@ -102,8 +105,8 @@ def quotient(
         A compact one.
     group : Group or None
         It must act on the manifold; None for the trivial one. Infinite groups are products of
-        finite groups with one SO(n) or O(n) that turns points, or with shifts of a torus; the
-        finite ones are taken to share no map but the identity with it.
+        finite groups with one SO(n) or O(n) that turns points, or with shifts of a torus. Maps
+        that the factors share, and those that take no orbit to another, are counted once.
     n_samples : int, default=20,000
         Random points for the volume of infinite groups.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
@@ -120,11 +123,11 @@ def quotient(
     Notes
     -----
     For a finite group of order N the volume is vol(M) / N. Else it is the mean over points x of
-    vol(M) / vol(Gx), as M is made of the orbits. With a basis xi_q of the Lie algebra that is
-    orthonormal for a metric on G, vol(Gx) = vol(G) / vol(H) times the square root of the product of
-    positive eigenvalues of the Gram matrix xi_p(x) . xi_q(x), where H is the part of G that fixes
-    x; for p points in general position H is SO(n - p), or O(n - p). The dimension of an orbit is
-    the rank of that matrix.
+    vol(M) / vol(Gx), as M is made of the orbits. For rotations vol(Gx) = vol(G) / vol(H) times the
+    product of the speeds at which x moves under turns of unit speed in the planes of its principal
+    axes, where H is the part of G that fixes x; for p points in general position H is SO(n - p), or
+    O(n - p). Points are drawn so that the mean has a variance also where 1 / vol(Gx) has none, at
+    collinear points. The dimension of an orbit is that of G less that of H.
 
     Examples
     --------
@@ -150,21 +153,23 @@ def quotient(
             f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
             f"volume of the orbits of {group!r} on {manifold!r} is not known"
         )
-    points = manifold.random_points(n_samples, as_generator(random_state))
-    velocities = np.stack([xi.apply(points) for xi in group.lie_algebra], axis=1)
+    rng = as_generator(random_state)
+    x = manifold.random_points(1, rng)[0]
     if turning:
-        # Norm of a rotation of one plane by unit speed: the basis has 1 along all other axes too.
-        (factor,) = turning
-        velocities *= math.sqrt(2.0 * _copies(factor))
-    values = np.linalg.eigvalsh(velocities @ velocities.transpose(0, 2, 1))
-    positive = values > _RANK * values[:, -1:]
-    rank = int(np.median(positive.sum(axis=1)))
-    jacobian = np.sqrt(np.where(positive, values, 1.0).prod(axis=1))
-    whole = _group_volume(turning[0]) if turning else _shift_volume(manifold, group)
-    finite = math.prod(int(f.group.order) for f in others)
-    shares = total / (whole * finite * jacobian)
-    error = float(shares.std() / math.sqrt(n_samples))
-    return Quotient(manifold.dim - rank, float(shares.mean()), error)
+        (head,) = turning
+        values, dim = inverse_volumes(
+            head.group.degree, _points_of_spheres(manifold, head), n_samples, rng
+        )
+        whole = _group_volume(head) * n_images(head, others, x)
+    else:
+        assert isinstance(manifold, Torus)
+        basis = group._shift_basis
+        values, dim = np.ones(1), len(basis)  # orbits of shifts are alike
+        whole = _shift_volume(manifold, group) * shift_images(basis, others, x, manifold.period)
+    shares = total / whole * values
+    mean = float(shares.mean())
+    error = max(float(shares.std() / math.sqrt(len(shares))), _ROUNDING * mean)
+    return Quotient(manifold.dim - dim, mean, error)
 
 
 def weyl_estimate(
@@ -221,9 +226,14 @@ def _sphere(dim: int) -> float:
     return float(2.0 * math.pi ** ((dim + 1) / 2) / math.gamma((dim + 1) / 2))
 
 
-def _copies(factor: Factor) -> int:
-    """Number of points that SO(n) or O(n) turns together."""
-    return math.prod(factor.shape) // factor.group.degree
+def _points_of_spheres(manifold: Manifold, head: Factor) -> list[int]:
+    """Numbers of turned points on each sphere of the manifold."""
+    spheres = manifold.factors if isinstance(manifold, Product) else (manifold,)
+    if not all(isinstance(sphere, Sphere) for sphere in spheres):
+        raise ValueError(
+            f"manifold must be a sphere or a product of spheres to be turned, got {manifold!r}"
+        )
+    return [sphere.ambient // head.group.degree for sphere in spheres]
 
 
 def _group_volume(factor: Factor) -> float:
@@ -231,7 +241,7 @@ def _group_volume(factor: Factor) -> float:
 
     vol(SO(n)) = vol(S^1) ... vol(S^(n-1)), and the quotient by SO(n - p) leaves the last p.
     """
-    n, p = factor.group.degree, _copies(factor)
+    n, p = factor.group.degree, n_copies(factor)
     found = math.prod(_sphere(k) for k in range(max(n - p, 1), n))
     # O(n) by the trivial group has two components; by O(n - p) one, which is that of SO.
     return found * (2.0 if isinstance(factor.group, O) and p >= n else 1.0)
