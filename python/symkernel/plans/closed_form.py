@@ -29,7 +29,7 @@ _LARGEST_EXPONENT = {np.dtype(np.float64): 1e12, np.dtype(np.float32): 2.5e5}
 # Values of a single Gaussian come from differences there, up to where its length scale is the
 # rounding of the samples; a smaller one tells no more.
 _SHARPEST_EXPONENT = 1e30
-# Up to here derivatives for length scales per feature have a relative error of 1e-4; beyond, they
+# Up to here derivatives for length scales per feature have a relative error of 1e-3; beyond, they
 # are taken as what they are there relative to the kernel.
 _LARGEST_PER_FEATURE = 1e10
 
