@@ -155,6 +155,8 @@ class ClosedForms {
         break;
       default:
         for (int i = 0; i < valid; ++i) {
+          // a permanent may take seconds, and there are many in a tile
+          if (is_permanent(job_) && stop_requested(job_.token, thread_)) return false;
           for (int v = 0; v < S::nv; ++v) pair(p, q, s, i, v, sum + i * S::nr + v * S::width);
         }
     }
@@ -500,14 +502,16 @@ class ClosedForms {
         derivative.store(t_derivative + (row * n + column) * S::width);
       }
     }
-    if (!job_.form.has_slopes) return permanent_mean(permanent<V>(a, n, scratch), n);
-    const ScaledPermanent<V> value = permanent_and_minors<V>(a, n, scratch, minors);
+    if (!job_.form.has_slopes) return permanent_mean(permanent<V>(a, n, scratch, stops()), n);
+    const ScaledPermanent<V> value = permanent_and_minors<V>(a, n, scratch, minors, stops());
     ScaledPermanent<V> derivative = {V(T(0)), value.exponent};
     for (std::int64_t k = 0; k < size; k += S::width)
       derivative.value = fma(V::load(minors + k), V::load(t_derivative + k), derivative.value);
     slope = permanent_mean(derivative, n);
     return permanent_mean(value, n);
   }
+
+  StopQuestion stops() const { return {job_.token, thread_}; }
 
   const Job<T>& job_;
   int thread_;
