@@ -10,7 +10,7 @@ from catalog import CASES, GROUPS, samples
 from sklearn.gaussian_process.kernels import RBF, Matern
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
 from symkernel.backends.prepared import Prepared
-from symkernel.kernels import VonMises
+from symkernel.kernels import ArcCosine, VonMises
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import make_plan
 
@@ -175,3 +175,26 @@ def test_estimators_keep_prepared_samples_and_pickles_leave_them_out():
     assert kept._ready[1].packings == packings
     assert len(pickle.dumps(model)) == len(before)
     np.testing.assert_allclose(pickle.loads(before).predict(X[:1]), first, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 40, 133])
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["trivial", "cyclic", "Oh on points", "p4m", "I", "symmetric"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_products_of_a_set_with_itself_take_half_the_pairs(name, threads, columns, n, dtype):
+    group = GROUPS[name]
+    X = samples(group, n, 5, dtype=dtype)
+    V = np.random.default_rng(6).standard_normal((n, columns)).astype(dtype)
+    for base in (RBF(1.1), ArcCosine(1)):
+        k = InvariantKernel(base, group)
+        expected = k(X).astype(np.float64) @ V
+        atol = 1e-12 if dtype == np.float64 else 3e-4
+        got = k.matvec(X, None, V, n_jobs=threads)
+        np.testing.assert_allclose(got, expected, rtol=1e-10 if atol < 1e-9 else 1e-4, atol=atol)
+        again = k.matvec(k.prepare(X), None, V, n_jobs=threads)
+        np.testing.assert_allclose(again, expected, rtol=1e-10 if atol < 1e-9 else 1e-4, atol=atol)
+        one = k.matvec(X[:1], X, V, n_jobs=threads)
+        np.testing.assert_allclose(
+            one, expected[:1], rtol=1e-10 if atol < 1e-9 else 1e-4, atol=atol
+        )

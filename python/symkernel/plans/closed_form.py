@@ -144,8 +144,7 @@ class ClosedForm(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        ready, other, rates = self._prepared(X, Y)
-        assert other is not None
+        ready, other, rates = self._prepared(X, None if Y is X else Y)
         return rounded.matvec(self._table, rates, ready, other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
