@@ -41,12 +41,11 @@ Array<Letter> enumerate(std::int32_t coordinates, std::int32_t level, std::int32
   require(coordinates > 0 && level >= 0 && largest > 0, "coordinates, level, largest: too small");
   std::unique_ptr<std::vector<Letter>> words = std::make_unique<std::vector<Letter>>();
   std::int32_t width = 0;
-  {
-    const py::gil_scoped_release unlock;
-    ModeEnumeration modes(coordinates, level, largest, fourier);
+  run_interruptible([&](StopToken& token) {
+    ModeEnumeration modes(coordinates, level, largest, fourier, asking(token));
     width = modes.width();
     *words = std::move(modes.words());
-  }
+  });
   const auto rows = width == 0 ? 1 : static_cast<py::ssize_t>(words->size()) / width;
   Letter* start = words->data();
   const py::capsule owner(words.release(),
@@ -69,11 +68,7 @@ std::tuple<Array<std::int32_t>, Array<std::int8_t>, std::int32_t> orbits(
   std::int8_t* sign = mode_signs.mutable_data();
   std::int32_t count = 0;
   run_interruptible([&](StopToken& token) {
-    const auto poll = [&] {
-      token.poll(0);
-      if (token.stopped()) throw Interrupted();
-    };
-    count = mode_orbits(rows, letters, given, poll, label, sign);
+    count = mode_orbits(rows, letters, given, asking(token), label, sign);
   });
   return {labels, mode_signs, count};
 }
@@ -84,9 +79,14 @@ Array<std::int32_t> find(const Array<Letter>& words, const Array<Letter>& querie
   require(rows.columns == asked.columns, "queries must have the width of words");
   Array<std::int32_t> places(asked.rows);
   std::int32_t* place = places.mutable_data();
-  const py::gil_scoped_release unlock;
-  const ModeIndex index(rows);
-  for (std::int64_t i = 0; i < asked.rows; ++i) place[i] = index.find(asked.row(i));
+  run_interruptible([&](StopToken& token) {
+    const auto poll = asking(token);
+    const ModeIndex index(rows, poll);
+    for (std::int64_t i = 0; i < asked.rows; ++i) {
+      if (i % 4096 == 0) poll();
+      place[i] = index.find(asked.row(i));
+    }
+  });
   return places;
 }
 
