@@ -332,9 +332,10 @@ def test_length_scales_of_points_that_move_together_must_agree():
 
 
 def test_derivatives_of_large_permanents_are_refused_with_the_reason():
-    k = InvariantKernel(RBF(np.ones(21)), groups.Symmetric(21), method="closed_form")
+    group = groups.Young("a" * 21 + "b")
+    k = InvariantKernel(RBF(1.0 + group.mixed_features), group, method="closed_form")
     with pytest.raises(ValueError, match="a length scale per feature need the permanents of all"):
-        k(np.zeros((1, 21)), eval_gradient=True)
+        k(np.zeros((1, 22)), eval_gradient=True)
 
 
 # ---- shapes that must be told apart ------------------------------------------------------------

@@ -230,7 +230,7 @@ def test_values_at_coincident_orbits_follow_the_power_law(name, per_feature):
         np.testing.assert_allclose(K, np.diag(want * share), rtol=3e-5)
         np.testing.assert_allclose(np.diag(k(X, moved)), want * share, rtol=tolerance)
         slope = np.diag(gradient.sum(axis=2)) / (want * share)
-        np.testing.assert_allclose(slope, power, atol=1e-3 if per_feature else 3e-5)
+        np.testing.assert_allclose(slope, power, atol=5e-3 if per_feature else 3e-5)
         unit = InvariantKernel(RBF(length * ones), group, normalize=True)
         np.testing.assert_allclose(unit(X), np.eye(2), atol=1e-12)
 
@@ -243,7 +243,8 @@ def test_near_pairs_far_below_the_radius(name):
     tangents = [xi.apply(x) for xi in group.lie_algebra]
     offset = np.random.default_rng(7).standard_normal(group.degree)
     if tangents:
-        basis = np.linalg.svd(np.array(tangents).T, full_matrices=False)[0]
+        basis, sizes, _ = np.linalg.svd(np.array(tangents).T, full_matrices=False)
+        basis = basis[:, sizes > 1e-9 * sizes[0]]
         offset -= basis @ (basis.T @ offset)
     offset /= np.linalg.norm(offset)
     for length in (1e-5, 1e-7, 1e-8):

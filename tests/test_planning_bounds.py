@@ -150,6 +150,32 @@ def test_a_search_is_bounded():
         irreps.isotypic_decomposition(groups.Symmetric(5).table(200), work=1e3)
 
 
+def test_a_search_that_is_asked_for_is_refused_before_it_lists_millions(counted):
+    with pytest.raises(NotApplicableError, match="would take too long to find"):
+        InvariantKernel(RBF(), groups.Symmetric(10), "fourier").plan()
+    assert counted == {"elements": [], "searches": 0}
+
+
+@pytest.mark.parametrize("name", ["alternating", "sign_flips", "I", "Oh on points", "p4m"])
+def test_elements_are_taken_a_few_at_a_time(name, monkeypatch):
+    table = FINITE[name].table(1_000)
+    want = irreps.isotypic_decomposition(table)
+    sizes = []
+    act = irreps.act
+
+    def watched(block, B):
+        moved = act(block, B)
+        sizes.append(moved.size)
+        return moved
+
+    monkeypatch.setattr(irreps, "act", watched)
+    monkeypatch.setattr(irreps, "_BLOCK", 100)
+    got = irreps.isotypic_decomposition(table)
+    assert got is not None and got.blocks == want.blocks  # None where it is not the action
+    one = max(table.element(0).degree * B for B in (r for _, r in got.blocks))
+    assert max(sizes) <= max(100, one)
+
+
 @pytest.mark.parametrize("name", GROUPS)
 def test_logarithms_of_orders(name):
     group = GROUPS[name]

@@ -167,7 +167,7 @@ def test_iteration_limit_is_told():
         ({"cv": 1}, "cv must be at least 2"),
         ({"tol": 2.0}, "tol must lie between 0 and 1"),
         ({"measure": "cube"}, "measure must be"),
-        ({"measure": np.zeros((3, 2))}, "measure must be finite points of shape"),
+        ({"measure": np.zeros((3, 2))}, "measure must have shape"),
         ({"algebra": lie.affine(2)}, "acts on 2 features, the samples have 3"),
         ({"algebra": "so3"}, "algebra must be one of"),
         ({"algebra": []}, "at least one candidate"),

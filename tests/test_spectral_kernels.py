@@ -208,7 +208,7 @@ def test_gaussian_process_and_protocol():
     assert clone(base) == base and clone(base) is not base
     assert clone(base).set_params(time=1.0) != base
     assert repr(base) == "HeatKernel(Torus(2, 2.0), time=0.3, max_level=8)"
-    assert "SobolevKernel(Torus(2, 2.0), smoothness=2" in repr(SobolevKernel(manifold, 2.0))
+    assert "SobolevKernel(Torus(2, 2.0), 2.0, " in repr(SobolevKernel(manifold, 2.0))
     named = InvariantKernel(base, "symmetric")
     np.testing.assert_array_equal(named(X), kernel(X))
     single = kernel(X.astype(np.float32))

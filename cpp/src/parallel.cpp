@@ -47,6 +47,8 @@ class Team {
     return joined_ + 1 < n_threads_ && next_.load(std::memory_order_relaxed) < n_tasks_;
   }
 
+  void poll() { token_.poll(0); }
+
   void rethrow() const {
     if (error_) std::rethrow_exception(error_);
   }
@@ -97,7 +99,13 @@ class Pool {
     team.work(0);
     std::unique_lock<std::mutex> lock(mutex_);
     teams_.erase(std::find(teams_.begin(), teams_.end(), &team));
-    done_.wait(lock, [&] { return team.active_ == 0; });
+    // The calling thread alone asks for interrupts, also when it has no task left itself.
+    while (
+        !done_.wait_for(lock, std::chrono::milliseconds(20), [&] { return team.active_ == 0; })) {
+      lock.unlock();
+      team.poll();
+      lock.lock();
+    }
   }
 
  private:

@@ -106,6 +106,22 @@ void generators_must_keep_the_modes() {
                            MatrixView<const Letter>{map, 1, 2}, sign, no_poll, &label, &own));
 }
 
+// What poll throws ends an enumeration and an index long before they are done.
+void polls_end_what_takes_long() {
+  int polls = 0;
+  const auto impatient = [&] {
+    if (++polls == 3) throw std::runtime_error("stop");
+  };
+  CHECK_THROWS(std::runtime_error, ModeEnumeration(40, 12, 12, false, impatient));
+  CHECK(polls == 3);
+  ModeEnumeration modes(20, 5, 5, false);
+  const auto words = rows_of(modes);
+  CHECK(words.rows == 42504);  // C(24, 5), more than three times 4096
+  polls = 0;
+  CHECK_THROWS(std::runtime_error, ModeIndex(words, impatient));
+  CHECK(polls == 3);
+}
+
 }  // namespace
 
 }  // namespace symkernel
@@ -116,4 +132,5 @@ void check::tests() {
   symkernel::signs_follow_the_generators();
   symkernel::enumeration_counts_modes();
   symkernel::generators_must_keep_the_modes();
+  symkernel::polls_end_what_takes_long();
 }

@@ -129,7 +129,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from symkernel import cuda
     from symkernel.backends import cpu
 
     native = cpu.info()
@@ -137,7 +136,7 @@ def _info(options: argparse.Namespace) -> int:
         ("symkernel", importlib.metadata.version("symkernel")),
         ("instruction set", f"{native['isa']} (available: {', '.join(native['available_isas'])})"),
         ("threads", f"{native['max_threads']} ({native['threading_layer']})"),
-        ("CUDA", cuda.why_unavailable() or "available"),
+        ("CUDA", _cuda_state()),
         ("Python", platform.python_version()),
     ]
     for name in ("numpy", "scipy", "scikit-learn"):
@@ -145,6 +144,16 @@ def _info(options: argparse.Namespace) -> int:
     for label, value in rows:
         print(f"{label:<16} {value}")
     return 0
+
+
+def _cuda_state() -> str:
+    """Say whether the CUDA module was built and can be used, and if not why and what to do."""
+    from symkernel import cuda
+
+    reason = cuda.why_unavailable()
+    if not reason:
+        return "built; a GPU can be used"
+    return f"built, but no GPU can be used: {reason}" if cuda.is_built() else f"not built: {reason}"
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -26,17 +26,25 @@ class ModeEnumeration {
  public:
   /// Letters number the exponents 1..largest, or -largest..-1, 1..largest of each coordinate.
   ModeEnumeration(std::int32_t coordinates, std::int32_t level, std::int32_t largest, bool fourier)
+      : ModeEnumeration(coordinates, level, largest, fourier, [] {}) {}
+
+  /// poll() is called now and then, and may throw.
+  template <class Poll>
+  ModeEnumeration(std::int32_t coordinates, std::int32_t level, std::int32_t largest, bool fourier,
+                  Poll&& poll)
       : coordinates_(coordinates), largest_(largest), fourier_(fourier) {
     width_ = std::min(coordinates, level);
     word_.reserve(static_cast<std::size_t>(width_));
-    extend(0, level);
+    extend(0, level, poll);
   }
 
   std::int32_t width() const { return width_; }
   std::vector<Letter>& words() { return words_; }
 
  private:
-  void extend(std::int32_t from, std::int32_t rest) {
+  template <class Poll>
+  void extend(std::int32_t from, std::int32_t rest, Poll& poll) {
+    if (++steps_ % 4096 == 0) poll();
     if (rest == 0) {
       words_.insert(words_.end(), word_.begin(), word_.end());
       words_.insert(words_.end(), static_cast<std::size_t>(width_) - word_.size(), -1);
@@ -49,7 +57,7 @@ class ModeEnumeration {
         const std::int32_t cost = fourier_ ? signed_e * signed_e : place + 1;
         if (cost > rest) continue;
         word_.push_back(c * powers + place);
-        extend(c + 1, rest - cost);
+        extend(c + 1, rest - cost, poll);
         word_.pop_back();
       }
     }
@@ -58,17 +66,23 @@ class ModeEnumeration {
   std::int32_t coordinates_, largest_;
   bool fourier_;
   std::int32_t width_ = 0;
+  std::uint64_t steps_ = 0;
   std::vector<Letter> word_, words_;
 };
 
 /// Where each word of a table stands: a hash table with open addressing.
 class ModeIndex {
  public:
-  explicit ModeIndex(MatrixView<const Letter> words) : words_(words) {
+  explicit ModeIndex(MatrixView<const Letter> words) : ModeIndex(words, [] {}) {}
+
+  /// poll() is called now and then, and may throw.
+  template <class Poll>
+  ModeIndex(MatrixView<const Letter> words, Poll&& poll) : words_(words) {
     std::size_t size = 16;
     while (size < 2 * static_cast<std::size_t>(words.rows)) size *= 2;
     slots_.assign(size, -1);
     for (std::int64_t i = 0; i < words.rows; ++i) {
+      if (i % 4096 == 0) poll();
       std::size_t slot = hash(words.row(i)) & (size - 1);
       while (slots_[slot] >= 0) slot = (slot + 1) & (size - 1);
       slots_[slot] = static_cast<std::int32_t>(i);
@@ -173,7 +187,7 @@ template <class Poll>
 std::int32_t mode_orbits(MatrixView<const Letter> words, MatrixView<const Letter> maps,
                          const std::int8_t* map_signs, Poll&& poll, std::int32_t* labels,
                          std::int8_t* signs) {
-  const ModeIndex index(words);
+  const ModeIndex index(words, poll);
   SignedUnionFind sets(static_cast<std::size_t>(words.rows));
   std::vector<Letter> image(static_cast<std::size_t>(words.columns));
   for (std::int64_t g = 0; g < maps.rows; ++g) {

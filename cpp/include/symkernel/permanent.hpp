@@ -208,9 +208,9 @@ SYMKERNEL_HD std::int64_t large_permanent_scratch(int n) {
          (glynn > single ? glynn : single);
 }
 
-template <class R>
+template <class R, class Stops>
 SYMKERNEL_HD ScaledPermanent<R> large_permanent(const double* a, int n, double tolerance,
-                                                double* scratch) {
+                                                double* scratch, const Stops& stops) {
   using M = InMemory<R>;
   constexpr int W = M::width;
   double* b = scratch;
@@ -222,7 +222,7 @@ SYMKERNEL_HD ScaledPermanent<R> large_permanent(const double* a, int n, double t
   const R exponent = scaling_exponent<R>(row, column, n);
   const R factor = balance<R>(b, n, row, column);
   R error;
-  const R value = Glynn<R>(b, n, rest).run(error);
+  const R value = Glynn<R>(b, n, rest).run(error, stops);
   double values[W], errors[W];
   M::store(value, values);
   M::store(error, errors);
@@ -230,7 +230,7 @@ SYMKERNEL_HD ScaledPermanent<R> large_permanent(const double* a, int n, double t
     const double magnitude = abs(values[lane]);
     if (!(errors[lane] > tolerance * magnitude)) continue;  // NaN stays NaN
     for (int i = 0; i < n * n; ++i) one_matrix[i] = b[i * W + lane];
-    values[lane] = single_permanent<R>(one_matrix, n, rest);
+    values[lane] = single_permanent<R>(one_matrix, n, rest, stops);
   }
   return {M::load(values) / factor, exponent};
 }
@@ -275,26 +275,28 @@ SYMKERNEL_HD std::int64_t permanent_gradient_scratch(int n) {
 }
 
 // The permanent of a[n][n] in every lane. n 2^(n-1) multiply-adds up to subset_limit, as many
-// additions and multiplications above. 64-byte aligned scratch is fastest.
-template <class R>
-SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scratch) {
+// additions and multiplications above. 64-byte aligned scratch is fastest. Where stops() says true
+// on the way, the result is void.
+template <class R, class Stops = NeverStops>
+SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scratch,
+                                          const Stops& stops = Stops()) {
   using T = Scalar<R>;
   using M = InMemory<R>;
   if (n <= subset_limit) {
     const std::int64_t table_size = n > 4 ? (std::int64_t(1) << n) * M::width : 0;
     T* table = static_cast<T*>(scratch);
-    const R value = permanent_by_subsets<R>(a, n, table);
+    const R value = permanent_by_subsets<R>(a, n, table, stops);
     if (!detail::range_is_short<R>(a, n, value)) return {value, R(T(0))};
     T* b = table + table_size;
     T* row = b + n * n * M::width;
     T* column = row + n * M::width;
     equilibrate<R>(a, n, detail::equilibrate_rounds, b, row, column);
-    const R scaled = permanent_by_subsets<R>(b, n, table);
+    const R scaled = permanent_by_subsets<R>(b, n, table, stops);
     return {scaled, detail::scaling_exponent<R>(row, column, n)};
   }
   if constexpr (sizeof(T) == 8) {
     const double tolerance = n <= 20 ? 5e-14 : 1e-13;
-    return detail::large_permanent<R>(a, n, tolerance, static_cast<double*>(scratch));
+    return detail::large_permanent<R>(a, n, tolerance, static_cast<double*>(scratch), stops);
   } else {
     using Wide = typename detail::Widened<R>::Type;
     constexpr int W = InMemory<Wide>::width;
@@ -306,7 +308,7 @@ SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scrat
           copy[i * W + lane] = static_cast<double>(a[i * M::width + part + lane]);
       }
       const ScaledPermanent<Wide> p =
-          detail::large_permanent<Wide>(copy, n, 1e-8, copy + n * n * W);
+          detail::large_permanent<Wide>(copy, n, 1e-8, copy + n * n * W, stops);
       // To the range of float: the exponent takes what the value cannot hold.
       const Wide shift = magnitude_exponent(abs(p.value));
       double wide[2][W];
@@ -324,19 +326,20 @@ SYMKERNEL_HD ScaledPermanent<R> permanent(const Scalar<R>* a, int n, void* scrat
 // The same with the permanents of all minors: gradient[i][j] = d per(a) / d a[i][j], to be scaled
 // by 2^exponent like the value (and clipped to the range of the type, which matters only where
 // a[i][j] itself is below it). By the subset recurrence, 3 n 2^(n-1) multiply-adds.
-template <class R>
+template <class R, class Stops = NeverStops>
 SYMKERNEL_HD ScaledPermanent<R> permanent_and_minors(const Scalar<R>* a, int n, void* scratch,
-                                                     Scalar<R>* gradient) {
+                                                     Scalar<R>* gradient,
+                                                     const Stops& stops = Stops()) {
   using T = Scalar<R>;
   using M = InMemory<R>;
   T* table = static_cast<T*>(scratch);
-  const R value = permanent_and_minors_by_subsets<R>(a, n, table, gradient);
+  const R value = permanent_and_minors_by_subsets<R>(a, n, table, gradient, stops);
   if (!detail::range_is_short<R>(a, n, value)) return {value, R(T(0))};
   T* b = table + (std::int64_t(2) << n) * M::width;
   T* row = b + n * n * M::width;
   T* column = row + n * M::width;
   equilibrate<R>(a, n, detail::equilibrate_rounds, b, row, column);
-  const R scaled = permanent_and_minors_by_subsets<R>(b, n, table, gradient);
+  const R scaled = permanent_and_minors_by_subsets<R>(b, n, table, gradient, stops);
   const R most(sizeof(T) == 8 ? T(1e307) : T(1e38f));
   for (int i = 0; i < n; ++i) {
     for (int j = 0; j < n; ++j) {

@@ -58,12 +58,14 @@ class Glynn {
   }
 
   // The permanent; `error` receives an estimate of its absolute error.
-  SYMKERNEL_HD R run(R& error) {
+  template <class Stops = NeverStops>
+  SYMKERNEL_HD R run(R& error, const Stops& stops = Stops()) {
     tabulate();
     R total(0.0), correction(0.0), squares(0.0);
     const std::uint64_t blocks = std::uint64_t(1) << (path_columns_ + glynn_middle);
     const int compensated = compensated_columns(n_);
     for (std::uint64_t block = 0; block < blocks; ++block) {
+      if (block % blocks_unasked == blocks_unasked - 1 && stops()) break;
       if (block % glynn_middle_patterns == 0) descend(block >> glynn_middle);
       const bool negative = odd(block);
       if (bit_count(block) <= compensated) {
@@ -188,6 +190,8 @@ class Glynn {
     const R term = entry(i, column);
     return ((signs >> bit) & 1) != 0 ? -term : term;
   }
+  // Blocks between two questions whether to stop: some tenths of a millisecond.
+  static constexpr std::uint64_t blocks_unasked = 1 << 9;
   static constexpr int first_middle = 1 + glynn_low, first_path = first_middle + glynn_middle;
 
   // Signed sums of the low columns, the first with +, their rounding errors, and of the middle

@@ -27,6 +27,9 @@ constexpr int subset_tile_columns = 4;
 constexpr int subset_tile_columns = 3;
 #endif
 
+// Tiles between two questions whether to stop: some tenths of a millisecond.
+constexpr std::uint64_t subset_sets_unasked = 1 << 12;
+
 // Each lane holds its own matrix: nothing passes between lanes.
 template <class R>
 struct MatrixPerLane {
@@ -116,26 +119,31 @@ SYMKERNEL_INLINE void subset_tile(const Scalar<R>* SYMKERNEL_RESTRICT rows, int 
 
 // table[S] = P(S) for all subsets S of `columns` >= C columns, 2^columns numbers R. `rows` holds
 // (columns, columns) numbers R: row s - 1 is the row that a set of s columns ends with.
-template <class R, int C, class Lanes>
+template <class R, int C, class Lanes, class Stops = NeverStops>
 SYMKERNEL_HD void subset_table(const Scalar<R>* SYMKERNEL_RESTRICT rows, int columns,
-                               const Lanes& lanes, R empty, Scalar<R>* table) {
+                               const Lanes& lanes, R empty, Scalar<R>* table,
+                               const Stops& stops = Stops()) {
   const std::uint64_t count = std::uint64_t(1) << (columns - C);
-  for (std::uint64_t set = 0; set < count; ++set)
+  for (std::uint64_t set = 0; set < count; ++set) {
+    if (set % subset_sets_unasked == subset_sets_unasked - 1 && stops()) return;
     subset_tile<R, C>(rows, columns, lanes, empty, set, table);
+  }
 }
 
 // The permanents of all n^2 minors, gradient[i][j] = d per(a) / d a[i][j], from table[S] = P(S) of
 // subset_table; `back` receives Q(S). 2 n 2^(n-1) multiply-adds.
-template <class R, int C>
+template <class R, int C, class Stops = NeverStops>
 SYMKERNEL_HD void subset_minors(const Scalar<R>* SYMKERNEL_RESTRICT rows, int columns,
                                 const Scalar<R>* SYMKERNEL_RESTRICT table, Scalar<R>* back,
-                                Scalar<R>* SYMKERNEL_RESTRICT gradient) {
+                                Scalar<R>* SYMKERNEL_RESTRICT gradient,
+                                const Stops& stops = Stops()) {
   using M = InMemory<R>;
   constexpr int tile = 1 << C;
   const R zero(Scalar<R>(0));
   for (int i = 0; i < columns * columns; ++i) M::store(zero, gradient + i * M::width);
   const std::uint64_t count = std::uint64_t(1) << (columns - C);
   for (std::uint64_t set = count; set-- > 0;) {
+    if (set % subset_sets_unasked == subset_sets_unasked - 1 && stops()) return;
     const std::int64_t size = bit_count(set);
     const Scalar<R>* next = rows + size * columns * M::width;
     Scalar<R>* slope = gradient + size * columns * M::width;
@@ -185,8 +193,9 @@ SYMKERNEL_HD void subset_minors(const Scalar<R>* SYMKERNEL_RESTRICT rows, int co
 
 // Permanents of n x n matrices, one per lane; table: 2^n numbers R (none for n <= 4, where the
 // recurrence is the closed form and stays in registers).
-template <class R>
-SYMKERNEL_HD R permanent_by_subsets(const Scalar<R>* a, int n, Scalar<R>* table) {
+template <class R, class Stops = NeverStops>
+SYMKERNEL_HD R permanent_by_subsets(const Scalar<R>* a, int n, Scalar<R>* table,
+                                    const Stops& stops = Stops()) {
   using M = InMemory<R>;
   constexpr int C = subset_tile_columns;
   const R one(Scalar<R>(1)), zero(Scalar<R>(0));
@@ -213,15 +222,15 @@ SYMKERNEL_HD R permanent_by_subsets(const Scalar<R>* a, int n, Scalar<R>* table)
       return sum[15];
     }
     default:
-      subset_table<R, C>(a, n, lanes, one, table);
+      subset_table<R, C>(a, n, lanes, one, table, stops);
       return M::load(table + ((std::int64_t(1) << n) - 1) * M::width);
   }
 }
 
 // The same with all minors, gradient[n * n]; table: 2 * 2^n numbers R.
-template <class R>
+template <class R, class Stops = NeverStops>
 SYMKERNEL_HD R permanent_and_minors_by_subsets(const Scalar<R>* a, int n, Scalar<R>* table,
-                                               Scalar<R>* gradient) {
+                                               Scalar<R>* gradient, const Stops& stops = Stops()) {
   using M = InMemory<R>;
   const R one(Scalar<R>(1));
   const MatrixPerLane<R> lanes;
@@ -233,8 +242,8 @@ SYMKERNEL_HD R permanent_and_minors_by_subsets(const Scalar<R>* a, int n, Scalar
     subset_minors<R, 1>(a, n, table, back, gradient);
   } else {
     constexpr int C = 3;  // sums, partial derivatives and coefficients share the registers
-    subset_table<R, C>(a, n, lanes, one, table);
-    subset_minors<R, C>(a, n, table, back, gradient);
+    subset_table<R, C>(a, n, lanes, one, table, stops);
+    subset_minors<R, C>(a, n, table, back, gradient, stops);
   }
   return M::load(table + (size - 1) * M::width);
 }
@@ -247,8 +256,9 @@ std::int64_t SYMKERNEL_HD single_permanent_scratch(int n) {
   return (std::int64_t(1) << n) + std::int64_t(n) * n * W + std::int64_t(n + 1) * W * W;
 }
 
-template <class R>
-SYMKERNEL_HD double single_permanent(const double* b, int n, double* scratch) {
+template <class R, class Stops = NeverStops>
+SYMKERNEL_HD double single_permanent(const double* b, int n, double* scratch,
+                                     const Stops& stops = Stops()) {
   using M = InMemory<R>;
   constexpr int W = M::width;
   constexpr int in_lanes = W == 8 ? 3 : (W == 4 ? 2 : (W == 2 ? 1 : 0));
@@ -289,7 +299,7 @@ SYMKERNEL_HD double single_permanent(const double* b, int n, double* scratch) {
   }
   double start[8] = {1};
   const SubsetPerLane<R> lanes{weights};
-  subset_table<R, subset_tile_columns>(rows, columns, lanes, M::load(start), table);
+  subset_table<R, subset_tile_columns>(rows, columns, lanes, M::load(start), table, stops);
   return table[(std::int64_t(1) << n) - 1];
 }
 

@@ -76,7 +76,7 @@ inline bool is_odd(const Point* g, std::size_t degree) {
   return odd;
 }
 
-/// Most permutations that cancel() multiplies.
+/// Most permutations that cancel() and compose() multiply.
 constexpr std::size_t kMostFactors = 16;
 
 template <std::size_t... K>
@@ -101,6 +101,21 @@ bool cancel(const Point* const* factors, std::size_t count, std::size_t degree) 
     if (count != Count) return cancel<Count + 1>(factors, count, degree);
     return cancel_all(factors, degree, std::make_index_sequence<Count>());
   }
+}
+
+template <std::size_t... K>
+void compose_all(const Point* const* given, std::size_t degree, Point* out,
+                 std::index_sequence<K...>) {
+  for (std::size_t i = 0; i < degree; ++i) {
+    auto image = static_cast<Point>(i);
+    ((image = given[K][image]), ...);
+    out[i] = image;
+  }
+}
+
+/// out = the product of kMostFactors permutations, of which the first may be `out` itself.
+inline void compose(const Point* const* factors, std::size_t degree, Point* out) {
+  compose_all(factors, degree, out, std::make_index_sequence<kMostFactors>());
 }
 
 }  // namespace permutations

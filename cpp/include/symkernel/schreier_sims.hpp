@@ -323,8 +323,8 @@ class PermutationChain {
   }
 
   // Whether g h strips to the identity from level l on; false also where rows are not kept. Base
-  // points tell which rows there are; then every point runs through all of them.
-  bool strips(const Point* g, const Point* h, std::size_t l) const {
+  // points tell which rows there are; then every point runs through kMostFactors of them at once.
+  bool strips(const Point* g, const Point* h, std::size_t l, Permutation& product) const {
     const Point* rows[permutations::kMostFactors] = {g, h};
     std::size_t count = 2;
     for (; l < levels_.size(); ++l) {
@@ -332,8 +332,13 @@ class PermutationChain {
       Point image = level.base;
       for (std::size_t k = 0; k < count; ++k) image = rows[k][image];
       const Point place = level.position[static_cast<std::size_t>(image)];
-      if (place < 0 || !level.rows || count == permutations::kMostFactors) return false;
+      if (place < 0 || !level.rows) return false;
       if (place > 0) {
+        if (count == permutations::kMostFactors) {
+          permutations::compose(rows, degree_, product.data());
+          rows[0] = product.data();
+          count = 1;
+        }
         rows[count++] = level.inverses.data() + static_cast<std::size_t>(place) * degree_;
       }
     }
@@ -386,7 +391,7 @@ class PermutationChain {
 
   // Returns kProved, or the deepest level that got a new generator.
   std::size_t prove_level(std::size_t l, const Poll& poll) {
-    Permutation inverse, forward, residue;
+    Permutation inverse, forward, residue, product(degree_);
     for (std::size_t k = 0; k < levels_[l].orbit.size(); ++k) {
       inverse = identity_;
       multiply_by_inverse(levels_[l], k, inverse);
@@ -399,7 +404,7 @@ class PermutationChain {
         if (place != 0 && level.parent[place] == k && level.label[place] == label) continue;
         if (l > 0 && k == 0 && place == 0) continue;  // in H itself
         poll();
-        if (strips(forward.data(), step.data(), l)) continue;
+        if (strips(forward.data(), step.data(), l, product)) continue;
         residue = forward;
         permutations::multiply(residue, step.data());
         const std::size_t stuck = strip(residue, l);
@@ -421,13 +426,17 @@ class PermutationChain {
 
   // Nested levels of a long chain collect many generators. T may be the own ones of the level and a
   // few random elements of H instead, if these generate a group with as many elements as H U: a
-  // guess, whose orbits are a lower bound, tells. Where it tells nothing one more is taken.
+  // guess, whose orbits are a lower bound, tells. Where it tells nothing more are taken, as long as
+  // that leaves less to prove: a group with k quotients of order two needs k elements and a few.
   void reduce(std::size_t l, const Poll& poll) {
     if (l == 0) return;
-    while (levels_[l].schreier.size() > kMany && few_ <= kMostFew) {
+    const std::size_t own = levels_[l].own;
+    std::size_t trial = 0;
+    while (levels_[l].schreier.size() > kMany &&
+           3 * (own + few_) < 2 * levels_[l].schreier.size()) {
       std::vector<std::size_t> labels(
           levels_[l].generators.begin(),
-          levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(levels_[l].own));
+          levels_[l].generators.begin() + static_cast<std::ptrdiff_t>(own));
       for (std::size_t k = 0; k < few_; ++k) {
         Permutation g = identity_;
         for (std::size_t m = l + 1; m < levels_.size(); ++m) {
@@ -436,12 +445,12 @@ class PermutationChain {
         if (g != identity_) labels.push_back(add_generator(g));
       }
       if (labels.empty()) return;
-      if (PermutationChain(*this, l, labels, poll).levels_.empty()) {
-        ++few_;
-      } else {
+      if (!PermutationChain(*this, l, labels, poll).levels_.empty()) {
         levels_[l].schreier = labels;
+        few_ = std::max<std::size_t>(few_ - 1, 2);
         return;
       }
+      if (++trial % kTrials == 0) few_ += (few_ + 3) / 4;
     }
   }
 
@@ -483,7 +492,7 @@ class PermutationChain {
   static constexpr int kHelpers = 6;
   static constexpr std::size_t kLeastGiant = 64;
   static constexpr std::size_t kMany = 8;
-  static constexpr std::size_t kMostFew = 5;
+  static constexpr std::size_t kTrials = 3;  // a guess costs a fraction of what it spares
   static constexpr std::size_t kTrivialRun = 16;
   static constexpr std::size_t kProved = static_cast<std::size_t>(-1);
 

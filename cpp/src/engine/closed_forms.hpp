@@ -6,13 +6,11 @@
 // of tr M^T g in its place.
 #pragma once
 
-#include <new>
-
 #include "engine/differences.hpp"
 #include "engine/engine.hpp"
+#include "engine/form_state.hpp"
 #include "engine/producers.hpp"
 #include "engine/tile_product.hpp"
-#include "symkernel/bessel.hpp"
 #include "symkernel/matrix_fisher.hpp"
 #include "symkernel/moments.hpp"
 #include "symkernel/octahedral.hpp"
@@ -20,25 +18,6 @@
 #include "symkernel/sign_flips.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
-
-// Averages over spheres: in d dimensions, and in d + 2 for the derivative.
-template <class T>
-struct FormState {
-  using V = typename TileShape<T>::V;
-  SphereAverage<V> sphere, derivative;
-  int dimension;
-  explicit FormState(int d) : sphere(d), derivative(d + 2), dimension(d) {}
-};
-
-template <class T>
-int form_dimension(const Job<T>& job) {
-  return job.form.form == PairForm::sphere ? static_cast<int>(job.g.d) : 2;
-}
-
-template <class T>
-void make_form_state(const Job<T>& job, void* memory) {
-  new (memory) FormState<T>(form_dimension(job));
-}
 
 template <class T>
 class ClosedForms {
@@ -176,6 +155,8 @@ class ClosedForms {
         break;
       default:
         for (int i = 0; i < valid; ++i) {
+          // a permanent may take seconds, and there are many in a tile
+          if (is_permanent(job_) && stop_requested(job_.token, thread_)) return false;
           for (int v = 0; v < S::nv; ++v) pair(p, q, s, i, v, sum + i * S::nr + v * S::width);
         }
     }
@@ -521,14 +502,16 @@ class ClosedForms {
         derivative.store(t_derivative + (row * n + column) * S::width);
       }
     }
-    if (!job_.form.has_slopes) return permanent_mean(permanent<V>(a, n, scratch), n);
-    const ScaledPermanent<V> value = permanent_and_minors<V>(a, n, scratch, minors);
+    if (!job_.form.has_slopes) return permanent_mean(permanent<V>(a, n, scratch, stops()), n);
+    const ScaledPermanent<V> value = permanent_and_minors<V>(a, n, scratch, minors, stops());
     ScaledPermanent<V> derivative = {V(T(0)), value.exponent};
     for (std::int64_t k = 0; k < size; k += S::width)
       derivative.value = fma(V::load(minors + k), V::load(t_derivative + k), derivative.value);
     slope = permanent_mean(derivative, n);
     return permanent_mean(value, n);
   }
+
+  StopQuestion stops() const { return {job_.token, thread_}; }
 
   const Job<T>& job_;
   int thread_;

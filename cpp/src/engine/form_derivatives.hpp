@@ -49,8 +49,11 @@ class FormDerivatives {
     return size + 64;
   }
 
-  FormDerivatives(const Job<T>& job, T* scratch)
-      : job_(job), state_(static_cast<const FormState<T>*>(job.form.state)), y_(scratch) {
+  FormDerivatives(const Job<T>& job, T* scratch, int thread)
+      : job_(job),
+        state_(static_cast<const FormState<T>*>(job.form.state)),
+        stops_{job.token, thread},
+        y_(scratch) {
     const std::int64_t d = job.g.d;
     x_ = y_ + d * S::nr;
     slopes_ = x_ + (d + 15) / 16 * 16;
@@ -380,7 +383,8 @@ class FormDerivatives {
         (first + second).store(a + at);
       }
     }
-    const ScaledPermanent<V> scaled = permanent_and_minors<V>(a, n, minors + size + 32, minors);
+    const ScaledPermanent<V> scaled =
+        permanent_and_minors<V>(a, n, minors + size + 32, minors, stops_);
     // one that is 0 leaves no slope, whatever its minors are
     const V mean = permanent_mean(scaled, n);
     const V factor(T(Scales ? 2 : (is_laplacian() ? -1 : -2)) * rate);
@@ -410,6 +414,7 @@ class FormDerivatives {
 
   const Job<T>& job_;
   const FormState<T>* state_;
+  StopQuestion stops_;
   T* y_;        // sign flips: |y|
   T* x_;        // sign flips: scaled magnitudes of one sample
   T* slopes_;   // of every feature (planar forms: a ratio for every block)

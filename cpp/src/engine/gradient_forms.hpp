@@ -24,7 +24,7 @@ class GradientForms {
         lanes_(lanes),
         thread_(thread),
         weighted_(scratch),
-        forms_(job, scratch + job.v_columns * job.g.d * S::nr) {}
+        forms_(job, scratch + job.v_columns * job.g.d * S::nr, thread) {}
 
   // Adds the moved samples of y to the lanes, and leaves the radial coefficients in `radial`.
   // Returns false when the computation was stopped.
@@ -36,6 +36,7 @@ class GradientForms {
       for (std::int64_t s = 0; s < job_.g.n_row_permutations; ++s) {
         for (int i = 0; i < S::mr && p * S::mr + i < job_.x.n; ++i) {
           if (forms_.has_matrix() && i % step == 0) forms_.multiply(p, q, i, s);
+          if (!forms_.has_matrix() && stop_requested(job_.token, thread_)) return false;
           sample(p, q, i, s, radial + (p - p0) * S::size + i * S::nr);
         }
         if (stop_requested(job_.token, thread_)) return false;

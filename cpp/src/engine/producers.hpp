@@ -13,6 +13,13 @@ bool stop_requested(StopToken* token, int thread);
 
 SYMKERNEL_BEGIN_NAMESPACE
 
+// What long computations ask whether to go on.
+struct StopQuestion {
+  StopToken* token;
+  int thread;
+  bool operator()() const { return stop_requested(token, thread); }
+};
+
 // Elements of a point action are mapped in groups of this many rows of a scratch tile.
 constexpr int point_chunk = 16;
 

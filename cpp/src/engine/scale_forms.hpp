@@ -23,7 +23,7 @@ class ScaleForms {
   static std::int64_t scratch_size(const Job<T>& job) { return Derivatives::scratch_size(job); }
 
   ScaleForms(const Job<T>& job, T* scratch, int thread)
-      : job_(job), thread_(thread), forms_(job, scratch) {}
+      : job_(job), thread_(thread), forms_(job, scratch, thread) {}
 
   // Returns false when the computation was stopped; sums are then incomplete.
   bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
@@ -37,6 +37,7 @@ class ScaleForms {
       for (std::int64_t s = 0; s < job_.g.n_row_permutations; ++s) {
         for (int i = 0; i < S::mr && i < valid; ++i) {
           if (forms_.has_matrix() && i % Derivatives::step == 0) forms_.multiply(p, q, i, s);
+          if (!forms_.has_matrix() && stop_requested(job_.token, thread_)) return false;
           for (int v = 0; v < S::nv; ++v)
             pairs(p, q, i, v, s, sums + (p - p0) * tile + i * S::nr + v * S::width);
         }

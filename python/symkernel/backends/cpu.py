@@ -87,14 +87,14 @@ class Call:
         Native kernel.
     action : OrbitAction
         Native elements.
-    n_jobs : int, optional
-        Threads, as in `resolve_jobs`.
+    threads : int
+        Threads, as `resolve_jobs` counts them.
     """
 
-    def __init__(self, kernel: Any, action: _cpu.OrbitAction, n_jobs: int | None) -> None:
+    def __init__(self, kernel: Any, action: _cpu.OrbitAction, threads: int) -> None:
         self.kernel = kernel
         self.action = action
-        self.threads = resolve_jobs(n_jobs)
+        self.threads = threads
 
     def __call__(self, X: Any) -> Any:
         """Return an array or None as it is, and prepared samples in native form, made once."""
@@ -112,7 +112,7 @@ def gram(
     n_jobs: int | None = None,
 ) -> Array:
     """Group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
 
@@ -120,7 +120,7 @@ def gram_packed(
     kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
 
@@ -132,7 +132,7 @@ def gram_gradient(
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
     """Gram matrix (n, n) and its derivatives (n, n, p) for the logarithms of hyperparameters."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram_gradient(call.kernel, call.action, call(X), None, per_feature, call.threads)
 
 
@@ -145,7 +145,7 @@ def matvec(
     n_jobs: int | None = None,
 ) -> Array:
     """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
@@ -158,7 +158,7 @@ def gradient_x(
     n_jobs: int | None = None,
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
@@ -166,7 +166,7 @@ def diagonal_gradient_x(
     kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)
 
 
@@ -179,7 +179,7 @@ def diagonal(
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
     """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
-    call = Call(_kernel(kernel), native_action(table), n_jobs)
+    call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.diagonal(call.kernel, call.action, call(X), gradient, per_feature, call.threads)
 
 

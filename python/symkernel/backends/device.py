@@ -21,8 +21,10 @@ def why_unavailable() -> str:
     native = module()
     if native is None:
         return (
-            "symkernel was built without CUDA: install it where nvcc is found, or with "
-            "-C cmake.define.SYMKERNEL_CUDA=ON to see what is missing"
+            "symkernel was built without CUDA: no card or no nvcc was found when it was "
+            "installed, or SYMKERNEL_CUDA was OFF; with nvcc on PATH, in the folder of the "
+            "sources, build it by "
+            "pip install . -C cmake.define.SYMKERNEL_CUDA=ON"
         )
     return str(native.why_unavailable())
 

@@ -10,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel import _cpu
-from symkernel.backends.cpu import Call, Samples
+from symkernel.backends.cpu import Call, Samples, resolve_jobs
+from symkernel.backends.memory import available_bytes, require_memory
 from symkernel.backends.prepared import rows_of
 
 Array = NDArray[Any]
 
 # Diagonal entries are taken from Gram matrices of this many samples.
 _DIAGONAL_BLOCK = 32
+# Permanents of more points are sums without a table, which one matrix at a time needs where they
+# are too inaccurate; up to as many every matrix of a vector has one.
+_TABLES_IN_VECTORS = 14
+_VECTOR = 64  # bytes, at most
+_LARGE = 1 << 24  # bytes of scratch of a thread, from which on its memory is worth a question
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +125,35 @@ def value_only(mixture: Rates | Powers) -> Rates | Powers:
     return replace(mixture, values=mixture.values[:1], slopes=mixture.slopes[:1])
 
 
+def scratch_bytes(table: FormTable, derivatives: bool = False) -> int:
+    """Bytes that one thread may write for the tables of its permanents; 0 where that is little."""
+    if table.form not in ("permanents", "signed_permanents"):
+        return 0
+    most = max((points for points, _ in table.blocks), default=0)
+    if derivatives:
+        size = _VECTOR << (most + 1)
+    else:
+        size = (8 if most > _TABLES_IN_VECTORS else _VECTOR) << most
+    return size if size >= _LARGE else 0
+
+
+def _threads(table: FormTable, n_jobs: int | None, derivatives: bool = False) -> int:
+    """Return the threads that were asked for, at most as many as there is scratch for."""
+    threads, size = resolve_jobs(n_jobs), scratch_bytes(table, derivatives)
+    if size == 0:
+        return threads
+    require_memory(
+        (size,),
+        1,
+        "The table of permanents",
+        'Average over a random subset instead: method="sample".',
+    )
+    available = available_bytes()
+    if available is None:
+        return threads
+    return max(1, min(threads or _cpu.max_threads(), available // size))
+
+
 def gram(
     table: FormTable,
     mixture: Rates | Powers,
@@ -128,7 +163,7 @@ def gram(
 ) -> Array:
     """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     form = _form(table, value_only(mixture))
-    call = Call(form, _action(table), n_jobs)
+    call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
 
@@ -137,7 +172,7 @@ def gram_packed(
 ) -> Array:
     """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
     form = _form(table, value_only(mixture))
-    call = Call(form, _action(table), n_jobs)
+    call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
 
@@ -151,7 +186,7 @@ def gram_gradient(
 ) -> tuple[Array, Array]:
     """Gram matrix (n, m) and its derivatives (n, m, planes - 1), or (n, m, d) per feature."""
     form = _form(table, value_only(mixture) if per_feature else mixture)
-    call = Call(form, _action(table), n_jobs)
+    call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.gram_gradient(call.kernel, call.action, call(X), call(Y), per_feature, call.threads)
 
 
@@ -165,7 +200,7 @@ def matvec(
 ) -> Array:
     """K(X, Y) V of shape (n, c), without storing K."""
     form = _form(table, value_only(mixture))
-    call = Call(form, _action(table), n_jobs)
+    call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
@@ -206,7 +241,7 @@ def gradient_x(
 ) -> Array:
     """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     form = _form(table, value_only(mixture))
-    call = Call(form, _action(table), n_jobs)
+    call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
 
@@ -215,5 +250,5 @@ def diagonal_gradient_x(
 ) -> Array:
     """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
     form = _form(table, value_only(mixture))
-    call = Call(form, _action(table), n_jobs)
+    call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)

@@ -4,20 +4,90 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def available_bytes() -> int | None:
-    """Memory that can be had without swapping, in bytes; None where the system does not say."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Tell how many bytes can be had without swapping; None where the system does not say.
+
+    The least of what the machine has, what is left of the limits of the control groups the
+    process is in (versions 1 and 2), and of its own limit of address space (RLIMIT_AS).
+
+    Parameters
+    ----------
+    root : Path, default=Path("/")
+        Folder that holds ``proc`` and ``sys``.
+
+    Returns
+    -------
+    int or None
+        Bytes, not negative.
+    """
+    said = [*_of_machine(root), *_of_control_groups(root), *_of_address_space(root)]
+    return max(min(said), 0) if said else None
+
+
+def _of_machine(root: Path) -> Iterator[int]:
+    for line in _text(root / "proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            yield int(line.split()[1]) * 1024
+            return
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return None
+        return
+
+
+def _of_control_groups(root: Path) -> Iterator[int]:
+    """What is left of the limit of every control group that holds the process.
+
+    A container sees its own group as the root of the hierarchy, under a path that may be the
+    host's: folders that are not there are passed over, up to the root.
+    """
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0" and not controllers:
+            top, names = root / "sys/fs/cgroup", ("memory.max", "memory.current")
+            cache = "inactive_file "
+        elif "memory" in controllers.split(","):
+            top = root / "sys/fs/cgroup/memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            cache = "total_inactive_file "
+        else:
+            continue
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for depth in range(len(parts), -1, -1):
+            folder = top.joinpath(*parts[:depth])
+            limit, used = (_text(folder / name).strip() for name in names)
+            if not (limit.isdigit() and used.isdigit()):  # no limit is "max"
+                continue
+            # files the system has read are dropped before memory runs short
+            dropped = sum(
+                int(entry.removeprefix(cache))
+                for entry in _text(folder / "memory.stat").splitlines()
+                if entry.startswith(cache)
+            )
+            yield int(limit) - max(int(used) - dropped, 0)
+
+
+def _of_address_space(root: Path) -> Iterator[int]:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    pages = _text(root / "proc/self/statm").split()
+    yield limit - (int(pages[0]) * resource.getpagesize() if pages else 0)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
 
 
 def require_memory(

@@ -172,7 +172,9 @@ def compare_repairs(
     models: dict[str, Any] = {
         "plain": plain,
         "augmented": Augmented(estimator, group, n_images, random_state=random_state),
-        "symmetrized": averaged(estimator, group, grid, batch_size=batch_size),
+        "symmetrized": averaged(
+            estimator, group, grid, batch_size=batch_size, random_state=random_state
+        ),
     }
     if invariant is None:
         try:

@@ -15,6 +15,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from symkernel.backends.arrays import like
 from symkernel.estimators._kernel import KernelSpec
 from symkernel.kernels import InvariantKernel
+from symkernel.validation import as_array
 
 Array = NDArray[Any]
 
@@ -102,12 +103,12 @@ def _searched(spec: KernelSpec) -> str | None:
 
 
 def _check_values(given: Any, label: str) -> list[Any]:
-    values = list(np.atleast_1d(given)) if np.ndim(given) < 2 else list(np.asarray(given))
+    values = list(np.atleast_1d(as_array(given, label)))
     if not values:
         raise ValueError(f"{label} is empty")
     for value in values:
         if not (np.isfinite(value).all() and np.all(np.asarray(value) > 0)):
-            raise ValueError(f"{label} must be positive and finite; got {value!r}")
+            raise ValueError(f"{label} must be positive and finite, got {value!r}")
     return [float(v) if np.ndim(v) == 0 else v for v in values]
 
 

@@ -14,6 +14,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.groups import Group, from_name
+from symkernel.groups.registry import NAMES
 from symkernel.kernels import (
     KERNEL_NAMES,
     InvariantKernel,
@@ -71,6 +72,8 @@ class KernelSpec:
             raise TypeError(
                 f"group must be a Group, a name or None; got {type(self.group).__name__}"
             )
+        if isinstance(self.group, str) and self.group not in NAMES:
+            from_name(self.group, 1)  # says which names there are
         if isinstance(self.kernel, InvariantKernel):
             self._check_invariant_kernel(self.kernel)
         elif self.group is not None:

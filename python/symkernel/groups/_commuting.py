@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import outside
 from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.along import places
-from symkernel.groups.base import Group, outside
+from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 
 __all__ = ["Tensor", "check_commuting", "check_shifts", "on_different_axes", "split"]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._checks import SAME_TOLERANCE, as_axes, as_shape
-from symkernel.groups.base import Group, trivial_rows
+from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, turning

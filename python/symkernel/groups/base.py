@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.groups._arrays import as_signed_permutation, outside
 from symkernel.groups._checks import (
     SAME_TOLERANCE,
     RandomState,
@@ -598,27 +599,3 @@ class Group(ABC):
     def __deepcopy__(self, memo: dict[int, Any]) -> Group:
         # Immutable; scikit-learn's clone copies deeply and would drop the tables at every turn.
         return self
-
-
-def as_signed_permutation(matrix: NDArray[np.float64]) -> SignedPermutation | None:
-    """Return the signed permutation that a matrix is to within 1e-6, or None."""
-    indices = np.abs(matrix).argmax(axis=1)
-    values = matrix[np.arange(len(matrix)), indices]
-    signs = np.where(values > 0, 1, -1).astype(np.int8)
-    if len(np.unique(indices)) != len(matrix):
-        return None
-    candidate = SignedPermutation._trusted(indices, signs)
-    if np.abs(candidate.as_matrix() - matrix).max() > SAME_TOLERANCE:
-        return None
-    return candidate
-
-
-def outside(vectors: NDArray[np.float64], basis: NDArray[np.float64]) -> float:
-    """Return the largest entry by which vectors (m, d) leave the span of orthonormal rows."""
-    rest = vectors - (vectors @ basis.T) @ basis
-    return float(np.abs(rest).max()) if rest.size else 0.0
-
-
-def trivial_rows(d: int) -> NDArray[np.int32]:
-    """Return the identity alone, (1, d)."""
-    return np.arange(d, dtype=np.int32)[None, :]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import as_signed_permutation
 from symkernel.groups._checks import (
     ORTHOGONAL_TOLERANCE,
     SAME_TOLERANCE,
@@ -18,7 +19,7 @@ from symkernel.groups._checks import (
     as_orthogonal,
 )
 from symkernel.groups._closure import close_matrices
-from symkernel.groups.base import Group, as_signed_permutation
+from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.motion import Motion
 from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._checks import as_count
-from symkernel.groups.base import Group, trivial_rows
+from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.table import SignedPermutationTable
 

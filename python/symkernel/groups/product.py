@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._commuting import (
     Tensor,
     check_commuting,
@@ -18,7 +19,7 @@ from symkernel.groups._commuting import (
     split,
 )
 from symkernel.groups.along import layout, places, worth_points
-from symkernel.groups.base import Group, trivial_rows
+from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, orthonormal_matrices, orthonormal_rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from symkernel.backends import execute
 from symkernel.backends.arrays import is_on_device, namespace
-from symkernel.backends.forms import FormTable, Powers, Rates
+from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
 from symkernel.backends.prepared import Prepared, rows_of
 from symkernel.groups import Group
 from symkernel.plans import rounded
@@ -29,7 +29,7 @@ _LARGEST_EXPONENT = {np.dtype(np.float64): 1e12, np.dtype(np.float32): 2.5e5}
 # Values of a single Gaussian come from differences there, up to where its length scale is the
 # rounding of the samples; a smaller one tells no more.
 _SHARPEST_EXPONENT = 1e30
-# Up to here derivatives for length scales per feature have a relative error of 1e-4; beyond, they
+# Up to here derivatives for length scales per feature have a relative error of 1e-3; beyond, they
 # are taken as what they are there relative to the kernel.
 _LARGEST_PER_FEATURE = 1e10
 
@@ -116,6 +116,7 @@ class ClosedForm(Plan):
             *self._normal.steps,
             *sum_step(self._table),
             *_mixture_step(mixture),
+            *_scratch_step(self._table),
             _description(self._table),
         )
 
@@ -385,6 +386,11 @@ def sum_step(table: FormTable) -> tuple[str, ...]:
     """What is summed over beside the closed form, in words."""
     s = len(table.rows)
     return (f"sum over {s:,} permutations of points",) if s > 1 else ()
+
+
+def _scratch_step(table: FormTable) -> tuple[str, ...]:
+    size = scratch_bytes(table)
+    return (f"tables of up to {size / 1e6:.0f} MB per thread",) if size else ()
 
 
 def _mixture_step(mixture: Mixture | None) -> tuple[str, ...]:

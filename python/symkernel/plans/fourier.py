@@ -19,9 +19,9 @@ from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
-# Multiply-adds of a search for irreducible representations: where they are asked for, some ten
+# Multiply-adds of a search for irreducible representations: where they are asked for, some
 # seconds; where they may only turn out cheaper than another plan, what is not felt.
-_MAX_SEARCH, _UNFELT_SEARCH = 2e9, 3e6
+_MAX_SEARCH, _UNFELT_SEARCH = 2e8, 3e6
 
 # Kernels with a kink at distance 0: what lies between close samples needs their features, to more
 # digits than changes of basis keep.
@@ -191,7 +191,7 @@ class Irreps(Plan):
     ------
     NotApplicableError
         If the base kernel depends on more than inner products, the group is too large, or the plan
-        would not be cheaper than the one in hand. A search takes at most 2e9 multiply-adds and
+        would not be cheaper than the one in hand. A search takes at most 2e8 multiply-adds and
         5e7 numbers, or 3e6 multiply-adds beside a plan in hand.
     """
 

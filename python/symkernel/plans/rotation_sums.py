@@ -28,9 +28,11 @@ _FEW_ELEMENTS = 40
 # Multiply-adds per pair of samples that sums of permanents may take by default, and if asked for:
 # about one and fifty milliseconds per pair and core.
 _PERMANENT_WORK, _MOST_PERMANENT_WORK = 5e7, 2e9
-# Samples whose K(x, x) is among the values that errors are measured on, beside those of images,
-# and images of each: more in the plane, where errors depend on the place between two steps.
-_DIAGONAL, _IMAGES, _PLANAR_IMAGES = 12, 4, 48
+# Samples whose K(x, x) is among the values that errors are measured on, and images of every sample
+# there: more in the plane, where errors depend on the place between two steps, fewer of permanents.
+_DIAGONAL, _IMAGES = 12, 4
+_PLANAR_IMAGES = 48
+_DIAGONAL_PERMANENTS, _IMAGES_PERMANENTS = 8, 1
 # Terms that sums over elements may take: at once, after cheaper schemes were measured.
 _TRUSTED_TERMS, _TRIED_TERMS = 5_000, 50_000
 
@@ -120,7 +122,8 @@ class RotationSums:
         left, right = (Z[typical(Z)].astype(np.float64) for Z in (X, Y))
         values = nodes.gram(self._base, self._with_images(left), right, n_jobs).ravel()
         sides = (X,) if Y is X else (X, Y)
-        own = [Z[typical(Z, _DIAGONAL // len(sides))].astype(np.float64) for Z in sides]
+        count = _DIAGONAL if self.permanents is None else _DIAGONAL_PERMANENTS
+        own = [Z[typical(Z, count // len(sides))].astype(np.float64) for Z in sides]
         more = self._with_images(np.concatenate(own))
         return np.concatenate([values, nodes.diagonal(self._base, more, False, n_jobs)[0]])
 
@@ -128,6 +131,8 @@ class RotationSums:
         """Samples, and their images under a few elements that belong to no rule."""
         head = self.problem.head
         count = _PLANAR_IMAGES if self.problem.n == 2 else _IMAGES
+        if self.permanents is not None:
+            count = _IMAGES_PERMANENTS
         turns = head.group.along(head.axes, head.shape).sample(count, 0)
         return np.ascontiguousarray(np.concatenate([Z, *(turn.apply(Z) for turn in turns)]))
 

@@ -192,7 +192,9 @@ class SpectralFit:
 
     def _largest_basis(self, n: int) -> InvariantBasis:
         """Return all levels within the bounds, or those that leave-one-out chooses from."""
-        top = None if self.max_level in (None, "cv") else as_level(self.max_level, "max_level")
+        top = None if self.max_level in (None, "cv") else self.max_level
+        if top is not None:
+            as_level(top, "max_level")
         budget = None
         if not (self.n_components is None or self.n_components == "theory"):
             budget = as_count(self.n_components, "n_components")

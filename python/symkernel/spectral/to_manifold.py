@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, MatrixGroup, PermutationGroup, SignedPermutation, Trivial
 from symkernel.groups.matrix_group import exact_element
-from symkernel.validation import check_data
+from symkernel.validation import as_number, check_data
 
 __all__ = ["Stereographic", "ToSphere", "ToTorus"]
 
@@ -94,9 +93,8 @@ class ToTorus(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: i
         -------
         self
         """
-        if not 0.0 < float(self.period) < math.inf:
-            raise ValueError(f"period must be positive and finite, got {self.period!r}")
-        if not 0.0 < float(self.fill) <= 1.0:
+        as_number(self.period, "period", 0.0, strict=True)
+        if not 0.0 < as_number(self.fill, "fill") <= 1.0:
             raise ValueError(f"fill must lie in (0, 1], got {self.fill!r}")
         array = check_data(self, X, dtype=np.float64)
         low, high = array.min(axis=0), array.max(axis=0)
@@ -216,9 +214,7 @@ class Stereographic(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if self.scale is None:
             self.scale_ = float(np.median(np.linalg.norm(array, axis=1))) or 1.0
         else:
-            if not 0.0 < float(self.scale) < math.inf:
-                raise ValueError(f"scale must be positive and finite, got {self.scale!r}")
-            self.scale_ = float(self.scale)
+            self.scale_ = as_number(self.scale, "scale", 0.0, strict=True)
         self._n_features_out = array.shape[1] + 1
         return self
 

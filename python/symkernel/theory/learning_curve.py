@@ -341,7 +341,7 @@ def standard_models(
     models: dict[str, Any] = {
         "plain": InvariantKernelRidge(alpha, kernel=kernel),
         "augmented": Augmented(
-            InvariantKernelRidge((images + 1) * alpha, kernel=kernel), group, images
+            InvariantKernelRidge((images + 1) * alpha, kernel=kernel), group, images, random_state=0
         ),
         "invariant": InvariantKernelRidge(alpha, kernel=kernel, group=group),
     }

@@ -1,0 +1,64 @@
+// Blocks of tiles: what makes sums, whatever it is, and where they go.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/gradient_lanes.hpp"
+#include "engine/packed.hpp"
+#include "engine/sinks.hpp"
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+template <class T>
+std::int64_t tiles_size(const Job<T>& job, std::int64_t panels, std::int64_t planes) {
+  using S = TileShape<T>;
+  const std::int64_t lanes = job.output == Output::matvec ? S::mr * job.v_columns * S::width : 0;
+  return panels * (planes * S::size + lanes);
+}
+
+// Tiles of sums with `planes` planes each: to the output of the job. Scratch of tiles_size numbers.
+template <class T, class Sums>
+void run_tiles(const Job<T>& job, const Block& block, Sums& producers, std::int64_t planes,
+               T* scratch) {
+  using S = TileShape<T>;
+  const std::int64_t panels = block.p1 - block.p0;
+  const std::int64_t step = planes * S::size;
+  T *sums = scratch, *lanes = scratch + panels * step;
+  if (job.output != Output::matvec) {
+    if (!producers.run(block.q, block.p0, block.p1, sums)) return;
+    if (job.output == Output::packed) {
+      write_packed(job, block, sums, step);
+      return;
+    }
+    for (std::int64_t p = block.p0; p < block.p1; ++p) {
+      T* tile = sums + (p - block.p0) * step;
+      write_gram(job, p, block.q, tile);
+      if (job.output == Output::gradient)
+        write_gradient(job, p, block.q, tile + S::size, job.gradients);
+      if (job.output == Output::ard) write_gradient(job, p, block.q, tile + S::size, job.g.d);
+    }
+    if (job.symmetric) write_mirror(job, block.p0, block.p1, block.q, sums, step);
+    return;
+  }
+  const std::int64_t lane_step = S::mr * job.v_columns * S::width;
+  for (std::int64_t i = 0; i < panels * lane_step; ++i) lanes[i] = T(0);
+  for (std::int64_t q = 0; q * S::nr < job.y.n; ++q) {
+    if (!producers.run(q, block.p0, block.p1, sums)) return;
+    for (std::int64_t p = block.p0; p < block.p1; ++p)
+      add_matvec(job, p, q, sums + (p - block.p0) * step, lanes + (p - block.p0) * lane_step);
+  }
+  for (std::int64_t p = block.p0; p < block.p1; ++p)
+    write_matvec(job, p, lanes + (p - block.p0) * lane_step);
+}
+
+// Gradients in x: radial coefficients of a column of tiles, then moved samples of y, to the lanes.
+template <class T, class Sums>
+void run_gradient_tiles(const Block& block, Sums& producers, T* radial, GradientLanes<T>& lanes) {
+  for (std::int64_t q = block.q; q < block.q1; ++q) {
+    if (!producers.run(q, block.p0, block.p1, radial)) return;
+    for (std::int64_t p = block.p0; p < block.p1; ++p)
+      lanes.add_radial(p, q, radial + (p - block.p0) * TileShape<T>::size);
+  }
+  lanes.write();
+}
+
+SYMKERNEL_END_NAMESPACE

@@ -1,0 +1,430 @@
+"""One example call of every public callable that takes samples, and why the others take none."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from symkernel import canonical, diagnostics, groups, kernels, lie, spectral, theory
+from symkernel.alignment import align, orbit_distance
+from symkernel.estimators import (
+    Canonicalizer,
+    InvariantKernelClassifier,
+    InvariantKernelRidge,
+    InvariantKernelRidgeCV,
+    MaxFilter,
+)
+from symkernel.kernels import InvariantKernel
+
+MODULES = (
+    "alignment",
+    "canonical",
+    "diagnostics",
+    "estimators",
+    "groups",
+    "kernels",
+    "lie",
+    "spectral",
+    "theory",
+)
+RNG = np.random.default_rng(0)
+ROWS = RNG.integers(0, 6, size=(24, 4))
+ROWS[:, 0] += 1  # no zero vectors
+UNIT = np.tile(np.eye(3, dtype=int), (8, 1))
+Y = np.arange(24) % 3
+# Data of the callables that do not take ROWS: on a manifold, or of its dimension.
+SPHERE = ("HeatKernel", "SobolevKernel", "PolynomialKernel", "InvariantBasis", "Sphere")
+GRID = np.arange(24)
+DATA = {f"spectral.{name}": UNIT for name in SPHERE} | {
+    "spectral.Product": np.hstack([UNIT, UNIT]),
+    "lie.discover_equation": (GRID[:, None] ** 2 + GRID**2)[None],  # of the wave equation
+}
+CYCLIC, SYMMETRIC = groups.Cyclic(4), groups.Symmetric(4)
+
+# -- what takes no samples, and why ---------------------------------------------------------------
+RESULT = "an outcome that other callables make"
+PARTS = "is made of arrays that the house has made"
+ABSTRACT = "a base class"
+NO_ARRAY = "takes no arrays of samples"
+ERROR = "an exception or a warning"
+
+
+def _square(X):
+    """An orthogonal matrix of the dtype of X."""
+    return np.eye(4)[[1, 2, 3, 0]].astype(X.dtype)
+
+
+def _fitted(model, method="predict"):
+    """Example of an estimator: fitted on X and its targets, then asked about X."""
+
+    def call(X, y):
+        return getattr(model().fit(X, y), method)(X)
+
+    return call
+
+
+def _classified(model, method):
+    """Example of a classifier, whose labels are integers."""
+
+    def call(X, y):
+        return getattr(model().fit(X, Y), method)(X)
+
+    return call
+
+
+def _of_group(name, *arguments):
+    """Example of a group: its generators, and random elements, on samples."""
+
+    def call(X, y):
+        group = getattr(groups, name)(*arguments)
+        X = X[:, : group.degree]
+        elements = [*group.generators, *group.sample(2, random_state=0)]
+        moved = [group.apply(g, X) for g in elements] + [g.apply(X) for g in elements]
+        return [*moved, groups.move_randomly(group, X, random_state=0)]
+
+    return call
+
+
+def _of_kernel(kernel):
+    def call(X, y):
+        k = InvariantKernel(kernel, SYMMETRIC)
+        return [kernel(X), kernel(X, X[:5]), kernel.diag(X), k(X), k.diag(X), k.gram_packed(X)]
+
+    return call
+
+
+def _of_spectral_kernel(kernel, group):
+    def call(X, y):
+        k = InvariantKernel(kernel, group)
+        weights = y[: len(X)]
+        products = [k.matvec(X, X, weights), kernel(X, eval_gradient=True)[1]]
+        return [kernel(X), kernel(X, X[:5]), kernel.diag(X), k(X), k.diag(X), *products]
+
+    return call
+
+
+def _of_manifold(manifold):
+    def call(X, y):
+        X = X[:, : manifold.ambient]
+        return [manifold.check_points(X), manifold.eigenfunctions(X, manifold.levels(1)[-1].level)]
+
+    return call
+
+
+def _of_form(form):
+    def call(X, y):
+        return form.representatives(X)
+
+    return call
+
+
+def _invariant_kernel(X, y):
+    k = InvariantKernel(RBF(2.0), CYCLIC)
+    return [
+        k(X),
+        k(X, X[:5]),
+        k(X, eval_gradient=True)[1],
+        k.diag(X),
+        k.gram(X),
+        k.gram_packed(X),
+        k.matvec(X, X, y),
+        k.gradient_x(X, X, y),
+    ]
+
+
+def _discover(X, y):
+    model = (lambda X: (X**2).sum(axis=1), lambda X: 2 * X)
+    return lie.discover(model, X, lie.affine(4), n_bootstrap=0).generators
+
+
+def _equation(X, y):
+    grids = [GRID.astype(y.dtype), GRID.astype(y.dtype)]
+    wave = {(2, 0): 1.0, (0, 2): -1.0}
+    return lie.discover_equation(X, grids, wave, lie.affine(3), n_bootstrap=0).singular_values
+
+
+def _dynamics(X, y):
+    X = X[:, :2]
+    found = lie.discover_dynamics(X, X, lie.linear(2), lie.monomials(1), n_bootstrap=0)
+    return [found.singular_values, found.generators]
+
+
+def _tangent(X, y):
+    normals = np.ones((len(X), 4)).astype(X.dtype)
+    return lie.discover_tangent(X, lie.affine(4), normals=normals, n_bootstrap=0).singular_values
+
+
+def _compare_repairs(X, y):
+    options = {"group": CYCLIC, "random_state": 0}
+    found = diagnostics.compare_repairs(Ridge(), X, y, X, y, **options)
+    return [[row.rmse, row.std] for row in found.rows]
+
+
+def _learning_curve(X, y):
+    sizes = [8, 12]
+    curve = theory.LearningCurve({"ridge": Ridge()}, (X, y), sizes, n_repeats=2, n_test=8)
+    return curve.run().risks("ridge")
+
+
+def _report(X, y):
+    found = diagnostics.invariance_report(
+        Ridge().fit(ROWS, Y), X, group=CYCLIC, y=y, X_train=X, n_bootstrap=2, random_state=0
+    )
+    return [found.std, found.mean, found.spread]
+
+
+EXAMPLES = {
+    "alignment": {
+        "Alignment": RESULT,
+        "NoRouteError": ERROR,
+        "UpperBoundWarning": ERROR,
+        "align": lambda X, y: align(X, X[::-1], group=CYCLIC).distance,
+        "orbit_distance": lambda X, y: [
+            orbit_distance(X, group=CYCLIC),
+            orbit_distance(X, X[:5], group=SYMMETRIC),
+        ],
+    },
+    "canonical": {
+        "CanonicalForm": ABSTRACT,
+        "CanonicalForms": RESULT,
+        "ChainForm": _of_form(canonical.ChainForm(CYCLIC)),
+        "CloudTransporters": PARTS,
+        "ComposedTransporters": PARTS,
+        "EnumeratedForm": _of_form(canonical.EnumeratedForm(CYCLIC)),
+        "FrameForm": _of_form(canonical.FrameForm(groups.SO(2).along(1, (2, 2)))),
+        "HilbertOrder": NO_ARRAY,
+        "MotionTransporters": PARTS,
+        "PermutationTransporters": PARTS,
+        "PermutedFrameForm": "a form like FrameForm, whose door it shares",
+        "RotationForm": _of_form(canonical.RotationForm(CYCLIC)),
+        "ShiftForm": _of_form(canonical.ShiftForm(groups.Translations(2).along(1, (2, 2)))),
+        "SortForm": _of_form(canonical.SortForm(SYMMETRIC)),
+        "TableTransporters": PARTS,
+        "Transporters": lambda X, y: (
+            canonical.SortForm(SYMMETRIC).canonicalize(ROWS * 1.0).transporter.apply(X)
+        ),
+        "WeightedFrame": RESULT,
+        "canonical_form": _of_form(canonical.canonical_form(groups.Hyperoctahedral(4))),
+        "weighted_frame": lambda X, y: canonical.weighted_frame(
+            groups.SO(2).along(1, (2, 2))
+        ).frames(X),
+    },
+    "diagnostics": {
+        "Augmented": _fitted(
+            lambda: diagnostics.Augmented(KNeighborsRegressor(1), CYCLIC, random_state=0)
+        ),
+        "Convergence": RESULT,
+        "DynamicsReport": RESULT,
+        "InvarianceReport": RESULT,
+        "InvarianceTest": RESULT,
+        "OrbitGrid": RESULT,
+        "Repair": RESULT,
+        "Repairs": RESULT,
+        "SubgroupScan": RESULT,
+        "Symmetrized": _fitted(lambda: diagnostics.Symmetrized(Ridge(), CYCLIC)),
+        "SymmetrizedCalculator": "takes atoms of ASE",
+        "SymmetrizedClassifier": _classified(
+            lambda: diagnostics.SymmetrizedClassifier(LogisticRegression(), CYCLIC), "predict_proba"
+        ),
+        "assert_invariant": lambda X, y: diagnostics.assert_invariant(
+            lambda X: X.sum(axis=1), X, group=CYCLIC, random_state=0
+        ),
+        "calculator_model": "takes atoms of ASE",
+        "compare_repairs": _compare_repairs,
+        "convergence": lambda X, y: (
+            diagnostics.convergence(lambda X: X[:, 0] ** 2, X[:, :3], (0, 2), group=groups.O(3)).std
+        ),
+        "dynamics_report": "takes atoms of ASE",
+        "invariance_report": _report,
+        "invariance_test": lambda X, y: [
+            diagnostics.invariance_test(X, group=CYCLIC, n_resamples=9, random_state=0).statistic,
+            diagnostics.invariance_test(
+                X, Y * 1.0, group=CYCLIC, estimator=Ridge(), n_resamples=9, random_state=0
+            ).statistic,
+        ],
+        "invariant_version": NO_ARRAY,
+        "net_force": lambda X, y: diagnostics.net_force(X[:, :3]),
+        "net_torque": lambda X, y: diagnostics.net_torque(X[:, :3], X[::-1, 1:]),
+        "orbit_grid": NO_ARRAY,
+        "subgroup_scan": lambda X, y: (
+            diagnostics.subgroup_scan(X, candidates={"C4": CYCLIC}, n_resamples=39, random_state=0)
+            .tests["C4"]
+            .statistic
+        ),
+    },
+    "estimators": {
+        "Canonicalizer": _fitted(lambda: Canonicalizer("cyclic"), "transform"),
+        "GridEdgeWarning": ERROR,
+        "InvariantKernelClassifier": _classified(
+            lambda: InvariantKernelClassifier(0.1, group="cyclic"), "decision_function"
+        ),
+        "InvariantKernelRidge": lambda X, y: [
+            _fitted(lambda: InvariantKernelRidge(0.1, group="cyclic"))(X, y),
+            _fitted(lambda: InvariantKernelRidge(0.1, kernel="rbf"))(X, y),
+            InvariantKernelRidge(0.1, group="cyclic").fit(X, y, sample_weight=1 + y).predict(X),
+        ],
+        "InvariantKernelRidgeCV": _fitted(
+            lambda: InvariantKernelRidgeCV([0.1, 1.0], [0.1], group="cyclic")
+        ),
+        "MaxFilter": lambda X, y: MaxFilter(X[:3], "cyclic").fit_transform(X),
+    },
+    "groups": {
+        "SE": _of_group("SE", 4),
+        "SO": _of_group("SO", 4),
+        "ActionTable": PARTS,
+        "Along": lambda X, y: groups.Along(groups.SO(2), 1, (2, 2)).lie_algebra[0].apply(X),
+        "Alternating": _of_group("Alternating", 4),
+        "Cyclic": _of_group("Cyclic", 4),
+        "Dihedral": _of_group("Dihedral", 4),
+        "E": _of_group("E", 4),
+        "Element": ABSTRACT,
+        "Factor": PARTS,
+        "Group": lambda X, y: [CYCLIC.orbit_size(x) for x in X],
+        "GroupTooLargeError": ERROR,
+        "Hyperoctahedral": _of_group("Hyperoctahedral", 4),
+        "Image": _of_group("Image", (2, 2), "D4"),
+        "LieGenerator": lambda X, y: [xi.apply(X) for xi in groups.SE(4).lie_algebra],
+        "MatrixGroup": lambda X, y: groups.MatrixGroup([_square(X)]).generators[0].apply(X),
+        "MatrixTable": PARTS,
+        "Motion": lambda X, y: groups.Motion(_square(X), X[0]).apply(X),
+        "O": _of_group("O", 4),
+        "OrthogonalMatrix": lambda X, y: groups.OrthogonalMatrix(_square(X)).apply(X),
+        "Permutation": "takes indices, which must be integers",
+        "PermutationGroup": "takes indices, which must be integers",
+        "PointGroup": _of_group("PointGroup", "Oh"),
+        "PointTable": PARTS,
+        "Product": lambda X, y: groups.move_randomly(
+            groups.SO(2).along(1, (2, 2)) * groups.Symmetric(2).along(0, (2, 2)), X, random_state=0
+        ),
+        "SignFlips": _of_group("SignFlips", 4),
+        "SignedPermutation": lambda X, y: groups.SignedPermutation(
+            [1, 2, 3, 0], [-1, 1, -1, 1]
+        ).apply(X),
+        "SignedPermutationTable": PARTS,
+        "Symmetric": _of_group("Symmetric", 4),
+        "Torus": _of_group("Torus", 4),
+        "Translations": _of_group("Translations", 4),
+        "Trivial": _of_group("Trivial", 4),
+        "Wreath": _of_group("Wreath", groups.Cyclic(2), groups.Cyclic(2)),
+        "Young": _of_group("Young", [0, 0, 1, 1]),
+        "from_name": NO_ARRAY,
+        "move_randomly": lambda X, y: groups.move_randomly(groups.SO(4), X, random_state=1),
+    },
+    "kernels": {
+        "KERNEL_NAMES": "a tuple of names",
+        "ArcCosine": _of_kernel(kernels.ArcCosine(1)),
+        "InvariantKernel": _invariant_kernel,
+        "Laplacian": _of_kernel(kernels.Laplacian(0.5)),
+        "Polynomial": _of_kernel(kernels.Polynomial(2)),
+        "VonMises": _of_kernel(kernels.VonMises(0.5)),
+        "base_kernel_from_name": NO_ARRAY,
+    },
+    "lie": {
+        "Algebra": lambda X, y: [
+            lie.Algebra([_square(X)]).values(X),
+            lie.Algebra([_square(X)]).jacobians(X),
+        ],
+        "Closure": RESULT,
+        "Dictionary": ABSTRACT,
+        "DictionaryFields": lambda X, y: lie.DictionaryFields(lie.monomials(1, 4)).values(X),
+        "DictionaryFunction": lambda X, y: lie.DictionaryFunction(lie.monomials(1, 3), X).values(
+            X[:, :3]
+        ),
+        "Differentiable": ABSTRACT,
+        "Discovery": RESULT,
+        "EnforcedRegressor": _fitted(
+            lambda: lie.EnforcedRegressor(lie.monomials(2), "special_orthogonal", alpha=0.1)
+        ),
+        "Fields": ABSTRACT,
+        "Fourier": lambda X, y: lie.Fourier(1, 4).values(X),
+        "GradientError": ERROR,
+        "LieOperator": lambda X, y: lie.LieOperator(lie.monomials(1, 4), lie.linear(4), X).columns(
+            X[0, :1] + np.arange(5)
+        ),
+        "Monomials": lambda X, y: [lie.Monomials(2, 4).values(X), lie.Monomials(2, 4).jacobians(X)],
+        "SymmetryPromotingRegressor": _fitted(
+            lambda: lie.SymmetryPromotingRegressor(
+                lie.monomials(1), "special_orthogonal", gamma=0.1, random_state=0
+            )
+        ),
+        "affine": NO_ARRAY,
+        "closure_of": NO_ARRAY,
+        "coefficient_operator": NO_ARRAY,
+        "dictionary_operator": lambda X, y: lie.dictionary_operator(
+            lie.monomials(1, 4), lie.linear(4), X
+        ),
+        "discover": _discover,
+        "discover_dynamics": _dynamics,
+        "discover_equation": _equation,
+        "discover_tangent": _tangent,
+        "finite_rows": lambda X, y: lie.finite_rows(lie.monomials(1, 4), [_square(X)], X),
+        "fourier": NO_ARRAY,
+        "invariant_ridge": NO_ARRAY,
+        "linear": NO_ARRAY,
+        "lorentz": NO_ARRAY,
+        "monomials": NO_ARRAY,
+        "polynomial_fields": NO_ARRAY,
+        "scalings": NO_ARRAY,
+        "special_euclidean": NO_ARRAY,
+        "special_orthogonal": NO_ARRAY,
+        "symplectic": NO_ARRAY,
+        "translations": NO_ARRAY,
+    },
+    "spectral": {
+        "SO3": NO_ARRAY,
+        "HeatKernel": _of_spectral_kernel(
+            spectral.HeatKernel(spectral.Sphere(3), 0.3, max_level=4), groups.Cyclic(3)
+        ),
+        "InvariantBasis": lambda X, y: spectral.InvariantBasis(
+            spectral.Sphere(3), groups.Cyclic(3), max_level=3
+        ).fit_transform(X),
+        "InvariantSubspace": RESULT,
+        "Level": RESULT,
+        "Manifold": ABSTRACT,
+        "PolynomialKernel": _of_spectral_kernel(spectral.PolynomialKernel(2), groups.Cyclic(3)),
+        "Polynomials": _of_manifold(spectral.Polynomials(3)),
+        "Product": _of_manifold(spectral.Product(spectral.Sphere(3), spectral.Sphere(3))),
+        "SobolevKernel": _of_spectral_kernel(
+            spectral.SobolevKernel(spectral.Sphere(3), 2.0, max_level=4), groups.Cyclic(3)
+        ),
+        "SpectralClassifier": _classified(
+            lambda: spectral.SpectralClassifier(group="cyclic", max_level=1, alpha=0.1),
+            "decision_function",
+        ),
+        "SpectralRegressor": _fitted(
+            lambda: spectral.SpectralRegressor(group="cyclic", max_level=2, alpha=0.1)
+        ),
+        "Sphere": _of_manifold(spectral.Sphere(3)),
+        "Stereographic": _fitted(spectral.Stereographic, "transform"),
+        "SymmetricPolynomials": _fitted(lambda: spectral.SymmetricPolynomials(2), "transform"),
+        "ToSphere": _fitted(spectral.ToSphere, "transform"),
+        "ToTorus": _fitted(spectral.ToTorus, "transform"),
+        "Torus": _of_manifold(spectral.Torus(3)),
+    },
+    "theory": {
+        "DimensionCounts": RESULT,
+        "LearningCurve": _learning_curve,
+        "Quotient": RESULT,
+        "Recommendation": RESULT,
+        "SampleGain": RESULT,
+        "dimension_counts": NO_ARRAY,
+        "effective_dimension": lambda X, y: [
+            theory.effective_dimension(InvariantKernel(RBF(), CYCLIC), 0.1, X),
+            theory.effective_dimension(np.eye(4).astype(X.dtype), 0.1),
+        ],
+        "invariant_dimension": NO_ARRAY,
+        "mean_squared_error": lambda X, y: theory.mean_squared_error(y, X[: len(y), 0]),
+        "molien_series": NO_ARRAY,
+        "plot_dimension_counts": NO_ARRAY,
+        "quotient": NO_ARRAY,
+        "recommended_level": NO_ARRAY,
+        "sample_gain": lambda X, y: (
+            theory.sample_gain(kernels.Laplacian(), InvariantKernel(RBF(), CYCLIC), X, 0.1).plain
+        ),
+        "standard_models": NO_ARRAY,
+        "total_dimension": NO_ARRAY,
+        "volume": NO_ARRAY,
+        "weyl_estimate": NO_ARRAY,
+    },
+}
