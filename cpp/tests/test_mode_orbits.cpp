@@ -114,7 +114,7 @@ void polls_end_what_takes_long() {
   };
   CHECK_THROWS(std::runtime_error, ModeEnumeration(40, 12, 12, false, impatient));
   CHECK(polls == 3);
-  ModeEnumeration modes(20, 5, 5, false);
+  ModeEnumeration modes(20, 5, 5, false, [] {});
   const auto words = rows_of(modes);
   CHECK(words.rows == 42504);  // C(24, 5), more than three times 4096
   polls = 0;
