@@ -204,6 +204,7 @@ ONE_THREAD = {"permutation_chain", "close_matrices", "modes", "mode_orbits"}
 
 def serve() -> None:
     """Run the cases named on standard input."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells' background jobs ignore it
     for line in sys.stdin:
         name, threads = line.split()
         with threadpool_limits(int(threads), user_api="openmp"):
