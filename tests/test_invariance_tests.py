@@ -177,7 +177,7 @@ def test_errors_name_the_argument():
         diagnostics.invariance_test(X, group=groups.SO(3), alternative="target")
     with pytest.raises(ValueError, match="NaN"):
         diagnostics.invariance_test(X + np.nan, group=groups.SO(3))
-    with pytest.raises(ValueError, match="y holds NaN"):
+    with pytest.raises(ValueError, match="y contains NaN"):
         diagnostics.invariance_test(X, np.full(5, np.nan), group=groups.SO(3))
     with pytest.raises(ValueError, match=r"y must have shape \(5,\)"):
         diagnostics.invariance_test(X, np.zeros(4), group=groups.SO(3))

@@ -116,7 +116,7 @@ def _exponent(length_scale: float) -> int:
 
 def _stationary(name: str, length_scale: Any, group: Group) -> BaseSpec:
     if np.size(length_scale) == 1:
-        length_scale = np.reshape(length_scale, ())[()]
+        length_scale = np.reshape(length_scale, ()).item()
         as_number(length_scale, "length_scale", 0.0, strict=True)
         exponent = _exponent(length_scale)
         return BaseSpec(name, (math.ldexp(length_scale, -exponent),), exponent=exponent)
