@@ -90,7 +90,7 @@ def test_length_scales_per_axis_are_allowed_without_rotations():
     k = InvariantKernel(RBF(scale), SHIFTS)
     np.testing.assert_allclose(k(X), RBF()(centred(X) / scale), rtol=1e-12)
     _, gradient = k(X, eval_gradient=True)
-    assert np.ptp(gradient.reshape(5, 5, 5, 3), axis=2).max() < 1e-15  # tied over points
-    shifted = [k.clone_with_theta(k.theta + s * np.tile([0, 1, 0], 5))(X) for s in (-1e-5, 1e-5)]
+    assert gradient.shape == (5, 5, 3)  # tied over points
+    shifted = [k.clone_with_theta(k.theta + s * np.array([0, 1, 0]))(X) for s in (-1e-5, 1e-5)]
     want = (shifted[1] - shifted[0]) / 2e-5
-    np.testing.assert_allclose(gradient[:, :, 1::3].sum(axis=2), want, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(gradient[:, :, 1], want, rtol=1e-6, atol=1e-9)

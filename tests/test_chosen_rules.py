@@ -58,7 +58,8 @@ def test_the_first_call_chooses_and_the_next_ones_follow(k):
     alone = clone(k)
     assert alone.plan().chosen is None
     alone(tiny)
-    assert degree(alone) <= first[0]
+    if isinstance(k.base, RBF):  # an arc-cosine kernel knows no length: angles choose its degree
+        assert degree(alone) <= first[0]
 
 
 def test_nothing_is_learnt_from_no_samples_and_from_zeros():

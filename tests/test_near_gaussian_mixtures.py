@@ -10,6 +10,7 @@ import pytest
 from scipy.special import roots_genlaguerre
 from sklearn.gaussian_process.kernels import Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
+from symkernel.kernels import Quadrature
 from symkernel.plans.mixture_rules import mixture_rule
 from symkernel.plans.mixtures import matern_mixture, rational_quadratic_mixture
 
@@ -94,7 +95,7 @@ def test_kernels_over_rotations_near_the_limit(base):
     assert plan.exact and plan.error <= 1e-13
     assert "Gaussians, error" in str(plan)
     X = np.random.default_rng(0).standard_normal((4, 12))
-    quadrature = InvariantKernel(base, group, "quadrature", degree=30)(X)
+    quadrature = InvariantKernel(base, group, Quadrature(30))(X)
     assert np.allclose(k(X), quadrature, rtol=0.0, atol=1e-9)
 
 

@@ -292,9 +292,10 @@ def test_ill_conditioned_systems_are_no_fall_back(monkeypatch):
 
 def test_overflow_is_the_same_error():
     huge = np.full((5, 3), 1e150)
-    model = InvariantKernelRidge(1.0, kernel=InvariantKernel(Polynomial(3), groups.Cyclic(3)))
-    with pytest.raises(ValueError, match="the Gram matrix contains NaN or infinity"):
-        model.fit(huge, np.ones(5))
+    kernel = InvariantKernel(Polynomial(3), groups.Cyclic(3))
+    for alpha, y in ((1.0, np.ones(5)), ([1.0, 2.0], np.ones((5, 2)))):  # packed, and in full
+        with pytest.raises(ValueError, match="degree=3 is too large for these samples"):
+            InvariantKernelRidge(alpha, kernel=kernel).fit(huge, y)
 
 
 def test_memory_message_names_what_the_packed_form_needs(monkeypatch):
