@@ -215,9 +215,9 @@ def test_overflow_is_refused():
     X = 1e6 * samples(4, 3)
     k = InvariantKernel(Polynomial(7), on_cloud("SO(3)"))
     assert np.isfinite(k(X)).all()
-    with pytest.raises(ValueError, match="degree=7 is too large .* beyond float32"):
+    with pytest.raises(ValueError, match=r"degree=7 is too large .* beyond float32"):
         k(X.astype(np.float32))
-    with pytest.raises(ValueError, match="degree=7 is too large .* beyond float64"):
+    with pytest.raises(ValueError, match=r"degree=7 is too large .* beyond float64"):
         k(1e60 * X)
 
 
