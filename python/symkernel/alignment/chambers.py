@@ -9,7 +9,7 @@ Coxeter Groups, 1990, section 1.12; the distances by the rearrangement inequalit
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import factorial, prod
 
 import numpy as np
@@ -18,9 +18,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from symkernel.alignment.base import Array
-from symkernel.alignment.structure import structure_of
 from symkernel.canonical import MotionTransporters, PermutationTransporters, Transporters
-from symkernel.groups import Group, Hyperoctahedral, SignFlips, Symmetric, Young
+from symkernel.groups import Group
 from symkernel.groups.elements import SignedPermutation
 from symkernel.groups.table import SignedPermutationTable, table_matrices
 
@@ -74,7 +73,7 @@ class Sorting(ChamberMap):
         Whether every feature may change its sign as well: the map then sorts absolute values.
     """
 
-    def __init__(self, blocks: Iterable[tuple[int, ...]], signed: bool) -> None:
+    def __init__(self, blocks: Iterable[Sequence[int]], signed: bool) -> None:
         self._blocks = [np.array(block) for block in blocks if len(block) > 1]
         self._signed = signed
         sort = "sort" if len(self._blocks) < 2 else f"sort {len(self._blocks)} blocks of"
@@ -184,7 +183,7 @@ def chamber_map(group: Group) -> ChamberMap | None:
     """
     if not group.is_finite:
         return None
-    structure = structure_of(group)
+    structure = group.structure
     d = group.degree
     if not structure.factors:
         return Sorting((), signed=False)
@@ -203,14 +202,10 @@ def chamber_map(group: Group) -> ChamberMap | None:
 
 
 def _known(group: Group) -> ChamberMap | None:
-    everything = (tuple(range(group.degree)),)
-    if isinstance(group, SignFlips) or (group.degree == 1 and group.order == 2):
+    role = group.role
+    if role.flips or (group.degree == 1 and group.order == 2):
         return Sorting((), signed=True)
-    if isinstance(group, Hyperoctahedral):
-        return Sorting(everything, signed=True)
-    if isinstance(group, Symmetric):
-        return Sorting(everything, signed=False)
-    return Sorting(group.blocks, signed=False) if isinstance(group, Young) else None
+    return Sorting(role.blocks, signed=role.signs) if role.exchanges else None
 
 
 def _orbits(group: Group) -> list[tuple[int, ...]]:

@@ -14,7 +14,6 @@ from symkernel.alignment.routes.chamber import Chamber
 from symkernel.alignment.routes.enumeration import Enumeration, enumeration_cost
 from symkernel.alignment.routes.matching import Matching, matching_cost
 from symkernel.alignment.routes.rotation import Rotation
-from symkernel.alignment.structure import structure_of
 from symkernel.groups import Group, GroupTooLargeError
 
 __all__ = ["METHODS", "choose_route"]
@@ -51,8 +50,9 @@ def choose_route(
     if method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise ValueError(f"method must be one of {known}; got {method!r}")
-    structure = structure_of(group)
-    if structure.on_angles and structure.centres:
+    structure = group.structure
+    on_angles = bool(structure.angles)
+    if on_angles and structure.centres:
         raise NoRouteError(f"{group!r} shifts angles and coordinates; no route takes both")
     rest = structure.rest
     makers: dict[str, Callable[[], Route]] = {
@@ -63,7 +63,7 @@ def choose_route(
         "angles": lambda: Angles(rest),
         "alternation": lambda: Alternation(rest, n_restarts, random_state),
     }
-    route = makers[method]() if method != "auto" else _auto(rest, makers, structure.on_angles)
+    route = makers[method]() if method != "auto" else _auto(rest, makers, on_angles)
     if weights is not None:
         route = Weighting(route, weights)
     return Centring(structure.centres, route, weights) if structure.centres else route

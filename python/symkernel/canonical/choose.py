@@ -21,23 +21,8 @@ from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.shifts import ShiftForm
 from symkernel.canonical.sorting import SortForm
-from symkernel.groups import (
-    SO,
-    Alternating,
-    Cyclic,
-    Dihedral,
-    Factor,
-    Group,
-    GroupTooLargeError,
-    Hyperoctahedral,
-    O,
-    SignedPermutation,
-    SignFlips,
-    Symmetric,
-    Translations,
-    Wreath,
-    Young,
-)
+from symkernel.groups import Factor, Group, GroupTooLargeError, SignedPermutation
+from symkernel.groups.role import Kind
 
 __all__ = ["canonical_form"]
 
@@ -49,10 +34,6 @@ _MAX_ELEMENTS = 100_000
 # Elements, and numbers of all of them, that are rather listed than searched by a chain.
 _FEW = 1000
 _FEW_NUMBERS = 5_000_000
-
-# What SortForm serves, and what of that it can order along a curve.
-_SORTED = (Symmetric, Young, Hyperoctahedral, SignFlips, Alternating)
-_ORDERED = (Symmetric, Young)
 
 
 def canonical_form(
@@ -129,7 +110,7 @@ class _Words:
 
     def sorts(self, group: Group) -> bool:
         """Whether points of the group are to be sorted along a curve."""
-        ordered = any(isinstance(f.group, _ORDERED) for f in group.factors())
+        ordered = any(f.group.role.sorts for f in group.factors())
         return self.order == "hilbert" and ordered
 
     def check_order(self, group: Group) -> None:
@@ -152,7 +133,7 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
     if group.order == 1:
         words.refuse_weights(group)
         return TrivialForm(group)
-    factors = [f for f in group.factors() if f.group.order > 1]
+    factors = group.structure.nontrivial
     if not group.is_finite:
         return _continuous(group, factors, words)
     words.refuse_weights(group)
@@ -169,25 +150,21 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
 
 def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
     """Form of an atomic group along some axes."""
-    if isinstance(factor.group, _SORTED):
-        order = words.order if isinstance(factor.group, _ORDERED) else "lexicographic"
-        return SortForm(group, order)
-    if isinstance(factor.group, Cyclic | Dihedral):
+    role = factor.group.role
+    if role.kind is Kind.EXCHANGES:
+        return SortForm(group, words.order if role.sorts else "lexicographic")
+    if role.kind is Kind.RING:
         return RotationForm(group)
-    if isinstance(factor.group, Wreath) and factor.axes == tuple(range(len(factor.shape))):
-        return _blocks(group, factor.group, words)
+    if role.nested is not None and factor.axes == tuple(range(len(factor.shape))):
+        return _blocks(group, *role.nested, words)
     return _listed_or_searched(group)
 
 
-def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
+def _blocks(group: Group, inner: Group, outer: Group, words: _Words) -> CanonicalForm:
     """Form of a wreath product on all features: of every block, then of the blocks."""
-    outer = wreath.outer.along(0, wreath.shape)
-    return WreathForm(
-        group,
-        (wreath.outer.degree, wreath.inner.degree),
-        _chosen(wreath.inner, words),
-        _chosen(outer, words),
-    )
+    shape = (outer.degree, inner.degree)
+    arranged = _chosen(outer.along(0, shape), words)
+    return WreathForm(group, shape, _chosen(inner, words), arranged)
 
 
 def _listed_or_searched(group: Group) -> CanonicalForm:
@@ -264,8 +241,8 @@ def _chain(group: Group) -> CanonicalForm:
 def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of shifts, rotations and motions, beside finite groups or not."""
     heads = [f for f in factors if not f.group.is_finite]
-    finite = [f.group.along(f.axes, f.shape) for f in factors if f.group.is_finite]
-    turning = any(isinstance(f.group, SO | O) for f in heads)
+    finite = [f.group.along(f.axes, f.shape) for f in group.structure.finite]
+    turning = any(f.group.role.rotates for f in heads)
     if turning and finite and _exchanges_points(group):
         return PermutedFrameForm(group, words.weights)
     if finite and words.weights is not None:
@@ -280,7 +257,7 @@ def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> Canon
     rest = reduce(mul, finite)
     # Orthogonal maps that take shifts to shifts commute with centring; angles have a mean direction
     # that permutations leave where it is.
-    if not turning and (rest.is_permutation or isinstance(heads[0].group, Translations)):
+    if not turning and (rest.is_permutation or heads[0].group.role.translates):
         return SequenceForm(group, [form, _chosen(rest, words)])
     return LeastForm(group, form, rest, _MAX_ELEMENTS)
 

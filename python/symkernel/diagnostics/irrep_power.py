@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
-from symkernel.groups import SO, Element, Factor, O, Torus
+from symkernel.groups import Element, Factor
 
 __all__ = ["IrrepPower", "irrep_powers"]
 
@@ -98,10 +98,10 @@ def _of_factor(factor: Factor, elements: tuple[Element, ...], weights: Array, de
     if group.is_finite:
         if len(elements) <= _LARGEST_ORDER:
             return _finite(type(group).__name__, elements)
-    elif isinstance(group, Torus) and group.degree == 1:
+    elif group.role.turns_angles and group.degree == 1:
         angles = np.concatenate([g.as_affine()[:1, -1] for g in elements])
         return _circle(np.subtract.outer(angles, angles), outer, depth)
-    elif isinstance(group, SO | O) and group.degree in (2, 3):
+    elif group.role.rotates and group.degree in (2, 3):
         matrices = np.stack([g.as_matrix() for g in elements])
         relative = np.einsum("aji,bjk->abik", matrices, matrices)
         determinants = np.sign(np.linalg.det(matrices))

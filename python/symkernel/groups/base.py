@@ -33,6 +33,7 @@ from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutati
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
 from symkernel.groups.motion import Motion
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import (
     ActionTable,
     GroupTooLargeError,
@@ -43,7 +44,9 @@ from symkernel.validation import as_array, as_movable
 
 if TYPE_CHECKING:
     from symkernel.groups.along import Along
+    from symkernel.groups.permutation_group import PermutationGroup
     from symkernel.groups.product import Product
+    from symkernel.groups.structure import Structure
 
 __all__ = ["Group"]
 
@@ -123,6 +126,11 @@ class Group(ABC):
     @abstractmethod
     def _arguments(self) -> tuple[Any, ...]:
         """Return what repr shows and what makes two groups of one class plainly equal."""
+
+    @property
+    def role(self) -> Role:
+        """What the group does, for formulas that know it; here its elements are all there is."""
+        return Role(Kind.LISTED)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -360,10 +368,14 @@ class Group(ABC):
 
     # Of signed permutations: those with labels[indices] * signs == labels, integers (d,).
     def _fixing(self, labels: NDArray[np.int64]) -> Group:
+        return self._as_permutations()._fixing(labels)
+
+    # A group of signed permutations, with a chain of stabilisers to search.
+    def _as_permutations(self) -> PermutationGroup:
         from symkernel.groups.permutation_group import PermutationGroup  # built on this class
 
         own = [g for g in self.generators if isinstance(g, SignedPermutation)]
-        return PermutationGroup(own, degree=self.degree)._fixing(labels)
+        return PermutationGroup(own, degree=self.degree)
 
     # -- tables -------------------------------------------------------------------------------
 
@@ -479,6 +491,13 @@ class Group(ABC):
         tensor = self._tensor()
         assert tensor is not None  # products have their own
         return (Factor(*tensor),)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What the group is made of: translations, rotations, angles and finite parts."""
+        from symkernel.groups.structure import Structure  # built on this class
+
+        return Structure(self)
 
     # A group is T L: shifts T by a subspace, which the linear maps L of the group map to itself.
     @property

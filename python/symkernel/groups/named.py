@@ -15,6 +15,7 @@ from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._checks import as_count
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Alternating", "Cyclic", "Dihedral", "Symmetric", "Trivial"]
@@ -56,6 +57,11 @@ class Trivial(NamedGroup):
     """
 
     @property
+    def role(self) -> Role:
+        """Changes nothing."""
+        return Role(Kind.EXCHANGES)
+
+    @property
     def order(self) -> int:
         """Exact number of elements, 1."""
         return 1
@@ -92,6 +98,11 @@ class Symmetric(NamedGroup):
     >>> next(Symmetric(3).elements())
     Permutation([0, 1, 2])
     """
+
+    @property
+    def role(self) -> Role:
+        """Exchanges all features."""
+        return Role(Kind.EXCHANGES, blocks=(range(self._n),))
 
     @cached_property
     def order(self) -> int:
@@ -140,6 +151,11 @@ class Alternating(NamedGroup):
     >>> Alternating(5).order
     60
     """
+
+    @property
+    def role(self) -> Role:
+        """Exchanges all features, evenly."""
+        return Role(Kind.EXCHANGES, blocks=(range(self._n),), even=True)
 
     @cached_property
     def order(self) -> int:
@@ -209,6 +225,11 @@ class Cyclic(NamedGroup):
     """
 
     @property
+    def role(self) -> Role:
+        """Shifts a ring."""
+        return Role(Kind.RING)
+
+    @property
     def order(self) -> int:
         """Exact number of elements, n."""
         return self._n
@@ -255,6 +276,11 @@ class Dihedral(NamedGroup):
     >>> Dihedral(4).order, Dihedral(2).order
     (8, 2)
     """
+
+    @property
+    def role(self) -> Role:
+        """Shifts and reflects a ring."""
+        return Role(Kind.RING, reflections=True)
 
     @property
     def order(self) -> int:

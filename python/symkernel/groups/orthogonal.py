@@ -14,6 +14,7 @@ from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix
 from symkernel.groups.lie import LieGenerator, rotation_generators
 from symkernel.groups.named import NamedGroup, Trivial
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.signed import SignFlips, flip
 from symkernel.groups.table import ActionTable
 
@@ -105,6 +106,11 @@ class SO(RotationGroup):
     >>> G = SO(3).along(1, (9, 3))          # turn nine points of R^3 together
     """
 
+    @property
+    def role(self) -> Role:
+        """Rotates."""
+        return Role(Kind.ROTATIONS)
+
     _on_a_line = Trivial(1)
 
     @property
@@ -142,6 +148,11 @@ class O(RotationGroup):  # noqa: E742 (the group's name)
     >>> O(3).generators
     (SignedPermutation([0, 1, 2], [-1, 1, 1]),)
     """
+
+    @property
+    def role(self) -> Role:
+        """Rotates and reflects."""
+        return Role(Kind.ROTATIONS, reflections=True)
 
     _on_a_line = SignFlips(1)
 

@@ -158,6 +158,9 @@ class PermutationGroup(Group):
         """The chain along the features in order, for searches."""
         return ordered_chain(self._chain)
 
+    def _as_permutations(self) -> PermutationGroup:
+        return self
+
     def _fixing(self, labels: NDArray[np.int64]) -> Group:
         colours = np.concatenate([labels, -labels]) if self._signed else labels
         rows, factors = self._ordered.stabilizer(

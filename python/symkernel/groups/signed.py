@@ -20,6 +20,7 @@ from symkernel.groups.named import (
     random_permutations,
     turn,
 )
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Hyperoctahedral", "SignFlips"]
@@ -33,6 +34,11 @@ class SignFlips(NamedGroup):
     >>> SignFlips(3).order
     8
     """
+
+    @property
+    def role(self) -> Role:
+        """Changes signs of features."""
+        return Role(Kind.EXCHANGES, signs=True)
 
     @property
     def order(self) -> int:
@@ -79,6 +85,11 @@ class Hyperoctahedral(NamedGroup):
     >>> Hyperoctahedral(3).order
     48
     """
+
+    @property
+    def role(self) -> Role:
+        """Exchanges all features and changes their signs."""
+        return Role(Kind.EXCHANGES, blocks=(range(self._n),), signs=True)
 
     @cached_property
     def order(self) -> int:

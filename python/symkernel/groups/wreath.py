@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.permutation_group import SEARCH_LIMIT, PermutationGroup
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Wreath"]
@@ -83,6 +84,11 @@ class Wreath(Group):
     def shape(self) -> tuple[int, ...]:
         """Blocks, and features of each."""
         return (self._outer.degree, self._inner.degree)
+
+    @property
+    def role(self) -> Role:
+        """Acts within blocks and permutes them."""
+        return Role(Kind.NESTED, nested=(self._inner, self._outer))
 
     @cached_property
     def order(self) -> int:

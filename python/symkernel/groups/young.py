@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.named import lexicographic
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Young"]
@@ -73,6 +74,11 @@ class Young(Group):
     def blocks(self) -> tuple[tuple[int, ...], ...]:
         """Features of equal label, in the order in which labels first appear."""
         return self._blocks
+
+    @property
+    def role(self) -> Role:
+        """Exchanges features of equal label."""
+        return Role(Kind.EXCHANGES, blocks=self._blocks)
 
     @cached_property
     def order(self) -> int:

@@ -15,10 +15,12 @@ import numpy as np
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable
-from symkernel.groups import Group, PermutationGroup, SignedPermutation, Torus
+from symkernel.groups import Group, PermutationGroup, SignedPermutation
+from symkernel.groups.along import places
+from symkernel.groups.structure import Structure
 from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
 from symkernel.plans.closed_form import LARGEST_SINGLE_EXPONENT, ClosedForm
-from symkernel.plans.normal_form import NormalForm, features_by_point, row_permutations
+from symkernel.plans.normal_form import row_permutations
 
 __all__ = ["Angles"]
 
@@ -149,24 +151,19 @@ def _on_points(group: Group) -> Group:
 class _TorusForm(ClosedForm):
     """Product over the angles of a torus of planar averages."""
 
-    def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
-        factors = group.factors()
-        torus = [f for f in factors if isinstance(f.group, Torus)]
-        others = [f for f in factors if f.group.order > 1 and f not in torus]
+    def _recognised(self, group: Group) -> tuple[Structure, FormTable]:
+        structure = group.structure
         rows = None
-        if len(torus) == 1 and all(
-            f.shape == torus[0].shape and not set(f.axes) & set(torus[0].axes) for f in others
-        ):
-            rows = row_permutations(others, torus[0].axes, torus[0].shape)
+        if len(structure.angles) == 1 and not structure.centres:
+            rows = row_permutations(structure, structure.angles[0])
         if rows is None:
             raise NotApplicableError(
                 f"{group!r} has no closed form for the von Mises kernel: one Torus has, with "
                 "permutations along the axes that it does not act on"
             )
-        n = torus[0].group.degree
-        features = features_by_point(torus[0].shape, torus[0].axes).reshape(-1, n).T  # angle first
+        (torus,) = structure.angles
+        features = places(torus.axes, torus.shape).T  # angle first
         layout = (2 * features[:, :, None] + np.arange(2)).ravel()
-        table = FormTable(
-            "rotations_2", np.tile(rows, (1, n)), ((features.shape[1], 2),) * n, layout
-        )
-        return NormalForm(group, (), factors), table
+        n, points = features.shape
+        table = FormTable("rotations_2", np.tile(rows, (1, n)), ((points, 2),) * n, layout)
+        return structure, table

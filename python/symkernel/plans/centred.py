@@ -8,8 +8,8 @@ from typing import Any
 from symkernel.backends.arrays import namespace
 from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
+from symkernel.groups.structure import Structure
 from symkernel.plans.base import Array, BaseSpec, Plan
-from symkernel.plans.normal_form import NormalForm, normal_form
 
 
 class Centred(Plan):
@@ -20,20 +20,20 @@ class Centred(Plan):
 
     Parameters
     ----------
-    normal : NormalForm
+    structure : Structure
         The group, taken apart.
     inner : Plan
-        Plan for ``normal.rest``.
+        Plan for ``structure.rest``.
     """
 
-    def __init__(self, normal: NormalForm, inner: Plan) -> None:
-        self._normal = normal
+    def __init__(self, structure: Structure, inner: Plan) -> None:
+        self._structure = structure
         self._inner = inner
         self.method = inner.method
         self.exact = inner.exact
         self.error = inner.error
         self.cost = inner.cost
-        self.steps = (*normal.steps, *inner.steps)
+        self.steps = (*structure.centring, *inner.steps)
         self.packs = inner.packs
 
     @property
@@ -78,17 +78,17 @@ class Centred(Plan):
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
         gradient = self._inner.gradient_x(self._centred(X), self._centred(Y), V, n_jobs)
-        flat = self._normal.centred(gradient.reshape(-1, X.shape[1]))
+        flat = self._structure.centred(gradient.reshape(-1, X.shape[1]))
         return flat.reshape(gradient.shape)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-        return self._normal.centred(self._inner.diag_gradient_x(self._centred(X), n_jobs))
+        return self._structure.centred(self._inner.diag_gradient_x(self._centred(X), n_jobs))
 
     def _centred(self, X: Any) -> Any:
         if isinstance(X, Prepared):
             return X
-        centred: Array = namespace(X).ascontiguousarray(self._normal.centred(X))
+        centred: Array = namespace(X).ascontiguousarray(self._structure.centred(X))
         return centred
 
 
@@ -112,9 +112,9 @@ def on_centred(
     def made(base: BaseSpec, group: Group) -> Plan:
         if group.is_finite:
             return make(base, group)
-        normal = normal_form(group)
-        if not normal.centres or not normal.rest.is_finite:
+        structure = group.structure
+        if not structure.centres or structure.continuous:
             return make(base, group)
-        return Centred(normal, make(base, normal.rest))
+        return Centred(structure, make(base, structure.rest))
 
     return made

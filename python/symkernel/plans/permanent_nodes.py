@@ -21,7 +21,7 @@ from symkernel.groups import Group
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
 from symkernel.plans.closed_form import form_cost, weighted_rates
 from symkernel.plans.mixtures import mixture_of
-from symkernel.plans.normal_form import normal_form, recognise
+from symkernel.plans.normal_form import recognise
 
 # Numbers held at once: turned samples, or values that are averaged over nodes.
 _ENTRIES = 2**20
@@ -95,7 +95,7 @@ def permanents(base: BaseSpec, group: Group, tolerance: float = _MIXTURE_TOLERAN
 
 @lru_cache(maxsize=32)
 def _permanents(base: BaseSpec, group: Group, tolerance: float) -> Permanents:
-    table = recognise(normal_form(group))
+    table = recognise(group.structure)
     if table.form not in ("permanents", "signed_permanents"):
         raise NotApplicableError(f"the average over {group!r} is not a permanent")
     mixture = mixture_of(base, tolerance=tolerance)

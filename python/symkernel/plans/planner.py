@@ -22,7 +22,6 @@ from symkernel.plans.closed_form import ClosedForm
 from symkernel.plans.fourier import fourier
 from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
-from symkernel.plans.normal_form import normal_form
 from symkernel.plans.orbit_distance import OrbitDistance
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.permanent_sum import PermanentSum
@@ -185,7 +184,7 @@ def make_plan(
 
 def least_of_a_sum(group: Group) -> float:
     """Return a lower bound of the cost per pair of every plan that takes elements one by one."""
-    rest = group if group.is_finite else normal_form(group).rest
+    rest = group if group.is_finite else group.structure.rest
     return Cost.MAP_WEIGHT * (math.exp(rest.log_order) if rest.log_order < 700.0 else math.inf)
 
 

@@ -162,11 +162,11 @@ class RotationSums:
         problem = self.problem
         if self.permanents is not None:
             inner = self.permanents.steps(problem.n_others)
-            return (*problem.normal.steps, rotations, *inner)
+            return (*problem.structure.centring, rotations, *inner)
         if problem.n_others == 1:
-            return (*problem.normal.steps, rotations)
+            return (*problem.structure.centring, rotations)
         finite = f"sum over {problem.n_others:,} elements of the finite part"
-        return (*problem.normal.steps, finite, rotations)
+        return (*problem.structure.centring, finite, rotations)
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import Group, Symmetric
+from symkernel.groups import Group
 from symkernel.kernels import Polynomial
 from symkernel.spectral.basis import kept_basis
 from symkernel.spectral.kernels import _evaluate
@@ -77,7 +77,7 @@ class PolynomialKernel(Polynomial):
         self._spec()  # checks parameters
         degree = int(self.degree)
         manifold = Polynomials(group.degree)
-        if isinstance(group, Symmetric):
+        if group.role.sorts and len(group.role.blocks) == 1:
             part = self._by_partitions(group.degree, degree)
             what = f"{part.width} monomial symmetric functions to degree {degree}"
         else:

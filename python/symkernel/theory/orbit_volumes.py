@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
-from symkernel.groups import Factor, Group, O, SignedPermutation, SignedPermutationTable
+from symkernel.groups import Factor, Group, SignedPermutation, SignedPermutationTable
 from symkernel.groups.along import places
 from symkernel.groups.table import table_matrices
 
@@ -112,7 +112,7 @@ def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
         minus = SignedPermutation(np.arange(len(x)), np.full(len(x), -1))
         images = np.stack([x, -x]) if finite.contains(minus) else x[None]
     at = places(head.axes, head.shape)
-    kept = _turned(x[at], images[:, at], isinstance(head.group, O))
+    kept = _turned(x[at], images[:, at], head.group.role.reflections)
     return int(finite.order) // int(kept.sum())
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Group, GroupTooLargeError, O, SignedPermutation
+from symkernel.groups import Group, GroupTooLargeError, SignedPermutation
 
 __all__ = ["shifted_series"]
 
@@ -23,7 +23,7 @@ def shifted_series(group: Group, top: int) -> list[int]:
     """
     basis = group._shift_basis
     linear = group._linear
-    if any(isinstance(f.group, (SO, O)) for f in linear.factors()):
+    if any(f.group.role.rotates for f in linear.factors()):
         raise ValueError(f"group must not turn coordinates of a torus, {group!r} does")
     if not linear.is_finite or linear.order > 200_000:
         raise GroupTooLargeError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Factor, Group, O
+from symkernel.groups import Factor, Group
 from symkernel.groups._checks import RandomState, as_generator
 from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
@@ -144,8 +144,8 @@ def quotient(
     manifold.check(group)
     if group.is_finite:
         return Quotient(manifold.dim, total / group.order)
-    turning = [f for f in group.factors() if isinstance(f.group, (SO, O)) and f.group.dim]
-    others = [f for f in group.factors() if f.group.is_finite]
+    turning = [f for f in group.structure.continuous if f.group.role.rotates]
+    others = group.structure.finite
     shifts = len(group._shift_basis) > 0
     known = len(turning) + shifts <= 1 and (isinstance(manifold, Torus) or not shifts)
     if not known or isinstance(manifold, SO3):
@@ -244,7 +244,7 @@ def _group_volume(factor: Factor) -> float:
     n, p = factor.group.degree, n_copies(factor)
     found = math.prod(_sphere(k) for k in range(max(n - p, 1), n))
     # O(n) by the trivial group has two components; by O(n - p) one, which is that of SO.
-    return found * (2.0 if isinstance(factor.group, O) and p >= n else 1.0)
+    return found * (2.0 if factor.group.role.reflections and p >= n else 1.0)
 
 
 def _shift_volume(manifold: Manifold, group: Group) -> float:

@@ -12,7 +12,6 @@ import itertools
 import numpy as np
 
 from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
-from symkernel.alignment.routes.matching import point_blocks
 from symkernel.alignment.routes.rotation import Cloud, cloud_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
@@ -60,13 +59,13 @@ class Alternation(Route):
         self._cloud = cloud = cloud_of(group)
         self._points, self._dimension = cloud.places.shape
         factors = cloud.factors
-        blocks = point_blocks(factors[0].group) if len(factors) == 1 else None
         lone = len(factors) == 1 and factors[0].group.degree == self._points
-        if blocks is None or not lone or self._dimension not in (2, 3):
+        if not (lone and factors[0].group.role.exchanges) or self._dimension not in (2, 3):
             raise NoRouteError(
                 f"{group!r} is not Symmetric or Young on points beside rotations of the plane or "
                 "of space"
             )
+        blocks = factors[0].group.role.blocks
         self._blocks = tuple(map(len, blocks))
         order = np.array([point for block in blocks for point in block])
         # the points of a block next to each other

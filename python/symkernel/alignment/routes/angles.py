@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
-from symkernel.alignment.structure import places_of, structure_of
 from symkernel.canonical import MotionTransporters
-from symkernel.groups import Group, Torus
+from symkernel.groups import Group
+from symkernel.groups.along import places
 
 __all__ = ["Angles"]
 
@@ -35,13 +35,13 @@ class Angles(Route):
     name = "angles"
 
     def __init__(self, group: Group) -> None:
-        factors = structure_of(group).factors
-        if len(factors) != 1 or not isinstance(factors[0].group, Torus):
+        factors = group.structure.factors
+        if len(factors) != 1 or not group.structure.angles:
             raise NoRouteError(
                 f"{group!r} is not one Torus: beside other groups the nearest shift of angles has "
                 "no closed form"
             )
-        self._places = places_of(factors[0].axes, factors[0].shape)
+        self._places = places(factors[0].axes, factors[0].shape)
         self.steps = ("chordal distance of angles", "the argument of a sum of phases")
 
     def squares(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Array:
