@@ -80,7 +80,7 @@ def test_it_is_the_rule_summed_over_all_permutations(kind, name):
     degree = 1 if problem.n > 3 else 3
     rule = problem.rule(degree)
     X, Y = samples(group, 4) + 0.3, samples(group, 3, seed=1)
-    left, right = (np.ascontiguousarray(problem.normal.centred(Z)) for Z in (X, Y))
+    left, right = (np.ascontiguousarray(problem.structure.centred(Z)) for Z in (X, Y))
     parts = tuple(
         (w, problem.table(R[None])) for R, w in zip(rule.matrices, rule.weights, strict=True)
     )

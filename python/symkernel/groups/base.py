@@ -198,6 +198,10 @@ class Group(ABC):
         """
         return self._draw(as_count(size, "size", 0), as_generator(random_state), as_scale(scale))
 
+    # As ``_sample``, as an array (size, d, d) where that saves the objects; or None.
+    def _drawn_matrices(self, size: int, rng: np.random.Generator) -> NDArray[np.float64] | None:
+        return None
+
     # Groups with translations need the scale of their shifts too.
     def _draw(self, size: int, rng: np.random.Generator, scale: float) -> list[Element]:
         return self._sample(size, rng)
@@ -498,6 +502,11 @@ class Group(ABC):
         from symkernel.groups.structure import Structure  # built on this class
 
         return Structure(self)
+
+    # Of a group that holds all cyclic shifts of the grid ``shape``: the automorphisms of the grid
+    # beside them, each as a map (size,) of its points that fixes the first, the identity first.
+    def _grid_maps(self) -> Sequence[NDArray[np.int64]] | None:
+        return None
 
     # A group is T L: shifts T by a subspace, which the linear maps L of the group map to itself.
     @property

@@ -261,6 +261,9 @@ class Cyclic(NamedGroup):
         n, p = self._n, period(labels)
         return Trivial(n) if p == n else Cyclic(n // p).along(0, (n // p, p))
 
+    def _grid_maps(self) -> Sequence[NDArray[np.int64]]:
+        return (np.arange(self._n),)
+
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(self._rows(np.arange(self._n)).astype(np.int32), None)
 
@@ -332,6 +335,10 @@ class Dihedral(NamedGroup):
             return Cyclic(n)._fixing(labels)
         found = [SignedPermutation._trusted(kept[0]), self._element(p % n)]
         return PermutationGroup._known(found, n, 2 * (n // p))
+
+    def _grid_maps(self) -> Sequence[NDArray[np.int64]]:
+        steps = np.arange(self._n)
+        return steps, -steps % self._n
 
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(self._rows(np.arange(self.order)).astype(np.int32), None)

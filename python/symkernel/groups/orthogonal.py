@@ -55,6 +55,9 @@ class RotationGroup(NamedGroup):
             return self._on_a_line._sample(size, rng)
         return [OrthogonalMatrix._trusted(q) for q in self._haar(size, rng)]
 
+    def _drawn_matrices(self, size: int, rng: np.random.Generator) -> NDArray[np.float64] | None:
+        return self._haar(size, rng) if self._n > 1 else None
+
     # Q of a Gaussian matrix, with R made positive on the diagonal, has Haar measure
     # (Mezzadri, Notices of the AMS 54, 2007).
     def _haar(self, size: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from symkernel.groups._checks import RandomState, as_generator, as_scale
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.orthogonal import RotationGroup
 from symkernel.groups.table import MatrixTable, SignedPermutationTable, table_matrices
 from symkernel.validation import as_floats, as_movable
 
@@ -192,8 +191,9 @@ class _Maps:
 
 def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> _Maps:
     """Independent random elements of an atomic group."""
-    if isinstance(group, RotationGroup) and group.degree > 1:
-        return _Maps(MatrixTable(group._haar(size, rng)))  # without an object for each
+    matrices = group._drawn_matrices(size, rng)
+    if matrices is not None:
+        return _Maps(MatrixTable(matrices))  # without an object for each
     elements = group._draw(size, rng, scale)
     parts = [g._parts() for g in elements]
     shifts = None

@@ -20,7 +20,7 @@ from symkernel.groups.along import places
 from symkernel.groups.structure import Structure
 from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
 from symkernel.plans.closed_form import LARGEST_SINGLE_EXPONENT, ClosedForm
-from symkernel.plans.normal_form import row_permutations
+from symkernel.plans.recognise import row_permutations
 
 __all__ = ["Angles"]
 

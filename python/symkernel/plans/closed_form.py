@@ -18,7 +18,7 @@ from symkernel.groups.structure import Structure
 from symkernel.plans import rounded
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.mixtures import Mixture, mixture_of
-from symkernel.plans.normal_form import recognise
+from symkernel.plans.recognise import recognise
 
 # The permanents of all minors take a table of 2^(n+1) vectors: 128 MiB for 20 points.
 MAX_MINORS = 20

@@ -21,7 +21,7 @@ from symkernel.groups import Group
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
 from symkernel.plans.closed_form import form_cost, weighted_rates
 from symkernel.plans.mixtures import mixture_of
-from symkernel.plans.normal_form import recognise
+from symkernel.plans.recognise import recognise
 
 # Numbers held at once: turned samples, or values that are averaged over nodes.
 _ENTRIES = 2**20

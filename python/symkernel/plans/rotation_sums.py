@@ -15,8 +15,8 @@ from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.plans.averaged import Nodes, Scheme, typical
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
-from symkernel.plans.normal_form import format_order
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
+from symkernel.plans.recognise import format_order
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem
 from symkernel.plans.rotation_rules import RotationRule
 from symkernel.plans.weighted_tables import WeightedTables
