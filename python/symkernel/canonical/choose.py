@@ -23,6 +23,7 @@ from symkernel.canonical.shifts import ShiftForm
 from symkernel.canonical.sorting import SortForm
 from symkernel.groups import Factor, Group, GroupTooLargeError, SignedPermutation
 from symkernel.groups.role import Kind
+from symkernel.groups.structure import product_of
 
 __all__ = ["canonical_form"]
 
@@ -141,7 +142,7 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
         return _product(group, factors, words)
     if len(group.factors()) > 1:  # beside trivial groups
         factor = factors[0]
-        group = factor.group.along(factor.axes, factor.shape)
+        group = factor.action
     return _single(group, factors[0], words)
 
 
@@ -175,7 +176,7 @@ def _listed_or_searched(group: Group) -> CanonicalForm:
 
 def _product(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of a product of finite groups that commute."""
-    parts = [f.group.along(f.axes, f.shape) for f in factors]
+    parts = [f.action for f in factors]
     apart = _apart(parts)
     if len(apart) > 1:
         return SequenceForm(group, [_chosen(reduce(mul, some), words) for some in apart])
@@ -241,7 +242,7 @@ def _chain(group: Group) -> CanonicalForm:
 def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of shifts, rotations and motions, beside finite groups or not."""
     heads = [f for f in factors if not f.group.is_finite]
-    finite = [f.group.along(f.axes, f.shape) for f in group.structure.finite]
+    finite = group.structure.finite
     turning = any(f.group.role.rotates for f in heads)
     if turning and finite and _exchanges_points(group):
         return PermutedFrameForm(group, words.weights)
@@ -250,11 +251,11 @@ def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> Canon
             "weights are for rotations and motions alone, or beside Symmetric or Young along all "
             f"other axes; got weights and {group!r}"
         )
-    motions = reduce(mul, [f.group.along(f.axes, f.shape) for f in heads])
+    motions = product_of(heads)
     form = FrameForm(motions, words.weights) if turning else ShiftForm(motions, words.weights)
     if not finite:
         return form
-    rest = reduce(mul, finite)
+    rest = product_of(finite)
     # Orthogonal maps that take shifts to shifts commute with centring; angles have a mean direction
     # that permutations leave where it is.
     if not turning and (rest.is_permutation or heads[0].group.role.translates):

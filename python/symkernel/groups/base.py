@@ -480,7 +480,7 @@ class Group(ABC):
     def factors(self) -> tuple[Factor, ...]:
         """Return the normal form: atomic groups, each along some axes of an array.
 
-        The group is the product of ``f.group.along(f.axes, f.shape)`` over the factors f. Atomic
+        The group is the product of ``f.action`` over the factors f. Atomic
         are all groups except those made by ``along`` and ``*``, and SE(n) and E(n), which are
         Translations(n) and then SO(n) or O(n). An image group of (height, width, channels) acts
         along the first two axes.

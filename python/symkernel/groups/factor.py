@@ -38,6 +38,11 @@ class Factor:
     axes: tuple[int, ...]
     shape: tuple[int, ...]
 
+    @property
+    def action(self) -> Group:
+        """The group along its axes, on all features of a sample."""
+        return self.group.along(self.axes, self.shape)
+
     def placed(self, axes: tuple[int, ...], shape: tuple[int, ...]) -> Factor | None:
         """Return this factor of a group that itself acts along axes of a larger array.
 

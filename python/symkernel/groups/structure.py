@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import prod
@@ -15,7 +15,7 @@ from symkernel.groups.base import Group
 from symkernel.groups.factor import Factor
 from symkernel.groups.named import Trivial
 
-__all__ = ["Structure", "other_axes", "product_along"]
+__all__ = ["Structure", "other_axes", "product_along", "product_of"]
 
 # Orders have logarithms of 0 or at least log 2, also after rounding.
 _OF_ONE = 0.5
@@ -92,8 +92,7 @@ class Structure:
         """The group without its translations, as a group of its own."""
         if not self.centres:
             return self.group
-        actions: list[Group] = [f.group.along(f.axes, f.shape) for f in self.factors]
-        return reduce(mul, actions or [Trivial(self.group.degree)])
+        return product_of(self.factors) if self.factors else Trivial(self.group.degree)
 
     def beside(self, head: Factor) -> tuple[Factor, ...]:
         """Return the factors other than one of them."""
@@ -145,6 +144,11 @@ class Structure:
 def other_axes(axes: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     """Return the axes of an array that are not among some, ascending."""
     return tuple(a for a in range(len(shape)) if a not in axes)
+
+
+def product_of(factors: Iterable[Factor]) -> Group:
+    """Return factors, one at least, as one group on all features, which counts each map once."""
+    return reduce(mul, (f.action for f in factors))
 
 
 def product_along(factors: Sequence[Factor], axes: Sequence[int], shape: Sequence[int]) -> Group:

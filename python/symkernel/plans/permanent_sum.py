@@ -92,7 +92,7 @@ class PermanentSum(Plan):
             if not apart or count > math.log(_MOST_ELEMENTS):
                 continue
             try:
-                permanents(self.base, _alone(head), _TOLERANCE)
+                permanents(self.base, head.action, _TOLERANCE)
             except ValueError:
                 continue
             heads.append(head)
@@ -160,7 +160,7 @@ class _Split:
     def __init__(self, base: BaseSpec, structure: Structure, head: Factor) -> None:
         self.head = head
         self.others = structure.beside(head)
-        self.form: Permanents = permanents(base, _alone(head), _TOLERANCE)
+        self.form: Permanents = permanents(base, head.action, _TOLERANCE)
         self.order = math.prod(int(f.group.order) for f in self.others)
         one = self.form.cost
         self.cost = Cost(self.order * one.multiply_adds, self.order * one.maps)
@@ -175,12 +175,8 @@ class _Split:
         )
         matrices = table_matrices(acting.table(_MOST_ELEMENTS))
         weights = np.full(len(matrices), 1.0 / len(matrices))
-        finite = _alone(self.head)
+        finite = self.head.action
         return PermanentNodes(finite, places(axes, shape), matrices, weights, _TOLERANCE)
-
-
-def _alone(factor: Factor) -> Group:
-    return factor.group.along(factor.axes, factor.shape)
 
 
 def _beside(values: Array, X: Array) -> Array:

@@ -185,7 +185,7 @@ def invariants(group: Group, degree: int, limits: Limits) -> Invariants:
     if alone or rest or not listed:  # else sums over orbits are all there is to do
         heads = () if structure.shape is None else factors
         for head in sorted(heads, key=lambda f: -f.group.log_order):
-            others = [f.group.along(f.axes, f.shape) for f in factors if f is not head]
+            others = [f.action for f in structure.beside(head)]
             try:
                 sums = _by_multisets(head, degree, limits.multisets)
                 if sums is not None:

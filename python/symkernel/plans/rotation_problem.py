@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache, reduce
-from operator import mul
+from functools import lru_cache
 
 import numpy as np
 
 from symkernel.groups import Group
 from symkernel.groups.along import layout, places
 from symkernel.groups.factor import Factor
-from symkernel.groups.structure import Structure
+from symkernel.groups.structure import Structure, product_of
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable, table_matrices
 from symkernel.plans.base import Array, Cost, NotApplicableError
 from symkernel.plans.rotation_rules import RotationRule, rotation_rule
@@ -68,7 +67,7 @@ class RotationProblem:
     @property
     def finite(self) -> Group:
         """The finite factors as one group; there is at least one."""
-        return reduce(mul, (f.group.along(f.axes, f.shape) for f in self.others))
+        return product_of(self.others)
 
     def rule(self, degree: int, two_sided: bool = False) -> RotationRule:
         """Quadrature rule for the head."""

@@ -133,7 +133,7 @@ class RotationSums:
         count = _PLANAR_IMAGES if self.problem.n == 2 else _IMAGES
         if self.permanents is not None:
             count = _IMAGES_PERMANENTS
-        turns = head.group.along(head.axes, head.shape).sample(count, 0)
+        turns = head.action.sample(count, 0)
         return np.ascontiguousarray(np.concatenate([Z, *(turn.apply(Z) for turn in turns)]))
 
     def require_affordable(self, scheme: Scheme, degree: int) -> Scheme:

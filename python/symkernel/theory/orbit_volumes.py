@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
-from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from scipy.special import gammaln, multigammaln
 
 from symkernel.groups import Factor, Group, SignedPermutation, SignedPermutationTable
 from symkernel.groups.along import places
+from symkernel.groups.structure import product_of
 from symkernel.groups.table import table_matrices
 
 __all__ = ["inverse_volumes", "n_copies", "n_images", "shift_images"]
@@ -104,7 +103,7 @@ def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
     """
     if not others:
         return 1
-    finite = _together(others)
+    finite = product_of(others)
     if any(set(f.axes) & set(head.axes) for f in others):
         images = _images(finite, x)
     else:
@@ -120,7 +119,7 @@ def shift_images(basis: Array, others: Sequence[Factor], x: Array, period: float
     """As ``n_images``, of shifts of a torus with an orthonormal basis (k, d)."""
     if not others:
         return 1
-    finite = _together(others)
+    finite = product_of(others)
     if ((np.abs(basis) > _SAME).sum(axis=1) > 2).all():
         return int(finite.order)  # signed permutations tell three coordinates apart
     apart = _images(finite, x) - x
@@ -132,11 +131,6 @@ def shift_images(basis: Array, others: Sequence[Factor], x: Array, period: float
     turns = (apart - shifts) / period
     kept = np.abs(turns - np.round(turns)).max(axis=1) < _SAME
     return int(finite.order) // int(kept.sum())
-
-
-def _together(factors: Sequence[Factor]) -> Group:
-    """Factors as one group, which counts each map once."""
-    return reduce(mul, (f.group.along(f.axes, f.shape) for f in factors))
 
 
 def _images(finite: Group, x: Array) -> Array:
