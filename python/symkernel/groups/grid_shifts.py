@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.tables import ShiftTable
+from symkernel.groups._kept import once_per_group
 from symkernel.groups.base import Group
 from symkernel.groups.factor import Factor
 from symkernel.groups.permutation_group import PermutationGroup
@@ -16,6 +17,7 @@ from symkernel.groups.permutation_group import PermutationGroup
 Maps = NDArray[np.int64]
 
 
+@once_per_group
 def shift_table(group: Group) -> ShiftTable | None:
     """The group as shifts of a grid times automorphisms of the grid, or None if it is not that.
 
