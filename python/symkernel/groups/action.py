@@ -1,4 +1,4 @@
-"""What every group has to say, and what follows for one element at a time."""
+"""Define what a class of groups declares, and what follows for one element at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an atomic group does, for formulas that know it: declared by every class of groups."""
+"""Declare what an atomic group does, for formulas that know it."""
 
 from __future__ import annotations
 

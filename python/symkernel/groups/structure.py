@@ -1,4 +1,4 @@
-"""The one answer to what a group is made of: translations, rotations, angles and finite parts."""
+"""Answer what a group is made of: translations, rotations, angles and finite parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_ONE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """What a group is made of. Kept with the group: ask ``group.structure``.
+    """Hold what a group is made of. Kept with the group: ask ``group.structure``.
 
     Parts are computed when they are first asked for.
 
