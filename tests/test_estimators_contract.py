@@ -15,11 +15,12 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import (
+from symkernel import (
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    groups,
 )
 from threadpoolctl import threadpool_limits
 

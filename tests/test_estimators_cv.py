@@ -15,8 +15,8 @@ from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from sklearn.metrics import make_scorer, median_absolute_error, r2_score
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import GridEdgeWarning, InvariantKernelRidge, InvariantKernelRidgeCV
+from symkernel import InvariantKernel, InvariantKernelRidge, InvariantKernelRidgeCV, groups
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.kernels import Polynomial
 
 RNG = np.random.default_rng(8)

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.kernel_ridge import KernelRidge
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import (
+from symkernel import (
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    groups,
 )
 from symkernel.kernels import Laplacian, Polynomial
 

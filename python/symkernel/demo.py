@@ -27,7 +27,7 @@ from sklearn.kernel_ridge import KernelRidge
 
 from symkernel import InvariantKernelRidge, InvariantKernelRidgeCV, groups
 from symkernel.datasets import digits_under
-from symkernel.estimators import GridEdgeWarning
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.plotting import plot_curves
 

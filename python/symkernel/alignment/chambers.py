@@ -19,7 +19,11 @@ from scipy.spatial import cKDTree
 
 from symkernel.alignment.base import Array
 from symkernel.alignment.structure import structure_of
-from symkernel.canonical import MotionTransporters, PermutationTransporters, Transporters
+from symkernel.canonical.transporters import (
+    MotionTransporters,
+    PermutationTransporters,
+    Transporters,
+)
 from symkernel.groups import Group, Hyperoctahedral, SignFlips, Symmetric, Young
 from symkernel.groups.elements import SignedPermutation
 from symkernel.groups.table import SignedPermutationTable, table_matrices

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical import ComposedTransporters, MotionTransporters, Transporters
+from symkernel.canonical.transporters import ComposedTransporters, MotionTransporters, Transporters
 from symkernel.groups.elements import Element, OrthogonalMatrix
 
 __all__ = ["PointTransporters", "rescaled"]

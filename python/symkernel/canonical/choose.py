@@ -21,14 +21,13 @@ from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.shifts import ShiftForm
 from symkernel.canonical.sorting import SortForm
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import (
     SO,
     Alternating,
     Cyclic,
     Dihedral,
-    Factor,
     Group,
-    GroupTooLargeError,
     Hyperoctahedral,
     O,
     SignedPermutation,
@@ -38,6 +37,7 @@ from symkernel.groups import (
     Wreath,
     Young,
 )
+from symkernel.groups.factor import Factor
 
 __all__ = ["canonical_form"]
 

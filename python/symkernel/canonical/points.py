@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.transporters import PermutationTransporters
-from symkernel.groups import Factor, Group
+from symkernel.groups import Group
+from symkernel.groups.factor import Factor
 from symkernel.validation import as_floats
 
 __all__ = ["PointLayout", "factor_of", "features_of", "orders_as_integers"]

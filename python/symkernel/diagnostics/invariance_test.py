@@ -14,8 +14,9 @@ from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import cross_val_predict
 
 from symkernel.diagnostics.positions import Positions
-from symkernel.estimators import GridEdgeWarning, InvariantKernelRidgeCV
 from symkernel.estimators._progress import Progress
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group, Trivial, from_name, move_randomly
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.kernels import InvariantKernel

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
-from symkernel.groups import SO, Element, Factor, O, Torus
+from symkernel.groups import SO, O, Torus
+from symkernel.groups.elements import Element
+from symkernel.groups.factor import Factor
 
 __all__ = ["IrrepPower", "irrep_powers"]
 

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 
 from symkernel.groups import (
     SO,
-    Element,
-    Factor,
     Group,
-    Motion,
     O,
     OrthogonalMatrix,
     PointGroup,
@@ -24,6 +21,9 @@ from symkernel.groups import (
     Translations,
 )
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.groups.elements import Element
+from symkernel.groups.factor import Factor
+from symkernel.groups.motion import Motion
 from symkernel.plans.rotation_rules import GRIDS, rotation_grid, rotation_rule
 
 __all__ = ["OrbitGrid", "orbit_grid"]

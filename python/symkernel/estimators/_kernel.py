@@ -15,13 +15,8 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.groups import Group, from_name
 from symkernel.groups.registry import NAMES
-from symkernel.kernels import (
-    KERNEL_NAMES,
-    InvariantKernel,
-    Quadrature,
-    Sample,
-    base_kernel_from_name,
-)
+from symkernel.kernels import InvariantKernel, Quadrature, Sample
+from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 from symkernel.validation import as_number
 
 Array = NDArray[Any]

@@ -19,8 +19,10 @@ from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
 from symkernel.kernels import InvariantKernel, Quadrature, Sample
 from symkernel.kernels.kept import KeptSamples
-from symkernel.plans import Plan
-from symkernel.solvers import RidgeFactor, factor_ridge, solve_ridge, solve_ridge_packed
+from symkernel.plans.base import Plan
+from symkernel.solvers.ridge import solve_ridge
+from symkernel.solvers.ridge_factor import RidgeFactor, factor_ridge
+from symkernel.solvers.ridge_packed import solve_ridge_packed
 from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
 
 Array = NDArray[Any]

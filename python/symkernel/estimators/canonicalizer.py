@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.canonical import CanonicalForm, CanonicalForms, canonical_form
+from symkernel.canonical import CanonicalForm, canonical_form
+from symkernel.canonical.base import CanonicalForms
 from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, from_name
 from symkernel.validation import check_data, check_n_jobs, kind_of

@@ -94,7 +94,7 @@ class InvariantKernelClassifier(
     Does the largest feature exceed one? The answer does not depend on their order.
 
     >>> import numpy as np
-    >>> from symkernel.estimators import InvariantKernelClassifier
+    >>> from symkernel import InvariantKernelClassifier
     >>> X = np.random.default_rng(0).normal(size=(80, 4))
     >>> y = np.where(X.max(axis=1) > 1, "high", "low")
     >>> model = InvariantKernelClassifier(alpha=0.1, group="symmetric").fit(X, y)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from symkernel.alignment import orbit_distance
+from symkernel.alignment.functions import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
 from symkernel.validation import flat_samples, kind_of

@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin as PrefixedNames
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.alignment import orbit_distance
+from symkernel.alignment.functions import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
 from symkernel.groups.registry import NAMES

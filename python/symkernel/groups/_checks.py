@@ -128,21 +128,6 @@ def count_from_log(log: float) -> Decimal:
     return Decimal(f"{10.0 ** (log / math.log(10.0) - exponent):.6f}e{exponent}")
 
 
-def format_count(count: int | float | Decimal) -> str:
-    """Return a count in full up to 10^24, as a power of ten beyond."""
-    if count == math.inf:
-        return "infinitely many"
-    if count < 10**24:
-        return str(count)
-    if isinstance(count, Decimal):
-        digits = count.as_tuple().digits
-        leading = Decimal((0, digits, 1 - len(digits)))
-        return f"about {leading:.2f}e{count.adjusted()}"
-    # Not str(count): Python refuses integers of more than 4300 digits.
-    exponent = math.log10(count)
-    return f"about {10 ** (exponent % 1):.2f}e{int(exponent)}"
-
-
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """``array`` with its write flag off."""
     array.flags.writeable = False

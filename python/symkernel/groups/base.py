@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups._arrays import as_signed_permutation, outside
 from symkernel.groups._checks import (
     SAME_TOLERANCE,
@@ -33,12 +34,7 @@ from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutati
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
 from symkernel.groups.motion import Motion
-from symkernel.groups.table import (
-    ActionTable,
-    GroupTooLargeError,
-    PointSizes,
-    PointTable,
-)
+from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.validation import as_array, as_movable
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._commuting import (
     Tensor,
@@ -26,7 +27,6 @@ from symkernel.groups.lie import LieGenerator, orthonormal_matrices, orthonormal
 from symkernel.groups.permutation_group import PermutationGroup
 from symkernel.groups.table import (
     ActionTable,
-    GroupTooLargeError,
     MatrixTable,
     PointSizes,
     PointTable,

@@ -3,10 +3,8 @@
 from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.methods import Quadrature, Sample
-from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
 __all__ = [
-    "KERNEL_NAMES",
     "ArcCosine",
     "InvariantKernel",
     "Laplacian",
@@ -14,5 +12,4 @@ __all__ = [
     "Quadrature",
     "Sample",
     "VonMises",
-    "base_kernel_from_name",
 ]

@@ -12,7 +12,8 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from symkernel.backends.arrays import namespace
 from symkernel.groups import Trivial
 from symkernel.kernels.text import expression
-from symkernel.plans import BaseSpec, Plan, make_plan
+from symkernel.plans.base import BaseSpec, Plan
+from symkernel.plans.planner import make_plan
 from symkernel.validation import as_number, check_pair, check_samples
 
 Array = NDArray[Any]

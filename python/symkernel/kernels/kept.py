@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from symkernel.groups import Group
-from symkernel.plans import Plan
+from symkernel.plans.base import Plan
 
 Array = NDArray[Any]
 

@@ -54,7 +54,7 @@ def base_kernel_from_name(
 
     Examples
     --------
-    >>> from symkernel.kernels import base_kernel_from_name
+    >>> from symkernel.kernels.names import base_kernel_from_name
     >>> base_kernel_from_name("rbf", gamma=0.5, n_features=4)
     RBF(length_scale=1)
     """

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from symkernel.groups import Group
-from symkernel.plans import Plan
+from symkernel.plans.base import Plan
 
 
 class RememberedPlan:

@@ -16,7 +16,7 @@ from sklearn.gaussian_process import kernels as skl
 
 from symkernel.groups import Group, Torus
 from symkernel.kernels.base import NativeKernel, VonMises
-from symkernel.plans import BaseSpec
+from symkernel.plans.base import BaseSpec
 from symkernel.validation import as_array, as_number
 
 Array = NDArray[Any]

@@ -120,7 +120,8 @@ def closure_of(algebra: Algebra, tolerance: float = _TOLERANCE) -> Closure:
     Examples
     --------
     >>> from symkernel import lie
-    >>> print(lie.closure_of(lie.special_euclidean(3)))  # doctest: +ELLIPSIS
+    >>> from symkernel.lie.closure import closure_of
+    >>> print(closure_of(lie.special_euclidean(3)))  # doctest: +ELLIPSIS
     closes under brackets: Levi part of dimension 3, radical of dimension 3; Killing form (0 +, ...
     """
     structure, defect = _structure(algebra, tolerance)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.exceptions import GradientError
 from symkernel.lie.discovery import Discovery
-from symkernel.lie.models import Differentiable, GradientError
+from symkernel.lie.models import Differentiable
 from symkernel.lie.rows import RowMaker, Sampled
 from symkernel.lie.spectrum import Spectrum, null_representatives, spectrum_of
 from symkernel.lie.threshold import Threshold, by_gap, by_noise, by_rounding

@@ -16,9 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from symkernel.estimators import GroupScaler, InvariantKernelRidge, InvariantKernelRidgeCV
+from symkernel.estimators.group_scaler import GroupScaler
+from symkernel.estimators.ridge import InvariantKernelRidge
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.groups import Trivial
-from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+from symkernel.kernels import InvariantKernel
+from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 from symkernel.lie.models import Differentiable
 from symkernel.lie.rows import Sampled
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.exceptions import GradientError
 from symkernel.lie.dictionary import as_dictionary
 from symkernel.lie.rows import Sampled
 from symkernel.validation import as_array
 
-__all__ = ["DictionaryFunction", "Differentiable", "GradientError", "as_differentiable"]
+__all__ = ["DictionaryFunction", "Differentiable", "as_differentiable"]
 
 Array = NDArray[Any]
 
@@ -27,10 +28,6 @@ _STEP = 2e-5
 _ROUGH = 1e-2
 # Points at which a user's gradient is compared with differences.
 _CHECKED = 16
-
-
-class GradientError(ValueError):
-    """Derivatives of a model are missing, wrong or not finite."""
 
 
 class Differentiable(ABC):

@@ -15,8 +15,9 @@ import numpy as np
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, PermutationGroup, SignedPermutation, Torus
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.closed_form import LARGEST_SINGLE_EXPONENT, ClosedForm
 from symkernel.plans.normal_form import NormalForm, features_by_point, row_permutations
 

@@ -25,8 +25,9 @@ from typing import Protocol
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.normal_form import normal_form
 from symkernel.plans.rotation_rules import RotationRule
 from symkernel.plans.weighted_tables import Table, WeightedTables

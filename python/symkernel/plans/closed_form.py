@@ -13,9 +13,10 @@ from symkernel.backends import execute
 from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
 from symkernel.backends.prepared import Prepared, rows_of
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.plans import rounded
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.mixtures import Mixture, mixture_of
 from symkernel.plans.normal_form import NormalForm, normal_form, recognise
 

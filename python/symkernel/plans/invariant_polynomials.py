@@ -33,8 +33,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
-from symkernel.groups import Element, SignedPermutation
-from symkernel.plans.base import NotApplicableError
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import SignedPermutation
+from symkernel.groups.elements import Element
 
 Array = NDArray[np.float64]
 Part = tuple[int, ...]

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from symkernel.backends.tables import BlockTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable
-from symkernel.plans.base import Cost, NotApplicableError
+from symkernel.plans.base import Cost
 
 Array = NDArray[Any]
 

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.plans.base import BaseSpec, NotApplicableError
+from symkernel.exceptions import NotApplicableError
+from symkernel.plans.base import BaseSpec
 from symkernel.plans.mixture_rules import mixture_rule, window
 from symkernel.validation import as_number
 

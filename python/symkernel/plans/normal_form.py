@@ -12,6 +12,7 @@ from operator import mul
 import numpy as np
 
 from symkernel.backends.forms import FormTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import (
     SO,
     Group,
@@ -26,7 +27,7 @@ from symkernel.groups import (
 )
 from symkernel.groups.factor import Factor
 from symkernel.groups.table import SignedPermutationTable
-from symkernel.plans.base import Array, NotApplicableError
+from symkernel.plans.base import Array
 
 # Row permutations that are summed over beside a closed form; more would take too long.
 MAX_ROWS = 100_000

@@ -16,11 +16,12 @@ from operator import mul
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.table import table_matrices
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.normal_form import NormalForm, normal_form
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents

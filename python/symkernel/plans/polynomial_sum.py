@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import (
     Alternating,
-    Element,
     Group,
     Hyperoctahedral,
     SignedPermutation,
@@ -18,8 +18,9 @@ from symkernel.groups import (
     Young,
 )
 from symkernel.groups.along import places
+from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.invariant_polynomials import Invariants, MultisetSums, OrbitSums, left_fixed
 from symkernel.plans.moments import MAX_DEGREE, polynomial_units
 from symkernel.plans.normal_form import normal_form

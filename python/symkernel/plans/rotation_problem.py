@@ -9,11 +9,12 @@ from operator import mul
 
 import numpy as np
 
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import SO, Group, O, Trivial
 from symkernel.groups.along import layout, places
 from symkernel.groups.factor import Factor
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable, table_matrices
-from symkernel.plans.base import Array, Cost, NotApplicableError
+from symkernel.plans.base import Array, Cost
 from symkernel.plans.normal_form import NormalForm, normal_form
 from symkernel.plans.rotation_rules import RotationRule, rotation_rule
 from symkernel.plans.weighted_tables import Table, full_table, require_entries

@@ -11,10 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.plans.averaged import Nodes, Scheme, typical
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.normal_form import format_order
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem

@@ -64,7 +64,7 @@ def leave_one_out_residuals(
     Two unrelated samples predict nothing about each other, so the residuals are the targets:
 
     >>> import numpy as np
-    >>> from symkernel.solvers import leave_one_out_residuals
+    >>> from symkernel.solvers.leave_one_out import leave_one_out_residuals
     >>> leave_one_out_residuals(np.eye(2), np.array([[3.0], [5.0]]), np.array([0.1])).round(12)
     array([[[3.],
             [5.]]])

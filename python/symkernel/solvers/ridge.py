@@ -65,7 +65,7 @@ def solve_ridge(
     Examples
     --------
     >>> import numpy as np
-    >>> from symkernel.solvers import solve_ridge
+    >>> from symkernel.solvers.ridge import solve_ridge
     >>> solve_ridge(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[6.0], [4.0]]), 1.0)
     array([[2.],
            [2.]])

@@ -54,7 +54,7 @@ def solve_ridge_packed(
     --------
     >>> import numpy as np
     >>> from symkernel.backends.packed import pack
-    >>> from symkernel.solvers import solve_ridge_packed
+    >>> from symkernel.solvers.ridge_packed import solve_ridge_packed
     >>> K = np.array([[2.0, 0.0], [0.0, 1.0]])
     >>> solve_ridge_packed(pack(K), np.array([[6.0], [4.0]]), 1.0)
     array([[2.],

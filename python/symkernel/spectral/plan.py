@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device, namespace, to_host
-from symkernel.plans import Cost, NotApplicableError, Plan
+from symkernel.exceptions import NotApplicableError
+from symkernel.plans.base import Cost, Plan
 from symkernel.validation import as_floats
 
 __all__ = ["SpectralPlan", "SpectrumPart", "beside"]

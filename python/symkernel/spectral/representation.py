@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.linalg import expm, qr, solve_triangular
 
 from symkernel.backends.modes import thread_count
-from symkernel.groups import Element, Group, OrthogonalMatrix
+from symkernel.groups import Group, OrthogonalMatrix
+from symkernel.groups.elements import Element
 from symkernel.groups.lie import LieGenerator
 from symkernel.groups.motion import Motion
 from symkernel.spectral.fixed_space import blas_threads, fixed_space

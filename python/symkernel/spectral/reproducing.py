@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device, to_host
-from symkernel.plans import Cost
+from symkernel.plans.base import Cost
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.plan import SpectralPlan, beside
 

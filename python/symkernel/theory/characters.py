@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.spectral import SO3, Level, Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral import SO3, Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral.manifold import Level
 from symkernel.theory.classes import CycleType
 
 __all__ = ["complete_sums", "cycle_series", "level_characters", "reach"]

@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import (
-    SO,
-    Factor,
-    Group,
-    Hyperoctahedral,
-    O,
-    SignedPermutationTable,
-    Symmetric,
-)
+from symkernel.groups import SO, Group, Hyperoctahedral, O, Symmetric
+from symkernel.groups.factor import Factor
+from symkernel.groups.table import SignedPermutationTable
 from symkernel.theory.haar import haar_classes
 
 __all__ = ["CycleTypes", "Spectra", "cycle_types", "representatives", "spectra"]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from symkernel.groups import Group
 from symkernel.groups._checks import as_count
-from symkernel.spectral import Level, Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral import Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral.manifold import Level
 from symkernel.theory.characters import complete_sums, cycle_series, level_characters, reach
 from symkernel.theory.classes import cycle_types, representatives, spectra
 from symkernel.theory.orbit_counts import named_series
@@ -119,7 +120,8 @@ def total_dimension(manifold: Manifold, max_level: float) -> int:
     --------
     >>> from symkernel import theory
     >>> from symkernel.spectral import Torus
-    >>> theory.total_dimension(Torus(10), max_level=3)
+    >>> from symkernel.theory.counts import total_dimension
+    >>> total_dimension(Torus(10), max_level=3)
     1161
     """
     return as_manifold(manifold).count(max_level)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from symkernel.diagnostics import Augmented
-from symkernel.estimators import InvariantKernelRidge
 from symkernel.estimators._progress import Progress
+from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.groups import Group
 from symkernel.groups._checks import as_count
 from symkernel.spectral import Manifold, SpectralRegressor

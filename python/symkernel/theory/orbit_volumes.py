@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
-from symkernel.groups import Factor, Group, O, SignedPermutation, SignedPermutationTable
+from symkernel.groups import Group, O, SignedPermutation
 from symkernel.groups.along import places
-from symkernel.groups.table import table_matrices
+from symkernel.groups.factor import Factor
+from symkernel.groups.table import SignedPermutationTable, table_matrices
 
 __all__ = ["inverse_volumes", "n_copies", "n_images", "shift_images"]
 

@@ -80,8 +80,9 @@ def plot_dimension_counts(
     --------
     >>> from symkernel import groups, theory
     >>> from symkernel.spectral import Sphere
+    >>> from symkernel.theory.pictures import plot_dimension_counts
     >>> named = {name: groups.PointGroup(name) for name in "TOI"}
-    >>> figure = theory.plot_dimension_counts(Sphere(3), named, 20)
+    >>> figure = plot_dimension_counts(Sphere(3), named, 20)
     >>> len(figure.axes)
     2
     """

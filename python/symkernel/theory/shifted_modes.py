@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Group, GroupTooLargeError, O, SignedPermutation
+from symkernel.exceptions import GroupTooLargeError
+from symkernel.groups import SO, Group, O, SignedPermutation
 
 __all__ = ["shifted_series"]
 

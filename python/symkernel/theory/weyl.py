@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Factor, Group, O
+from symkernel.groups import SO, Group, O
 from symkernel.groups._checks import RandomState, as_generator
+from symkernel.groups.factor import Factor
 from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
 from symkernel.theory.counts import as_manifold

@@ -11,11 +11,12 @@ import itertools
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.routes.matching import point_blocks
 from symkernel.alignment.routes.rotation import Cloud, cloud_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 
 __all__ = ["Alternation"]
@@ -45,7 +46,7 @@ class Alternation(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
 
     Notes
@@ -63,7 +64,7 @@ class Alternation(Route):
         blocks = point_blocks(factors[0].group) if len(factors) == 1 else None
         lone = len(factors) == 1 and factors[0].group.degree == self._points
         if blocks is None or not lone or self._dimension not in (2, 3):
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} is not Symmetric or Young on points beside rotations of the plane or "
                 "of space"
             )

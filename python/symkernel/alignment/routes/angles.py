@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.structure import places_of, structure_of
-from symkernel.canonical import MotionTransporters
+from symkernel.canonical.transporters import MotionTransporters
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Torus
 
 __all__ = ["Angles"]
@@ -28,7 +29,7 @@ class Angles(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
     """
 
@@ -37,7 +38,7 @@ class Angles(Route):
     def __init__(self, group: Group) -> None:
         factors = structure_of(group).factors
         if len(factors) != 1 or not isinstance(factors[0].group, Torus):
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} is not one Torus: beside other groups the nearest shift of angles has "
                 "no closed form"
             )

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from symkernel.alignment.base import Array, Pairs, Route
-from symkernel.canonical import ComposedTransporters, MotionTransporters
+from symkernel.canonical.transporters import ComposedTransporters, MotionTransporters
 from symkernel.groups.factor import Factor
 
 __all__ = ["Centring", "Weighting"]

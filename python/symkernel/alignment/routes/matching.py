@@ -7,11 +7,16 @@ from math import prod
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.structure import along_axes, places_of, structure_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
-from symkernel.canonical import ComposedTransporters, PermutationTransporters, Transporters
+from symkernel.canonical.transporters import (
+    ComposedTransporters,
+    PermutationTransporters,
+    Transporters,
+)
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Hyperoctahedral, Symmetric, Young
 from symkernel.groups.table import table_matrices
 
@@ -43,7 +48,7 @@ class Matching(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
 
     Notes
@@ -59,7 +64,7 @@ class Matching(Route):
         heads = [f for f in factors if point_blocks(f.group) is not None]
         shapes = {f.shape for f in factors}
         if not group.is_finite or len(heads) != 1 or len(shapes) != 1:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} is not one group of all permutations of points (Symmetric, Young, "
                 "Hyperoctahedral) beside finite groups that act on coordinates"
             )
@@ -67,7 +72,7 @@ class Matching(Route):
         others = tuple(f for f in factors if f is not head)
         rest = [a for a in range(len(shape)) if a not in head.axes]
         if any(set(f.axes) & set(head.axes) for f in others):
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} permutes points along an axis on which more than that acts"
             )
         blocks = point_blocks(head.group)
@@ -80,7 +85,7 @@ class Matching(Route):
         r = prod(shape[a] for a in rest)
         on_coordinates = along_axes(others, rest, shape) if rest else None
         if on_coordinates is not None and on_coordinates.order > _MOST_MATRICES:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} has {on_coordinates.order:,} elements on coordinates, each of which "
                 f"takes an assignment; at most {_MOST_MATRICES:,} are tried"
             )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.procrustes import procrustes
 from symkernel.alignment.structure import along_axes, places_of, structure_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import SO, Group, O
 from symkernel.groups.factor import Factor
 from symkernel.groups.table import SignedPermutationTable
@@ -55,20 +56,22 @@ def cloud_of(group: Group) -> Cloud:
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         If it is not that.
     """
     factors = structure_of(group).factors
     heads = [f for f in factors if isinstance(f.group, SO | O) and not f.group.is_finite]
     if len(heads) != 1 or len({f.shape for f in factors}) != 1:
-        raise NoRouteError(
+        raise NotApplicableError(
             f"{group!r} is not SO(d) or O(d) on points beside permutations of the points"
         )
     head, shape = heads[0], heads[0].shape
     others = tuple(f for f in factors if f is not head)
     rest = [a for a in range(len(shape)) if a not in head.axes]
     if any(set(f.axes) & set(head.axes) or not f.group.is_permutation for f in others):
-        raise NoRouteError(f"{group!r} acts on points by more than rotations and permutations")
+        raise NotApplicableError(
+            f"{group!r} acts on points by more than rotations and permutations"
+        )
     places = places_of(head.axes, shape)
     permutations = along_axes(others, rest, shape)
     moved = tuple(
@@ -89,7 +92,7 @@ class Rotation(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups, or more permutations.
 
     Notes
@@ -108,7 +111,7 @@ class Rotation(Route):
         count = cloud.permutations.order
         most = MAX_ROWS if self._dimension <= 3 else MAX_ROWS_BEYOND
         if count > most:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} has {count:,} permutations of points, each of which takes a rotation; "
                 f"at most {most:,} are tried one by one"
             )
