@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,19 @@ class NativeKernel(Kernel):  # type: ignore[misc]
 
     def _plan(self, n_features: int) -> Plan:
         return make_plan(self._spec(), Trivial(n_features))
+
+    @overload
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: Literal[False] = False) -> Array: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, *, eval_gradient: Literal[True]
+    ) -> tuple[Array, Array]: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]: ...
 
     def __call__(
         self, X: Any, Y: Any = None, eval_gradient: bool = False
