@@ -80,7 +80,8 @@ class DictionaryFields(Fields):
     Examples
     --------
     >>> from symkernel import lie
-    >>> fields = lie.DictionaryFields(lie.monomials(1, 2))
+    >>> from symkernel.lie.fields import DictionaryFields
+    >>> fields = DictionaryFields(lie.monomials(1, 2))
     >>> fields.dim, fields.names[:3]
     (6, ('∂0', 'x0 ∂0', 'x1 ∂0'))
     """

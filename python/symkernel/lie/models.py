@@ -97,7 +97,8 @@ class DictionaryFunction(Differentiable):
     --------
     >>> import numpy as np
     >>> from symkernel import lie
-    >>> F = lie.DictionaryFunction(lie.monomials(2, 2), [0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+    >>> from symkernel.lie.models import DictionaryFunction
+    >>> F = DictionaryFunction(lie.monomials(2, 2), [0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
     >>> F.values(np.array([[3.0, 4.0]])), F.jacobians(np.array([[3.0, 4.0]]))
     (array([[25.]]), array([[[6., 8.]]]))
     """
