@@ -1,4 +1,4 @@
-"""Kernel machines that respect symmetry exactly, at the speed of the hardware.
+"""Fit kernel machines that respect symmetry exactly, at the speed of the hardware.
 
 Say which kernel and which group; the library averages one over the other by the fastest exact
 route and hands back an ordinary scikit-learn kernel or estimator.

@@ -1,4 +1,4 @@
-"""The ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
+"""Run the ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
 
 from __future__ import annotations
 

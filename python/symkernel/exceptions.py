@@ -1,4 +1,4 @@
-"""Errors and warnings that a program may want to catch.
+"""Define the errors and warnings that a program may want to catch.
 
 Every error is a ``ValueError``: the library raises no other kind of its own. A value that makes no
 sense raises a plain ``ValueError`` or ``TypeError`` that names the argument; a GPU that was asked

@@ -1,4 +1,4 @@
-"""Groups and base kernels from text, as the command line gives them, without ``eval``."""
+"""Read groups and base kernels from text, as the command line gives them, without ``eval``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LONGEST = 100_000  # characters
 
 
 def evaluate(text: str) -> Any:
-    """Value of an expression made of groups, base kernels, numbers, strings, tuples and lists.
+    """Evaluate an expression of groups, base kernels, numbers, strings, tuples and lists.
 
     Calls of the classes of ``symkernel.groups``, of the base kernels and of methods,
     ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing else is

@@ -1,1 +1,1 @@
-"""Orbit distances and the elements that attain them, which ``symkernel`` itself exports."""
+"""Measure distances between orbits, and find the elements that attain them."""

@@ -1,4 +1,4 @@
-"""What every route to the nearest point of an orbit offers, and what it returns for pairs."""
+"""Define what every route to the nearest point of an orbit offers, and what it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chooses the route to the nearest point of an orbit."""
+"""Choose the route to the nearest point of an orbit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The distance between orbits, and the element that aligns one sample with another."""
+"""Measure the distance between orbits, and align one sample with another."""
 
 from __future__ import annotations
 

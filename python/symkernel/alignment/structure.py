@@ -1,4 +1,4 @@
-"""A group as the routes see it: translations, and factors that act on points or on coordinates."""
+"""Split a group as the routes see it: translations, and factors on points or coordinates."""
 
 from __future__ import annotations
 

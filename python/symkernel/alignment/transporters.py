@@ -1,4 +1,4 @@
-"""Elements that move points of a cloud and act on their coordinates, one per pair of samples."""
+"""Hold elements that move points and act on their coordinates, one per pair of samples."""
 
 from __future__ import annotations
 

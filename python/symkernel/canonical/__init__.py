@@ -1,4 +1,4 @@
-"""Canonical forms: one representative of every orbit, for batches of samples."""
+"""Find one representative of every orbit, for batches of samples."""
 
 from symkernel.canonical.base import CanonicalForm
 from symkernel.canonical.choose import canonical_form

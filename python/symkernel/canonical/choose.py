@@ -1,4 +1,4 @@
-"""Which canonical form serves which group."""
+"""Choose the canonical form that serves a group."""
 
 from __future__ import annotations
 

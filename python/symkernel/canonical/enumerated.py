@@ -1,4 +1,4 @@
-"""Any group whose elements can be listed: the least of all images."""
+"""Find the least of all images, for any group whose elements can be listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples as points: a group of permutation kind along some axes moves whole vectors."""
+"""Read samples as points that a group of permutation kind moves as whole vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broken symmetry: measure it, test it, repair it, for any model."""
+"""Measure, test and repair broken symmetry, of any model."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

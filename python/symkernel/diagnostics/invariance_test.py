@@ -1,4 +1,4 @@
-"""Exact randomisation tests of whether the law of data is invariant under a group."""
+"""Test by exact randomisation whether the law of data is invariant under a group."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class InvarianceTest:
         return distance / spread if spread > 0 else 0.0
 
     def rejected(self, level: float = 0.05) -> bool:
-        """Whether invariance is rejected at a level in (0, 1)."""
+        """Tell whether invariance is rejected at a level in (0, 1)."""
         if not 0.0 < level < 1.0:
             raise ValueError(f"level must lie in (0, 1), got {level!r}")
         return self.pvalue <= level

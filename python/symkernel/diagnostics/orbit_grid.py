@@ -1,4 +1,4 @@
-"""Weighted elements of a group over which predictions are averaged, applied axis by axis."""
+"""Choose weighted elements of a group to average over, and apply them axis by axis."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class OrbitGrid:
         return math.isnan(self.degree)
 
     def act(self, k: int, X: Array, *, inverse: bool = False, linear: bool = False) -> Array:
-        """Images g_k . x of the rows of X, (n, d); of their inverses if asked.
+        """Return the images g_k . x of the rows of X, (n, d); of their inverses if asked.
 
         With ``linear`` shifts are left out, as for vectors and forces.
         """
@@ -87,7 +87,7 @@ class OrbitGrid:
         return X
 
     def matrix(self, k: int, length: int) -> Array:
-        """Orthogonal matrix (length, length) by which element k turns vectors of that length.
+        """Return the orthogonal matrix by which element k turns vectors of a length.
 
         Raises
         ------
@@ -120,7 +120,7 @@ def orbit_grid(
     n_random: int | None = None,
     random_state: RandomState = None,
 ) -> OrbitGrid:
-    """Elements of a group, and weights, for averages over orbits.
+    """Return the elements of a group, and weights, for averages over orbits.
 
     Parameters
     ----------

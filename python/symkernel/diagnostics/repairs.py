@@ -1,4 +1,4 @@
-"""Ways to repair a broken symmetry, side by side."""
+"""Compare ways to repair a broken symmetry, side by side."""
 
 from __future__ import annotations
 

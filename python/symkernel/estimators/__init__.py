@@ -1,1 +1,1 @@
-"""scikit-learn estimators on invariant kernels, which ``symkernel`` itself exports."""
+"""Fit scikit-learn estimators on invariant kernels, which ``symkernel`` itself exports."""

@@ -1,4 +1,4 @@
-"""What the estimators share: the door for samples, the fit of dual coefficients, prediction."""
+"""Validate samples, fit dual coefficients and predict, for all estimators."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class KernelMachine:
     n_features_in_: int
 
     def plan(self) -> Plan:
-        """How the fitted kernel is averaged over the group.
+        """Tell how the fitted kernel is averaged over the group.
 
         Returns
         -------
@@ -262,7 +262,7 @@ def _shaping(spec: KernelSpec) -> Group | None:
 
 
 def check_alpha(alpha: Any, name: str = "alpha") -> Array:
-    """Regularisation strengths as an array of at least one axis.
+    """Check regularisation strengths, as an array of at least one axis.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def check_alpha(alpha: Any, name: str = "alpha") -> Array:
 
 
 def check_weights(sample_weight: Any, X: Any) -> Array | None:
-    """Sample weights as an array of shape (n,), or None.
+    """Check sample weights, as an array of shape (n,), or None.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the regressors share: the constant of the fit, predictions and their standard deviations."""
+"""Fit the constant of a regressor, and predict with standard deviations."""
 
 from __future__ import annotations
 

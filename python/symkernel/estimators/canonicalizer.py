@@ -1,4 +1,4 @@
-"""Canonical forms as a transformer: any learner behind it is invariant."""
+"""Replace samples by canonical forms: any learner behind it is invariant."""
 
 from __future__ import annotations
 

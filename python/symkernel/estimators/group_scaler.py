@@ -1,4 +1,4 @@
-"""Standardisation that commutes with a group."""
+"""Standardise features in a way that commutes with a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A length scale from the data."""
+"""Suggest a length scale from the data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def suggest_length_scale(
     n_samples: int = 200,
     random_state: Any = 0,
 ) -> float:
-    """Median distance between the orbits of samples, as a first length scale of a kernel.
+    """Suggest a first length scale: the median distance between the orbits of samples.
 
     Parameters
     ----------

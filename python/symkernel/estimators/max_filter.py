@@ -1,4 +1,4 @@
-"""Max filtering: invariant features, largest inner products of a sample with moved templates."""
+"""Make invariant features: largest inner products of a sample with moved templates."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Largest inner products with the orbits of the templates.
+        """Return the largest inner products with the orbits of the templates.
 
         Parameters
         ----------

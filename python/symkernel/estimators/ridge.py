@@ -1,4 +1,4 @@
-"""Kernel ridge regression, exactly invariant under a group."""
+"""Fit kernel ridge regression, exactly invariant under a group."""
 
 from __future__ import annotations
 

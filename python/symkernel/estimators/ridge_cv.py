@@ -1,4 +1,4 @@
-"""Invariant kernel ridge regression that chooses alpha and gamma by exact leave-one-out."""
+"""Choose alpha and gamma of invariant kernel ridge regression by exact leave-one-out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every group offers. A group here is an action: rigid maps of R^d, as a set."""
+"""Define what every group offers: a group here is an action, by rigid maps of R^d."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Group(ABC):
 
     @abstractmethod
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: the identity first, always in the same order.
+        """Yield all elements, one at a time: the identity first, always in the same order.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class Group(ABC):
     def sample(
         self, size: int, random_state: RandomState = None, scale: float = 1.0
     ) -> list[Element]:
-        """Independent elements, uniformly distributed: by Haar measure on continuous groups.
+        """Draw independent elements, uniformly: by Haar measure on continuous groups.
 
         Parameters
         ----------
@@ -239,7 +239,7 @@ class Group(ABC):
         return g.inverse()
 
     def contains(self, element: Element) -> bool:
-        """Whether the element, as a map of R^d, lies in the group.
+        """Tell whether the element, as a map of R^d, lies in the group.
 
         Matrices are compared to within 1e-6 in every entry, shifts to within 1e-6 of the largest
         entry or of 1. Cheap for every group except products of large or infinite matrix groups
@@ -364,7 +364,7 @@ class Group(ABC):
     # -- tables -------------------------------------------------------------------------------
 
     def table(self, limit: int, advice: str = "") -> ActionTable:
-        """All elements as arrays, in the order of ``elements()``. Kept for reuse.
+        """Return all elements as arrays, in the order of ``elements()``. Kept for reuse.
 
         Parameters
         ----------
@@ -411,7 +411,7 @@ class Group(ABC):
             raise GroupTooLargeError(repr(self), order, limit, advice)
 
     def point_sizes(self) -> PointSizes | None:
-        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        """Return the sizes that ``point_table`` would have; None without that form."""
         return None
 
     def _check_finite(self) -> None:

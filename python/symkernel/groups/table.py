@@ -1,4 +1,4 @@
-"""All elements of a group as arrays, for the native core."""
+"""Hold all elements of a group as arrays, for the native core."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SignedPermutationTable:
         return len(self.indices)
 
     def element(self, k: int) -> SignedPermutation:
-        """Row k as an element."""
+        """Return row k as an element."""
         signs = None if self.signs is None else self.signs[k].copy()
         return SignedPermutation._trusted(self.indices[k], signs)
 
@@ -63,7 +63,7 @@ class MatrixTable:
         return len(self.matrices)
 
     def element(self, k: int) -> OrthogonalMatrix:
-        """Row k as an element."""
+        """Return row k as an element."""
         return OrthogonalMatrix._trusted(self.matrices[k].copy())
 
 

@@ -1,4 +1,4 @@
-"""Invariant kernels, and the base kernels that scikit-learn lacks."""
+"""Make invariant kernels, and the base kernels that scikit-learn lacks."""
 
 from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel

@@ -1,4 +1,4 @@
-"""Base kernels that scikit-learn lacks, as scikit-learn kernels over the native core."""
+"""Compute the base kernels that scikit-learn lacks, as scikit-learn kernels."""
 
 from __future__ import annotations
 

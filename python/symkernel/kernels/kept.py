@@ -1,4 +1,4 @@
-"""Samples that an invariant kernel is called with more than once."""
+"""Keep samples that an invariant kernel is called with more than once."""
 
 from __future__ import annotations
 

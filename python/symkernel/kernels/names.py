@@ -1,4 +1,4 @@
-"""Kernels by name, with the parameters of ``sklearn.kernel_ridge.KernelRidge``."""
+"""Make kernels by name, with the parameters of ``sklearn.kernel_ridge.KernelRidge``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan of an invariant kernel, made once and kept while nothing changes."""
+"""Make the plan of an invariant kernel once, and keep it while nothing changes."""
 
 from __future__ import annotations
 

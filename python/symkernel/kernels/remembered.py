@@ -1,4 +1,4 @@
-"""The plan of a kernel's last call, kept for the next one."""
+"""Remember the plan of a kernel's last call for the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of an invariant kernel: Gram matrices, products with them, and gradients."""
+"""Compute values of an invariant kernel: Gram matrices, products with them, and gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continuous symmetry by the Lie derivative: find it, enforce it, promote it."""
+"""Find, enforce and promote continuous symmetry by the Lie derivative."""
 
 from symkernel.lie.algebra import (
     Algebra,

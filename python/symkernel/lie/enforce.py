@@ -1,4 +1,4 @@
-"""Regression inside the functions that a symmetry leaves as they are."""
+"""Fit regression inside the functions that a symmetry leaves as they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vector fields that a symmetry is looked for among: a basis, and what it does to points."""
+"""Evaluate vector fields that a symmetry is looked for among: a basis, at points."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class DictionaryFields(Fields):
 
 
 def polynomial_fields(n: int, degree: int) -> DictionaryFields:
-    """All vector fields on R^n whose components are polynomials of at most a degree.
+    """Return all vector fields on R^n whose components are polynomials up to a degree.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Kernel machines as functions with analytic derivatives."""
+"""Differentiate kernel machines analytically."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class KernelFunction(Differentiable):
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
     ) -> list[Sampled] | None:
-        """Fits to the predictions plus fresh noise; see ``Differentiable``."""
+        """Yield fits to the predictions plus fresh noise; see ``Differentiable``."""
         factored = self._factored()
         sigma = self.noise if noise is None else noise
         if factored is None or sigma is None:
@@ -170,7 +170,7 @@ class KernelFunction(Differentiable):
 def kernel_gradient(
     kernel: Any, X: NDArray[np.float64], Z: NDArray[np.float64], W: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Gradient of sum_j W[j] k(x, z_j), shape (n, p, d).
+    """Return the gradient of sum_j W[j] k(x, z_j), shape (n, p, d).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Models as functions with derivatives: what the Lie derivative needs of them."""
+"""Differentiate models: what the Lie derivative needs of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Differentiable(ABC):
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
     ) -> list[Sampled] | None:
-        """Values and derivatives at X of fits to the model's own predictions plus fresh noise.
+        """Yield values and derivatives at X of fits to the own predictions plus fresh noise.
 
         Their distance from the model's is what noise and smoothing do together. None where the
         model does not tell.

@@ -1,4 +1,4 @@
-"""The Lie derivative of functions that are linear in a dictionary."""
+"""Compute the Lie derivative of functions that are linear in a dictionary."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class LieOperator:
 def dictionary_operator(
     dictionary: Any, algebra: Fields, X: ArrayLike, output: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Lie derivatives of the functions of a dictionary at samples, as one tensor.
+    """Return the Lie derivatives of the functions of a dictionary at samples, as one tensor.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def dictionary_operator(
 
 
 def coefficient_operator(dictionary: Monomials, algebra: Algebra) -> NDArray[np.float64]:
-    """Lie derivative of polynomials under affine fields, exactly, in coefficients.
+    """Return the Lie derivative of polynomials under affine fields, exactly, in coefficients.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def finite_rows(
     X: ArrayLike,
     output: Iterable[ArrayLike] | None = None,
 ) -> NDArray[np.float64]:
-    """Rows whose product with the weights vanishes where F(g x) = g F(x) for given elements.
+    """Return rows whose product with the weights vanishes where F(g x) = g F(x) for elements g.
 
     Parameters
     ----------

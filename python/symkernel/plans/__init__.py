@@ -1,1 +1,1 @@
-"""Ways to average a kernel over a group, and the planner that chooses among them."""
+"""Average a kernel over a group in one of several ways, and choose among them."""

@@ -1,4 +1,4 @@
-"""Averages of the von Mises kernel of angles: an RBF kernel of points on circles.
+"""Average the von Mises kernel of angles, an RBF kernel of points on circles.
 
 With angles as points (cos x, sin x), ``exp(kappa sum_i (cos(x_i - y_i) - 1))`` is the RBF kernel of
 rate kappa / 2, because ``|e^ix - e^iy|^2 = 2 - 2 cos(x - y)``. A shift of an angle is a turn of the

@@ -1,4 +1,4 @@
-"""What approximate averages share: the plan, and the way a rule is used.
+"""Average approximately by a rule, as all approximate plans do.
 
 Which sums are kernels. Let P = sum_i w_i R_i act on functions of the sample, w_i > 0.
 

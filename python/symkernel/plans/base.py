@@ -1,4 +1,4 @@
-"""What every plan offers, and the description of a base kernel that plans work from."""
+"""Define what every plan offers, and the description of a base kernel that plans work from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels of canonical forms: a base kernel between the representatives of two orbits."""
+"""Compare the representatives of two orbits by a base kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closed forms: exact averages whose cost does not grow with the group."""
+"""Average exactly by closed forms, whose cost does not grow with the group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fourier analysis on the group: inner products with a whole orbit from irreducible blocks."""
+"""Compute inner products with a whole orbit from irreducible blocks, by Fourier analysis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels of weighted frames: averages over a few points of every orbit, continuous everywhere."""
+"""Average over the weighted frames of every orbit, continuously."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Orthonormal invariant polynomials of a group, from its generators, whatever its order.
+r"""Find orthonormal invariant polynomials of a group, from its generators.
 
 With u_a(x) = sqrt(j! / a!) x^a over all exponents a of degree j, (x . y)^j = sum_a u_a(x) u_a(y),
 and orthogonal maps of x act on the coefficients as orthogonal matrices. Averaging over a group

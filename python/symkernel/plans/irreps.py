@@ -1,4 +1,4 @@
-"""Isotypic decomposition of a finite group's action, found numerically from its elements.
+"""Decompose a finite group's action into isotypic parts, numerically from its elements.
 
 In an orthonormal basis that splits R^d into real irreducible representations, copies of one sharing
 their matrices, the action is block diagonal and

@@ -1,4 +1,4 @@
-r"""Matern and rational quadratic kernels as short positive sums of Gaussians, error controlled.
+r"""Write Matern and rational quadratic kernels as short positive sums of Gaussians.
 
 Both are Gaussian scale mixtures, so every closed form that holds for Gaussians holds for them, one
 term at a time. With u distributed as Gamma(a), density ``u^(a-1) exp(-u) / Gamma(a)``,

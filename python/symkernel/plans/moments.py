@@ -1,4 +1,4 @@
-"""Closed forms of polynomial kernels: sums of moments of the inner product."""
+"""Average polynomial kernels in closed form, by moments of the inner product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The normal form of a group's action: centring, permutations of points, and a closed form."""
+"""Bring a group's action to normal form: centring, permutations of points, a closed form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels of the orbit distance, for the groups where they are positive semidefinite."""
+"""Compute kernels of the orbit distance, where they are positive semidefinite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The orbit sum: the mean over every element of a finite group, for any base kernel."""
+"""Sum over every element of a finite group, for any base kernel."""
 
 from __future__ import annotations
 

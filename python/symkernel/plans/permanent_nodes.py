@@ -1,4 +1,4 @@
-"""Averages over the nodes of a rotation rule and, in closed form, over permutations of points.
+"""Average over the nodes of a rotation rule and, in closed form, over permutations.
 
     K(x, y) = sum_a w_a per[k(x_i, R_a y_j)] / n!
 

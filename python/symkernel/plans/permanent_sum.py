@@ -1,4 +1,4 @@
-"""Exact averages over permutations of points beside another finite group: sums of permanents.
+"""Average exactly over permutations of points beside a finite group: sums of permanents.
 
     K(x, y) = 1/|H| sum over h in H of per[k(x_i, h y_j)] / n!
 

@@ -1,4 +1,4 @@
-"""Chooses how a kernel is averaged over a group."""
+"""Choose how a kernel is averaged over a group."""
 
 from __future__ import annotations
 

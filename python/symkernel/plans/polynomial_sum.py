@@ -1,4 +1,4 @@
-"""Exact averages of polynomial kernels over groups of any order: by invariant polynomials."""
+"""Average polynomial kernels exactly over groups of any order, by invariant polynomials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages over SO(n) and O(n), with finite groups and translations beside them, by quadrature."""
+"""Average over SO(n) and O(n), with finite groups and translations beside, by quadrature."""
 
 from __future__ import annotations
 

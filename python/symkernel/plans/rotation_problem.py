@@ -1,4 +1,4 @@
-"""A group taken apart: centring, SO(n) or O(n) along some axes, and a finite group beside it."""
+"""Take a group apart: centring, SO(n) or O(n) along some axes, a finite group beside."""
 
 from __future__ import annotations
 

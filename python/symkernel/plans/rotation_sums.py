@@ -1,4 +1,4 @@
-"""How the nodes of a rotation rule are summed, with the finite group beside the rotations.
+"""Sum over the nodes of a rotation rule, with the finite group beside the rotations.
 
 The elements of the finite group are summed over at every node, or, where they are permutations of
 points and the kernel is a mixture of products over points, replaced by a permanent at every node.

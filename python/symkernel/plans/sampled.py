@@ -1,4 +1,4 @@
-"""Averages over random elements of any group."""
+"""Average over random elements of any group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weighted sums of native orbit sums, over tables that need not be groups."""
+"""Add up native orbit sums with weights, over tables that need not be groups."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Ridge systems and exact leave-one-out errors, from a Gram matrix or from features in blocks."""
+"""Solve ridge systems, with exact leave-one-out errors, from a Gram matrix or from features."""

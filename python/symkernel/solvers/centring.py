@@ -1,4 +1,4 @@
-"""Leave-one-out residuals of a fit whose targets are centred by the samples that are left."""
+"""Find leave-one-out residuals of a fit whose targets are centred by the samples left."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Array = NDArray[Any]
 
 
 def weighted_mean(y: Array, sample_weight: Array | None) -> Array:
-    """Mean of every target, in float64: shape y.shape[1:]."""
+    """Return the mean of every target, in float64: shape y.shape[1:]."""
     return np.asarray(np.average(y.astype(np.float64), axis=0, weights=sample_weight))
 
 
 def centred_residuals(
     residuals: Callable[[Array], Array], y: Array, sample_weight: Array | None = None
 ) -> Array:
-    r"""Residuals :math:`y_i - f_{-i}(x_i)` where the mean of the others is subtracted, and added.
+    r"""Return :math:`y_i - f_{-i}(x_i)`, the mean of the others subtracted, and added.
 
     The residual of sample i is linear in the targets, so that with the mean :math:`m_{-i}` of the
     samples but i it is

@@ -1,4 +1,4 @@
-"""The factored ridge matrix A = S K S + alpha I: variances and leave-one-out residuals."""
+"""Factor the ridge matrix A = S K S + alpha I, for variances and left-out residuals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ridge system (K + alpha I) c = y by Cholesky, in the n (n + 1) / 2 numbers of a triangle."""
+"""Solve the ridge system (K + alpha I) c = y by Cholesky, in one triangle of K."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 def solve_ridge_packed(
     packed: Array, y: Array, alpha: float, sample_weight: Array | None = None
 ) -> Array | None:
-    r"""Dual coefficients of kernel ridge regression from a Gram matrix in packed form.
+    r"""Solve for the dual coefficients of kernel ridge regression, of a packed Gram matrix.
 
     As ``solve_ridge`` for one alpha, in half the memory; but since the factor takes the place of
     the matrix, a system that proves singular, indefinite or full of NaN is left to ``solve_ridge``.

@@ -1,4 +1,4 @@
-"""Eigenfunctions of manifolds, and those that a group leaves as they are.
+"""Evaluate eigenfunctions of manifolds, and those that a group leaves as they are.
 
 A manifold lists its levels, which are whole eigenspaces of its Laplacian, and an orthonormal basis
 of each. ``InvariantBasis`` finds the invariant functions of each level from the generators of a

@@ -1,4 +1,4 @@
-"""What the spectral regressor and classifier share: which levels, which coefficients."""
+"""Choose levels and fit coefficients, for the spectral regressor and classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invariant functions as features: the scikit-learn transformer."""
+"""Make invariant functions features: the scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return values.astype(array.dtype, copy=False)
 
     def projector(self, level: int | float) -> Array:
-        """Average over the group on the eigenfunctions of one level, (multiplicity, multiplicity).
+        """Return the average over the group, a matrix on the eigenfunctions of one level.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 def kept_basis(
     kernel: Any, manifold: Manifold, group: Group, max_level: int | float
 ) -> InvariantBasis:
-    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
+    """Return invariant functions, kept by the kernel while only hyperparameters change."""
     kept: InvariantBasis | None = kernel.__dict__.get("_kept")
     basis = InvariantBasis(manifold, group, max_level=max_level)
     if kept is None or kept.get_params() != basis.get_params():

@@ -1,4 +1,4 @@
-"""Classification in the invariant functions of a manifold, by regression on +-1 targets."""
+"""Classify in the invariant functions of a manifold, by regression on +-1 targets."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class SpectralClassifier(
         return self
 
     def decision_function(self, X: Any) -> Array:
-        """Values of the fitted functions.
+        """Return the values of the fitted functions.
 
         Parameters
         ----------

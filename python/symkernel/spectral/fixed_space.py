@@ -1,4 +1,4 @@
-"""The vectors that several equations send to zero: joint null spaces, with their spectral gap."""
+"""Find the vectors that several equations send to zero, with their spectral gap."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _controller() -> Any:
 
 
 def blas_threads(count: int | None) -> Any:
-    """Context in which BLAS uses that many threads; None for as many as it does anyway.
+    """Return a context in which BLAS uses that many threads; None for as many as it does.
 
     Libraries are looked up once: that costs as much as the null space of a hundred functions.
     """

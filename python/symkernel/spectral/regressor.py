@@ -1,4 +1,4 @@
-"""Regression in the invariant functions of a manifold: spectral averaging as an estimator."""
+"""Fit regression in the invariant functions of a manifold: spectral averaging."""
 
 from __future__ import annotations
 

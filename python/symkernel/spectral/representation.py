@@ -1,4 +1,4 @@
-"""Invariant functions of a level from its values at points: representation matrices, null spaces.
+"""Find invariant functions of a level from its values at points.
 
 phi(g x) = D(g) phi(x) holds at every x, so that D(g) is found from twice as many random points as
 there are functions, by least squares: the basis is orthonormal, and the equations are as well

@@ -1,4 +1,4 @@
-"""The rotation group as a manifold."""
+"""Evaluate eigenfunctions of the rotation group as a manifold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spheres of any dimension."""
+"""Evaluate spherical harmonics on spheres of any dimension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a symmetry is worth, before any model is fitted: counts, estimates and learning curves.
+"""Tell what a symmetry is worth, before any model is fitted: counts, estimates and curves.
 
 Exact numbers of invariant functions, Weyl's estimates of them, effective dimensions, and how many
 samples a symmetry saves.

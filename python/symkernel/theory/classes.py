@@ -1,4 +1,4 @@
-"""Conjugacy classes of a group with the eigenvalues of their elements: what characters need."""
+"""List conjugacy classes of a group with the eigenvalues that characters need."""
 
 from __future__ import annotations
 

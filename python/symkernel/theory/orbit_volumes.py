@@ -1,4 +1,4 @@
-"""Volumes of the orbits of SO(n) and O(n) on points of spheres, and who shares these orbits."""
+"""Compute volumes of the orbits of SO(n) and O(n) on points of spheres."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def inverse_volumes(
 
 
 def n_copies(factor: Factor) -> int:
-    """Number of points that SO(n) or O(n) turns together."""
+    """Count the points that SO(n) or O(n) turns together."""
     return math.prod(factor.shape) // factor.group.degree
 
 
 def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
-    """Number of orbits of SO(n) or O(n) that finite factors take the one of x to.
+    """Count the orbits of SO(n) or O(n) that finite factors take the one of x to.
 
     All their elements, less those that map every orbit to itself: maps that belong to both, and
     -1, where the points leave a direction to turn in.
@@ -118,7 +118,7 @@ def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
 
 
 def shift_images(basis: Array, others: Sequence[Factor], x: Array, period: float) -> int:
-    """As ``n_images``, of shifts of a torus with an orthonormal basis (k, d)."""
+    """Count as ``n_images`` for shifts of a torus with an orthonormal basis (k, d)."""
     if not others:
         return 1
     finite = _together(others)

@@ -1,4 +1,4 @@
-"""Permutations of many points beside rotations: assignment and rotation in turns, from many starts.
+"""Align many points by assignment and rotation in turns, from many starts.
 
 No polynomial algorithm is known for the least distance. Each turn is a minimum over one of the two
 factors, so the distance falls until neither helps: an upper bound. Lower bounds come from what no

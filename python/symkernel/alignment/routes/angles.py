@@ -1,4 +1,4 @@
-"""Shifts of angles: the nearest shift in the chordal distance, in closed form."""
+"""Find the nearest shift of angles in the chordal distance, in closed form."""
 
 from __future__ import annotations
 

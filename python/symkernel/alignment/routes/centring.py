@@ -1,4 +1,4 @@
-"""Translations: removed by centring, after which the rest of the group is left."""
+"""Remove translations by centring, and leave the rest of the group to another route."""
 
 from __future__ import annotations
 

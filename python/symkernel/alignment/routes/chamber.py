@@ -1,4 +1,4 @@
-"""Reflection groups: the distance of chamber maps, in closed form."""
+"""Measure distances under reflection groups by chamber maps, in closed form."""
 
 from __future__ import annotations
 

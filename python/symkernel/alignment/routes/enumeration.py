@@ -1,4 +1,4 @@
-"""All elements of a finite group, one by one: the nearest is kept."""
+"""Try all elements of a finite group, one by one, and keep the nearest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Permutations of points: a linear assignment problem for every pair of samples."""
+"""Solve a linear assignment problem for every pair of samples."""
 
 from __future__ import annotations
 

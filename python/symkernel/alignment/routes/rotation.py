@@ -1,4 +1,4 @@
-"""Rotations of clouds: Kabsch's alignment, for each of a few permutations of the points."""
+"""Turn clouds by Kabsch's formula, for each of a few permutations of the points."""
 
 from __future__ import annotations
 
