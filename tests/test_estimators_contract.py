@@ -66,7 +66,7 @@ EVERY = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.GridEdgeWarning")
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 @pytest.mark.parametrize("model", EVERY, ids=lambda m: repr(m).replace("\n", "")[:60])
 def test_clone_and_pickle(model):
     y = (Y > 1).astype(int) if is_classifier(model) else Y

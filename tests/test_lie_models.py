@@ -64,7 +64,7 @@ def data(n=60, d=3):
     return X, np.sin(X).sum(axis=1) + 0.05 * rng.standard_normal(n)
 
 
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.ridge_cv.GridEdgeWarning")
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients_of_kernel_machines_are_analytic(name):
     X, y = data()

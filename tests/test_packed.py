@@ -216,7 +216,7 @@ def without_packed_form(monkeypatch):
     monkeypatch.setattr(BoundKernel, "packs", False)
 
 
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.ridge_cv.GridEdgeWarning")
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 @pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2.0, len(X))])
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("n", [40, 41])
