@@ -13,13 +13,12 @@ from symkernel.groups import Group
 
 __all__ = ["evaluate"]
 
-_BUILDERS = ("Group", "Along", "Product")  # made by along and *, not by name
 _GROUPS: dict[str, Any] = {
     name: value
     for name in groups.__all__
     if isinstance(value := getattr(groups, name), type)
     and issubclass(value, Group)
-    and name not in _BUILDERS
+    and value is not Group
 } | {"from_name": groups.from_name}
 _KERNELS: dict[str, Any] = {
     name: getattr(skl, name) for name in ("RBF", "Matern", "RationalQuadratic", "DotProduct")
