@@ -64,7 +64,8 @@ class Centred(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        return self._inner.matvec(self._centred(X), self._centred(Y), V, n_jobs)
+        centred = self._centred(X)
+        return self._inner.matvec(centred, centred if Y is X else self._centred(Y), V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
