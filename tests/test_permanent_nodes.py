@@ -13,9 +13,10 @@ import pytest
 from covering import covered
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
+from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.kernels import ArcCosine
 from symkernel.kernels import Quadrature as Nodes
-from symkernel.plans import ApproximationWarning, NotApplicableError, permanent_nodes
+from symkernel.plans import permanent_nodes
 from symkernel.plans.base import BaseSpec
 from symkernel.plans.quadrature import Quadrature
 from symkernel.plans.rotation_problem import rotation_problem

@@ -1,4 +1,4 @@
-"""The ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
+"""Run the ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ def _plan(options: argparse.Namespace) -> int:
 
     from symkernel.expressions import evaluate
     from symkernel.groups import Group, from_name
-    from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+    from symkernel.kernels import InvariantKernel
+    from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
     if re.fullmatch(r"[a-z_]+", options.group):
         if options.features is None:

@@ -1,4 +1,4 @@
-"""The distance between orbits, and the element that aligns one sample with another."""
+"""Measure the distance between orbits, and align one sample with another."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.alignment.base import Array, NoRouteError, Route
+from symkernel.alignment.base import Array, Route
 from symkernel.alignment.choose import choose_route
 from symkernel.alignment.samples import check_group, scale_of
 from symkernel.alignment.transporters import rescaled
 from symkernel.backends.memory import require_memory
-from symkernel.canonical import Transporters
+from symkernel.canonical.transporters import Transporters
+from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.along import places
 from symkernel.validation import as_array, check_pair
 
-__all__ = ["Alignment", "UpperBoundWarning", "align", "orbit_distance"]
+__all__ = ["Alignment", "align", "orbit_distance"]
 
 # Bounds that agree to this share of the norms of both samples have met.
 _MET = 1e-9
-
-
-class UpperBoundWarning(UserWarning):
-    """Distances are upper bounds where nobody asked for bounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +130,7 @@ def orbit_distance(
 
     Warns
     -----
-    UpperBoundWarning
+    ApproximationWarning
         If ``method="auto"`` came to the alternation, and some of its distances may not be least.
 
     Notes
@@ -177,7 +174,7 @@ def orbit_distance(
                 f"no route to the least distance over {group!r} is within reach: alternation gives "
                 f"upper bounds, up to {np.ldexp(gap, exponent):.3g} above lower bounds. Ask for "
                 "method='alternation' to silence this; align() reports the gap of every pair",
-                UpperBoundWarning,
+                ApproximationWarning,
                 stacklevel=2,
             )
     if not squared:
@@ -294,7 +291,7 @@ def _feature_weights(weights: ArrayLike, group: Group) -> Array:
     factors = group.structure.nontrivial
     axes = {f.axes for f in factors}
     if len(axes) != 1 or not all(f.group.role.rotates or f.group.role.translates for f in factors):
-        raise NoRouteError(
+        raise NotApplicableError(
             "weights are for rotations and translations, which leave every point where it is; "
             f"{group!r} does not"
         )

@@ -1,4 +1,4 @@
-"""Lexicographic minima over permutation and signed permutation groups, by stabiliser chains."""
+"""Find lexicographic minima over groups of signed permutations, by stabiliser chains."""
 
 from __future__ import annotations
 

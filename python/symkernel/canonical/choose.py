@@ -1,4 +1,4 @@
-"""Which canonical form serves which group."""
+"""Choose the canonical form that serves a group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.shifts import ShiftForm
 from symkernel.canonical.sorting import SortForm
-from symkernel.groups import Factor, Group, GroupTooLargeError, SignedPermutation
+from symkernel.exceptions import GroupTooLargeError
+from symkernel.groups import Group, SignedPermutation
+from symkernel.groups.factor import Factor
 from symkernel.groups.role import Kind
 from symkernel.groups.structure import product_of
 
@@ -43,7 +45,7 @@ def canonical_form(
     *,
     order: str = "lexicographic",
     weights: ArrayLike | None = None,
-    tolerance: float | None = None,
+    tol: float | None = None,
 ) -> CanonicalForm:
     """Canonical form of the orbits of a group.
 
@@ -58,7 +60,7 @@ def canonical_form(
         How rows of vectors are sorted where permutations exchange them.
     weights : array-like of shape (n_points,), optional
         Weights of the points of a cloud, for rotations and motions; equal if None.
-    tolerance : float, optional
+    tol : float, optional
         Gap up to which samples are flagged as degenerate, which changes nothing else. By default
         1e-8, and 1e-5 in single precision; a few units of rounding where the form is exact.
 
@@ -88,8 +90,8 @@ def canonical_form(
         raise ValueError(f"method={method!r} is unknown; known methods: {_listed(METHODS)}")
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is unknown; known orders: {_listed(ORDERS)}")
-    if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
-        raise ValueError(f"tolerance must be a number in [0, 1), got {tolerance!r}")
+    if tol is not None and not (isinstance(tol, Real) and 0 <= tol < 1):
+        raise ValueError(f"tol must be a number in [0, 1), got {tol!r}")
     words = _Words(order, weights)
     words.check_order(group)
     if method == "auto":
@@ -99,7 +101,7 @@ def canonical_form(
             raise ValueError(f"order={order!r} needs method='auto', got method={method!r}")
         words.refuse_weights(group)
         form = _enumerated(group) if method == "enumerate" else _chain(group)
-    return form if tolerance is None else FlaggedForm(form, float(tolerance))
+    return form if tol is None else FlaggedForm(form, float(tol))
 
 
 @dataclass(frozen=True)

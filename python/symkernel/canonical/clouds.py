@@ -1,4 +1,4 @@
-"""Groups that turn, move and exchange the points of a cloud, and batches of their elements."""
+"""Describe groups that turn, move and exchange points, and batches of their elements."""
 
 from __future__ import annotations
 

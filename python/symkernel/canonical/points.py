@@ -1,4 +1,4 @@
-"""Samples as points: a group of permutation kind along some axes moves whole vectors."""
+"""Read samples as points that a group of permutation kind moves as whole vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.transporters import PermutationTransporters
-from symkernel.groups import Factor, Group
+from symkernel.groups import Group
+from symkernel.groups.factor import Factor
 from symkernel.groups.role import Kind
 from symkernel.validation import as_floats
 

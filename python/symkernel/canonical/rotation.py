@@ -1,4 +1,4 @@
-"""Cyclic and dihedral groups: least rotations of rings."""
+"""Turn rings to their least word, under cyclic and dihedral groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Canonical forms under shifts: centres of mass of points, and mean directions of angles."""
+"""Shift points to their centre of mass, and angles to their mean direction."""
 
 from __future__ import annotations
 

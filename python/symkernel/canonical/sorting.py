@@ -1,4 +1,4 @@
-"""Symmetric, alternating and Young groups, signed permutations and sign flips: sorted points."""
+"""Sort points, under symmetric, alternating, Young and signed permutation groups."""
 
 from __future__ import annotations
 

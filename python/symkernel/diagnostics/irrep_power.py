@@ -1,4 +1,4 @@
-"""Variance over an orbit, split by the irreducible representations of the group.
+"""Split the variance over an orbit by the irreducible representations of the group.
 
 The component of a function f on a compact group in an irreducible representation rho of dimension
 d has the squared norm d E_{g,h} chi_rho(g^-1 h) f(g) f(h), chi_rho being the character (Serre,
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
-from symkernel.groups import Element, Factor
+from symkernel.groups.elements import Element
+from symkernel.groups.factor import Factor
 
 __all__ = ["IrrepPower", "irrep_powers"]
 
@@ -48,13 +49,13 @@ class IrrepPower:
     form: Array
 
     def of(self, values: Array) -> Array:
-        """Squared norms of the columns of values (q, b)."""
+        """Return the squared norms of the columns of values (q, b)."""
         norms: Array = (values * (self.form @ values)).sum(axis=0)
         return norms
 
 
 def irrep_powers(grid: OrbitGrid) -> list[IrrepPower]:
-    """Forms for every representation that a grid resolves; none for a random grid.
+    """Return forms for every representation that a grid resolves; none for a random grid.
 
     A rotation rule that is exact to degree L resolves l up to L/2. A continuous factor other than
     SO(2), O(2), SO(3), O(3) and Torus(1), or a finite one of more than 512 elements, is not split.

@@ -1,4 +1,4 @@
-"""Weighted elements of a group over which predictions are averaged, applied axis by axis."""
+"""Choose weighted elements of a group to average over, and apply them axis by axis."""
 
 from __future__ import annotations
 
@@ -10,16 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import (
-    Element,
-    Factor,
-    Group,
-    Motion,
-    OrthogonalMatrix,
-    PointGroup,
-    SignedPermutation,
-)
+from symkernel.groups import Group, OrthogonalMatrix, PointGroup, SignedPermutation
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.groups.elements import Element
+from symkernel.groups.factor import Factor
+from symkernel.groups.motion import Motion
 from symkernel.plans.rotation_rules import GRIDS, rotation_grid, rotation_rule
 
 __all__ = ["OrbitGrid", "orbit_grid"]
@@ -73,7 +68,7 @@ class OrbitGrid:
         return math.isnan(self.degree)
 
     def act(self, k: int, X: Array, *, inverse: bool = False, linear: bool = False) -> Array:
-        """Images g_k . x of the rows of X, (n, d); of their inverses if asked.
+        """Return the images g_k . x of the rows of X, (n, d); of their inverses if asked.
 
         With ``linear`` shifts are left out, as for vectors and forces.
         """
@@ -83,7 +78,7 @@ class OrbitGrid:
         return X
 
     def matrix(self, k: int, length: int) -> Array:
-        """Orthogonal matrix (length, length) by which element k turns vectors of that length.
+        """Return the orthogonal matrix by which element k turns vectors of a length.
 
         Raises
         ------
@@ -116,7 +111,7 @@ def orbit_grid(
     n_random: int | None = None,
     random_state: RandomState = None,
 ) -> OrbitGrid:
-    """Elements of a group, and weights, for averages over orbits.
+    """Return the elements of a group, and weights, for averages over orbits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which method averages over an infinite group."""
+"""Advise which method averages over an infinite group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every group offers. A group here is an action: rigid maps of R^d, as a set."""
+"""Define what every group offers: a group here is an action, by rigid maps of R^d."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import (
-    as_vector,
-    count_from_log,
-)
+from symkernel.exceptions import GroupTooLargeError
+from symkernel.groups._checks import as_vector, count_from_log
 from symkernel.groups._orbits import (
     fixing_matrices,
     infinite_orbit,
@@ -26,12 +24,7 @@ from symkernel.groups.action import Action
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
-from symkernel.groups.table import (
-    ActionTable,
-    GroupTooLargeError,
-    PointSizes,
-    PointTable,
-)
+from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.validation import as_array
 
 if TYPE_CHECKING:
@@ -152,7 +145,7 @@ class Group(Action):
     # -- tables -------------------------------------------------------------------------------
 
     def table(self, limit: int, advice: str = "") -> ActionTable:
-        """All elements as arrays, in the order of ``elements()``. Kept for reuse.
+        """Return all elements as arrays, in the order of ``elements()``. Kept for reuse.
 
         Parameters
         ----------
@@ -199,7 +192,7 @@ class Group(Action):
             raise GroupTooLargeError(repr(self), order, limit, advice)
 
     def point_sizes(self) -> PointSizes | None:
-        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        """Return the sizes that ``point_table`` would have; None without that form."""
         return None
 
     def _check_finite(self) -> None:

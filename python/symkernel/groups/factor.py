@@ -1,4 +1,4 @@
-"""The normal form of a group: atomic groups, each along some axes of an array."""
+"""Describe a group in normal form: atomic groups, each along some axes of an array."""
 
 from __future__ import annotations
 

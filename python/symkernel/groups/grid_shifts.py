@@ -1,4 +1,4 @@
-"""Recognises groups that contain all cyclic shifts of a grid, and writes them as a ShiftTable."""
+"""Recognise groups that contain all cyclic shifts of a grid, as a ShiftTable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Maps = NDArray[np.int64]
 
 @once_per_group
 def shift_table(group: Group) -> ShiftTable | None:
-    """The group as shifts of a grid times automorphisms of the grid, or None if it is not that.
+    """Return the group as shifts of a grid times automorphisms of it, or None.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Symmetries of images: turns, mirror images and cyclic translations of a grid of pixels."""
+"""Make the symmetries of images: turns, mirror images and cyclic translations of pixels."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Image(Group):
         return tuple(g for g in dict.fromkeys(found) if g != self.identity)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: all translations for each turn."""
+        """Yield all elements, one at a time: all translations for each turn."""
         return (self._element(rank) for rank in range(self.order))
 
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:

@@ -1,4 +1,4 @@
-"""The permutation groups that have names: trivial, symmetric, alternating, cyclic, dihedral."""
+"""Make the permutation groups that have names: symmetric, cyclic, dihedral and others."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Symmetric(NamedGroup):
         return (swap,) if n == 2 else (swap, cycle(n, range(n)))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, in lexicographic order."""
+        """Yield all elements, one at a time, in lexicographic order."""
         for indices in itertools.permutations(range(self._n)):
             yield SignedPermutation._trusted(np.array(indices))
 
@@ -177,7 +177,7 @@ class Alternating(NamedGroup):
         return (first,) if n == 3 else (first, cycle(n, range(1 - n % 2, n)))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, in lexicographic order."""
+        """Yield all elements, one at a time, in lexicographic order."""
         for element in Symmetric(self._n).elements():
             if self._contains(element):
                 yield element
@@ -367,7 +367,7 @@ def period(labels: NDArray[np.int64]) -> int:
 
 
 def parity(indices: NDArray[np.int64]) -> int:
-    """0 for an even permutation, 1 for an odd one."""
+    """Return 0 for an even permutation, 1 for an odd one."""
     images = indices.tolist()
     seen = [False] * len(images)
     odd = 0
@@ -381,12 +381,12 @@ def parity(indices: NDArray[np.int64]) -> int:
 
 
 def random_permutations(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """``size`` uniform permutations of 0..n-1, (size, n)."""
+    """Draw ``size`` uniform permutations of 0..n-1, (size, n)."""
     return rng.permuted(np.tile(np.arange(n), (size, 1)), axis=1)
 
 
 def lexicographic(n: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """All permutations of 0..n-1 in lexicographic order, (n!, n), and which of them are odd.
+    """Return all permutations of 0..n-1 in lexicographic order, and which of them are odd.
 
     A permutation is its first entry a followed by one of the other values; moving a to the front
     takes a transpositions.

@@ -1,4 +1,4 @@
-"""Rotations and reflections of R^n: the groups SO(n) and O(n)."""
+"""Make the groups SO(n) and O(n) of rotations and reflections of R^n."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RotationGroup(NamedGroup):
         return self._n == 1
 
     def elements(self) -> Iterator[Element]:
-        """All elements for n = 1; infinite groups raise GroupTooLargeError."""
+        """Return all elements for n = 1; infinite groups raise GroupTooLargeError."""
         self._check_finite()
         return self._on_a_line.elements()
 

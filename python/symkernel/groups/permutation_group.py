@@ -1,4 +1,4 @@
-"""Permutation groups given by generators, of any order."""
+"""Make permutation groups given by generators, of any order."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class PermutationGroup(Group):
         return self._features(self._chain.elements(digits))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, along the stabiliser chain."""
+        """Yield all elements, one at a time, along the stabiliser chain."""
         size = 1
         start = 0
         while start < self.order:

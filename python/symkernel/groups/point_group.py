@@ -1,4 +1,4 @@
-"""Point groups of molecules and crystals by their Schoenflies symbols."""
+"""Make point groups of molecules and crystals by their Schoenflies symbols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every sample moved by a random element of its own."""
+"""Move every sample by a random element of its own."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class RandomAction:
         self._parts = [(f, _drawn(f.group, size, rng, scale)) for f in reversed(group.factors())]
 
     def act(self, X: NDArray[Any], linear: bool = False, inverse: bool = False) -> NDArray[Any]:
-        """Images of the rows of X, (n, degree); without shifts if ``linear``.
+        """Return images of the rows of X, (n, degree); without shifts if ``linear``.
 
         With ``inverse`` every element acts by its inverse.
         """
@@ -125,7 +125,7 @@ class RandomAction:
         return moved
 
     def turn(self, vectors: NDArray[Any]) -> NDArray[Any]:
-        """Images of vectors (n, ..., r) under the factors that turn vectors of length r.
+        """Turn vectors (n, ..., r) by the factors that turn vectors of length r.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class _Maps:
     shifts: NDArray[np.float64] | None = None
 
     def act(self, rows: NDArray[Any], linear: bool) -> NDArray[Any]:
-        """Each (degree, c) of rows moved along its first axis by an element of its own."""
+        """Move each (degree, c) of rows along its first axis by an element of its own."""
         maps = self.linear
         if isinstance(maps, MatrixTable):
             rows = maps.matrices.astype(rows.dtype) @ rows
@@ -171,7 +171,7 @@ class _Maps:
         return rows
 
     def inverses(self) -> _Maps:
-        """The elements that undo these: x -> A^-1 x - A^-1 t."""
+        """Return the elements that undo these: x -> A^-1 x - A^-1 t."""
         maps = self.linear
         inverse: SignedPermutationTable | MatrixTable
         if isinstance(maps, MatrixTable):
@@ -185,7 +185,7 @@ class _Maps:
         return _Maps(inverse, -_Maps(inverse).act(self.shifts[:, :, None], True)[:, :, 0])
 
     def matrices(self) -> NDArray[np.float64]:
-        """The linear maps as matrices."""
+        """Return the linear maps as matrices."""
         return table_matrices(self.linear)
 
 

@@ -1,4 +1,4 @@
-"""Shifts of features: translations of coordinates, and turns of angles."""
+"""Shift features: translations of coordinates, and turns of angles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sign flips and signed permutations."""
+"""Make the groups of sign flips and of signed permutations."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SignFlips(NamedGroup):
         return tuple(flip(self._n, i) for i in range(self._n))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time; the sign of the last feature changes fastest."""
+        """Yield all elements, one at a time; the sign of the last feature changes fastest."""
         steps = np.arange(self._n)
         for signs in itertools.product((1, -1), repeat=self._n):
             yield SignedPermutation._trusted(steps, np.array(signs, np.int8))
@@ -107,7 +107,7 @@ class Hyperoctahedral(NamedGroup):
         return (*Symmetric(self._n).generators, flip(self._n, 0))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: all signs for each permutation."""
+        """Yield all elements, one at a time: all signs for each permutation."""
         for indices in itertools.permutations(range(self._n)):
             row = np.array(indices)
             for signs in itertools.product((1, -1), repeat=self._n):
@@ -155,11 +155,11 @@ def flip(n: int, i: int) -> SignedPermutation:
 
 
 def all_signs(n: int) -> NDArray[np.int8]:
-    """All rows of n signs, (2^n, n), the last one changing fastest."""
+    """Return all rows of n signs, (2^n, n), the last one changing fastest."""
     bits = (np.arange(1 << n)[:, None] >> np.arange(n)[::-1]) & 1
     return (1 - 2 * bits).astype(np.int8)
 
 
 def random_signs(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """``size`` rows of n random signs."""
+    """Draw ``size`` rows of n random signs."""
     return (1 - 2 * rng.integers(2, size=(size, n))).astype(np.int8)

@@ -1,4 +1,4 @@
-"""Wreath products: one group within every block of features, another that permutes the blocks."""
+"""Make wreath products: one group within every block of features, another on the blocks."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Wreath(Group):
         return SignedPermutation._trusted(indices.reshape(-1), signs)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: for each of ``outer``, all of ``inner`` in every block.
+        """Yield all elements: for each of ``outer``, all of ``inner`` in every block.
 
         The last block changes fastest.
         """

@@ -1,4 +1,4 @@
-"""Young subgroups: permutations among positions of one kind."""
+"""Make Young subgroups: permutations among positions of one kind."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Young(Group):
         return tuple(found)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time; those of the last block change fastest."""
+        """Yield all elements, one at a time; those of the last block change fastest."""
         return (SignedPermutation._trusted(row) for row in self._rows())
 
     def _rows(self) -> Iterator[NDArray[np.int64]]:

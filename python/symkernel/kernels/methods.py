@@ -1,4 +1,4 @@
-"""How to average: methods by name, and those that take options as objects that carry them."""
+"""Name the ways to average: by a word, or by an object that carries options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan of an invariant kernel, made once and kept while nothing changes."""
+"""Make the plan of an invariant kernel once, and keep it while nothing changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.kernels.base import NativeKernel
 from symkernel.kernels.kept import KeptSamples
@@ -15,7 +16,8 @@ from symkernel.kernels.moving import must_move
 from symkernel.kernels.parameters import BaseParameters
 from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.translate import spec_of
-from symkernel.plans import NotApplicableError, Plan, make_plan
+from symkernel.plans.base import Plan
+from symkernel.plans.planner import make_plan
 from symkernel.validation import check_flag, check_pair, check_samples
 
 Array = NDArray[Any]

@@ -1,4 +1,4 @@
-"""Translation of kernel objects into the native core's terms, and the check that they qualify.
+"""Translate kernel objects into the native core's terms, and check that they qualify.
 
 A one-sided average equals the two-sided one, and is an invariant kernel, only if
 ``k(g x, g y) = k(x, y)`` for the group; what fails that is refused here, with the reason.
@@ -16,7 +16,7 @@ from sklearn.gaussian_process import kernels as skl
 
 from symkernel.groups import Group
 from symkernel.kernels.base import NativeKernel, VonMises
-from symkernel.plans import BaseSpec
+from symkernel.plans.base import BaseSpec
 from symkernel.validation import as_array, as_number
 
 Array = NDArray[Any]

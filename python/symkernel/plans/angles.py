@@ -1,4 +1,4 @@
-"""Averages of the von Mises kernel of angles: an RBF kernel of points on circles.
+"""Average the von Mises kernel of angles, an RBF kernel of points on circles.
 
 With angles as points (cos x, sin x), ``exp(kappa sum_i (cos(x_i - y_i) - 1))`` is the RBF kernel of
 rate kappa / 2, because ``|e^ix - e^iy|^2 = 2 - 2 cos(x - y)``. A shift of an angle is a turn of the
@@ -15,10 +15,11 @@ import numpy as np
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, PermutationGroup, SignedPermutation
 from symkernel.groups.along import places
 from symkernel.groups.structure import Structure
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.closed_form import LARGEST_SINGLE_EXPONENT, ClosedForm
 from symkernel.plans.recognise import row_permutations
 

@@ -1,4 +1,4 @@
-"""What approximate averages share: the plan, and the way a rule is used.
+"""Average approximately by a rule, as all approximate plans do.
 
 Which sums are kernels. Let P = sum_i w_i R_i act on functions of the sample, w_i > 0.
 
@@ -25,8 +25,9 @@ from typing import Protocol
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.rotation_rules import RotationRule
 from symkernel.plans.weighted_tables import Table, WeightedTables
 

@@ -1,4 +1,4 @@
-"""What every plan offers, and the description of a base kernel that plans work from."""
+"""Define what every plan offers, and the description of a base kernel that plans work from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from symkernel.backends.arrays import like, namespace
 from symkernel.backends.packed import pack
 from symkernel.backends.prepared import Prepared
+from symkernel.exceptions import ApproximationWarning
 
 Array = NDArray[Any]
 
@@ -85,14 +86,6 @@ class BaseSpec:
     def unscaled_gradient(self, gradient: Array) -> Array:
         """Gradients (..., d) in the samples, from those in samples that were scaled."""
         return gradient if self.scale is None else gradient / like(self.scale, gradient)
-
-
-class NotApplicableError(ValueError):
-    """A method cannot average this kernel over this group; the message gives the reason."""
-
-
-class ApproximationWarning(UserWarning):
-    """An average is approximate where that was not asked for, or misses its tolerance."""
 
 
 def warn_of_approximation(message: str) -> None:

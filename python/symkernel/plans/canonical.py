@@ -1,4 +1,4 @@
-"""Kernels of canonical forms: a base kernel between the representatives of two orbits."""
+"""Compare the representatives of two orbits by a base kernel."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 from symkernel.backends.arrays import is_on_device, like, namespace, to_host
 from symkernel.canonical import CanonicalForm, canonical_form
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
 from symkernel.plans.angles import Angles
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 
 __all__ = ["Canonical"]

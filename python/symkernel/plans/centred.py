@@ -1,4 +1,4 @@
-"""Averages over translations and a finite group: over the finite group, of centred samples."""
+"""Average over translations by centring, and over a finite group beside them."""
 
 from __future__ import annotations
 

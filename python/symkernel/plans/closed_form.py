@@ -1,4 +1,4 @@
-"""Closed forms: exact averages whose cost does not grow with the group."""
+"""Average exactly by closed forms, whose cost does not grow with the group."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from symkernel.backends import execute
 from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
 from symkernel.backends.prepared import Prepared, rows_of
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups._kept import once_per_group
 from symkernel.groups.structure import Structure
 from symkernel.plans import rounded
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.mixtures import Mixture, mixture_of
 from symkernel.plans.recognise import recognise
 

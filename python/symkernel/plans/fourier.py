@@ -1,4 +1,4 @@
-"""Fourier analysis on the group: inner products with a whole orbit from irreducible blocks."""
+"""Compute inner products with a whole orbit from irreducible blocks, by Fourier analysis."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from symkernel.backends import cpu, cuda, execute
 from symkernel.backends.prepared import Prepared
 from symkernel.backends.tables import BlockTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.mixing import feature_orbits
 from symkernel.groups.table import ActionTable
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 

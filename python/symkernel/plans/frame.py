@@ -1,4 +1,4 @@
-"""Kernels of weighted frames: averages over a few points of every orbit, continuous everywhere."""
+"""Average over the weighted frames of every orbit, continuously."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from symkernel.backends.arrays import is_on_device
 from symkernel.canonical.weighted import weighted_frame
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 
 __all__ = ["FramePlan"]

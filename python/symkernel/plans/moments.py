@@ -1,4 +1,4 @@
-"""Closed forms of polynomial kernels: sums of moments of the inner product."""
+"""Average polynomial kernels in closed form, by moments of the inner product."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.closed_form import ClosedForm, largest_square, sum_step
 from symkernel.plans.polynomial_tail import polynomial_degree
 

@@ -1,11 +1,12 @@
-"""Kernels of the orbit distance, for the groups where they are positive semidefinite."""
+"""Compute kernels of the orbit distance, where they are positive semidefinite."""
 
 from __future__ import annotations
 
 from symkernel.alignment.chambers import Sorting, chamber_map
 from symkernel.backends.arrays import like, to_host
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 
 # Kernels of |x - y|, and of |x - y|_1.

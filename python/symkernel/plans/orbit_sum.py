@@ -1,4 +1,4 @@
-"""The orbit sum: the mean over every element of a finite group, for any base kernel."""
+"""Sum over every element of a finite group, for any base kernel."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from functools import cached_property
 
 from symkernel.backends import execute
 from symkernel.backends.prepared import Prepared
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable, PointSizes, PointTable
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 
 # More elements than this are not enumerated: at 1e7 elements a pair takes tens of milliseconds.
 MAX_ELEMENTS = 10_000_000

@@ -1,4 +1,4 @@
-"""Averages over the nodes of a rotation rule and, in closed form, over permutations of points.
+"""Average over the nodes of a rotation rule and, in closed form, over permutations.
 
     K(x, y) = sum_a w_a per[k(x_i, R_a y_j)] / n!
 
@@ -17,8 +17,9 @@ import numpy as np
 
 from symkernel.backends import forms
 from symkernel.backends.forms import FormTable, Rates
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.closed_form import form_cost, weighted_rates
 from symkernel.plans.mixtures import mixture_of
 from symkernel.plans.recognise import recognise

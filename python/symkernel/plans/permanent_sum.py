@@ -1,4 +1,4 @@
-"""Exact averages over permutations of points beside another finite group: sums of permanents.
+"""Average exactly over permutations of points beside a finite group: sums of permanents.
 
     K(x, y) = 1/|H| sum over h in H of per[k(x_i, h y_j)] / n!
 
@@ -16,12 +16,13 @@ from operator import mul
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import Structure
 from symkernel.groups.table import table_matrices
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
 

@@ -1,4 +1,4 @@
-"""Chooses how a kernel is averaged over a group."""
+"""Choose how a kernel is averaged over a group."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from symkernel.groups import Group, GroupTooLargeError
+from symkernel.exceptions import GroupTooLargeError, NotApplicableError
+from symkernel.groups import Group
 from symkernel.plans.angles import Angles
-from symkernel.plans.base import (
-    BaseSpec,
-    Cost,
-    NotApplicableError,
-    Plan,
-    warn_of_approximation,
-)
+from symkernel.plans.base import BaseSpec, Cost, Plan, warn_of_approximation
 from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm

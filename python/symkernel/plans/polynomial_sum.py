@@ -1,4 +1,4 @@
-"""Exact averages of polynomial kernels over groups of any order: by invariant polynomials."""
+"""Average polynomial kernels exactly over groups of any order, by invariant polynomials."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
-from symkernel.groups import Element, Group, SignedPermutation
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.along import places
+from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.invariant_polynomials import Invariants, MultisetSums, OrbitSums, left_fixed
 from symkernel.plans.moments import MAX_DEGREE, polynomial_units
 from symkernel.plans.polynomial_tail import polynomial_degree

@@ -1,4 +1,4 @@
-"""How the nodes of a rotation rule are summed, with the finite group beside the rotations.
+"""Sum over the nodes of a rotation rule, with the finite group beside the rotations.
 
 The elements of the finite group are summed over at every node, or, where they are permutations of
 points and the kernel is a mixture of products over points, replaced by a permanent at every node.
@@ -11,10 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.plans.averaged import Nodes, Scheme, typical
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
 from symkernel.plans.recognise import format_order
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem

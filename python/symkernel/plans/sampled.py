@@ -1,4 +1,4 @@
-"""Averages over random elements of any group."""
+"""Average over random elements of any group."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from symkernel.backends.memory import require_memory
-from symkernel.groups import Element, Group, SignedPermutation
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group, SignedPermutation
+from symkernel.groups.elements import Element
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.plans.averaged import Averaged, typical
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem
 from symkernel.plans.weighted_tables import Table, WeightedTables, require_entries
 

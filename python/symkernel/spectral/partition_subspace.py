@@ -1,4 +1,4 @@
-"""Invariant polynomials of permutations within blocks of features, by partitions.
+"""Find invariant polynomials of permutations within blocks, by partitions.
 
 The orbits of monomials under all permutations of n features are the partitions of their degree into
 at most n parts, under those within blocks the choices of one partition for each block, and under

@@ -1,4 +1,4 @@
-"""The polynomial kernel as a sum over invariant polynomials."""
+"""Compute the polynomial kernel as a sum over invariant polynomials."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class PolynomialKernel(Polynomial):
     """
 
     def spectral_plan(self, group: Group) -> SpectralPlan:
-        """How the average over a group is computed; what ``InvariantKernel`` asks for.
+        """Tell how the average over a group is computed; what ``InvariantKernel`` asks for.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Polynomials on R^d, graded by degree."""
+"""Evaluate polynomials on R^d, graded by degree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conjugacy classes of a group with the eigenvalues of their elements: what characters need."""
+"""List conjugacy classes of a group with the eigenvalues that characters need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import Factor, Group, SignedPermutationTable
+from symkernel.groups import Group
+from symkernel.groups.factor import Factor
+from symkernel.groups.table import SignedPermutationTable
 from symkernel.theory.haar import haar_classes
 
 __all__ = ["CycleTypes", "Spectra", "cycle_types", "representatives", "spectra"]

@@ -1,4 +1,4 @@
-"""Haar measure on the classes of SO(n) and O(n): Weyl's integration formula."""
+"""Integrate over the classes of SO(n) and O(n): Weyl's integration formula."""
 
 from __future__ import annotations
 

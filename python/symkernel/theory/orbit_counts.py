@@ -1,4 +1,4 @@
-"""Invariants of permutations and signs of copies, counted as orbits: exact generating functions."""
+"""Count invariants of permutations and signs of copies, by generating functions of orbits."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def product(a: Series, b: Series) -> Series:
 
 
 def multisets(one: Series, n: int) -> Series:
-    """Multisets of n things by total level, when ``one`` counts things by level.
+    """Count multisets of n things by total level, when ``one`` counts things by level.
 
     The coefficient of z^n in prod_l (1 - z q^l)^(-a_l), whose logarithm is
     sum_k z^k a(q^k) / k: n h_n = sum_k a(q^k) h_(n-k), in exact integers.
@@ -90,7 +90,7 @@ def multisets(one: Series, n: int) -> Series:
 
 
 def subsets(one: Series, n: int) -> Series:
-    """Sets of n different things by total level: the coefficient of z^n in prod (1 + z q^l)^a_l."""
+    """Count sets of n different things by total level: the z^n in prod (1 + z q^l)^a_l."""
     return _symmetric(one, n, -1)
 
 

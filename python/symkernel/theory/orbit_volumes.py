@@ -1,4 +1,4 @@
-"""Volumes of the orbits of SO(n) and O(n) on points of spheres, and who shares these orbits."""
+"""Compute volumes of the orbits of SO(n) and O(n) on points of spheres."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
-from symkernel.groups import Factor, Group, SignedPermutation, SignedPermutationTable
+from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.along import places
+from symkernel.groups.factor import Factor
 from symkernel.groups.structure import product_of
-from symkernel.groups.table import table_matrices
+from symkernel.groups.table import SignedPermutationTable, table_matrices
 
 __all__ = ["inverse_volumes", "n_copies", "n_images", "shift_images"]
 
@@ -77,12 +78,12 @@ def inverse_volumes(
 
 
 def n_copies(factor: Factor) -> int:
-    """Number of points that SO(n) or O(n) turns together."""
+    """Count the points that SO(n) or O(n) turns together."""
     return math.prod(factor.shape) // factor.group.degree
 
 
 def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
-    """Number of orbits of SO(n) or O(n) that finite factors take the one of x to.
+    """Count the orbits of SO(n) or O(n) that finite factors take the one of x to.
 
     All their elements, less those that map every orbit to itself: maps that belong to both, and
     -1, where the points leave a direction to turn in.
@@ -116,7 +117,7 @@ def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
 
 
 def shift_images(basis: Array, others: Sequence[Factor], x: Array, period: float) -> int:
-    """As ``n_images``, of shifts of a torus with an orthonormal basis (k, d)."""
+    """Count as ``n_images`` for shifts of a torus with an orthonormal basis (k, d)."""
     if not others:
         return 1
     finite = product_of(others)

@@ -1,4 +1,4 @@
-"""Weyl's law: how many eigenfunctions there are in the end, on a manifold and on its quotient."""
+"""Estimate how many eigenfunctions there are in the end, on a manifold and on its quotient."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import Factor, Group
+from symkernel.groups import Group
 from symkernel.groups._checks import RandomState, as_generator
+from symkernel.groups.factor import Factor
 from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
 from symkernel.theory.counts import as_manifold
@@ -46,14 +47,14 @@ class Quotient:
     error: float = 0.0
 
     def weyl(self, eigenvalue: float) -> float:
-        """omega_d / (2 pi)^d vol eigenvalue^(d/2), omega_d the volume of the unit ball."""
+        """Return omega_d / (2 pi)^d vol eigenvalue^(d/2), omega_d the volume of the unit ball."""
         ball = math.pi ** (self.dim / 2) / math.gamma(self.dim / 2 + 1)
         scale = ball / (2.0 * math.pi) ** self.dim * self.volume
         return float(scale * eigenvalue ** (self.dim / 2))
 
 
 def volume(manifold: Manifold) -> float:
-    """Riemannian volume of a manifold, for the metric that its eigenvalues belong to.
+    """Return the Riemannian volume of a manifold, in the metric of its eigenvalues.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def quotient(
     n_samples: int = _SAMPLES,
     random_state: RandomState = 0,
 ) -> Quotient:
-    """Dimension and volume of the space of orbits.
+    """Return dimension and volume of the space of orbits.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def weyl_estimate(
     n_samples: int = _SAMPLES,
     random_state: RandomState = 0,
 ) -> float:
-    """Weyl's estimate of the number of invariant functions with at most this eigenvalue.
+    """Estimate by Weyl's law the number of invariant functions up to an eigenvalue.
 
     omega_d / (2 pi)^d vol(M/G) eigenvalue^(d/2) with d = dim(M/G); what it leaves out grows as
     eigenvalue^((d - 1)/2), so it says little until there are many functions. The exact number is

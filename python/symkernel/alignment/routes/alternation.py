@@ -1,4 +1,4 @@
-"""Permutations of many points beside rotations: assignment and rotation in turns, from many starts.
+"""Align many points by assignment and rotation in turns, from many starts.
 
 No polynomial algorithm is known for the least distance. Each turn is a minimum over one of the two
 factors, so the distance falls until neither helps: an upper bound. Lower bounds come from what no
@@ -11,10 +11,11 @@ import itertools
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.routes.rotation import Cloud, cloud_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 
 __all__ = ["Alternation"]
@@ -44,7 +45,7 @@ class Alternation(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
 
     Notes
@@ -61,7 +62,7 @@ class Alternation(Route):
         factors = cloud.factors
         lone = len(factors) == 1 and factors[0].group.degree == self._points
         if not (lone and factors[0].group.role.exchanges) or self._dimension not in (2, 3):
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} is not Symmetric or Young on points beside rotations of the plane or "
                 "of space"
             )

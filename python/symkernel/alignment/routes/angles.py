@@ -1,11 +1,12 @@
-"""Shifts of angles: the nearest shift in the chordal distance, in closed form."""
+"""Find the nearest shift of angles in the chordal distance, in closed form."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
-from symkernel.canonical import MotionTransporters
+from symkernel.alignment.base import Array, Pairs, Route
+from symkernel.canonical.transporters import MotionTransporters
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 
@@ -28,7 +29,7 @@ class Angles(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
     """
 
@@ -37,7 +38,7 @@ class Angles(Route):
     def __init__(self, group: Group) -> None:
         factors = group.structure.factors
         if len(factors) != 1 or not group.structure.angles:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} is not one Torus: beside other groups the nearest shift of angles has "
                 "no closed form"
             )

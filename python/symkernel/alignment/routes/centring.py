@@ -1,4 +1,4 @@
-"""Translations: removed by centring, after which the rest of the group is left."""
+"""Remove translations by centring, and leave the rest of the group to another route."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from symkernel.alignment.base import Array, Pairs, Route
-from symkernel.canonical import ComposedTransporters, MotionTransporters
+from symkernel.canonical.transporters import ComposedTransporters, MotionTransporters
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import other_axes
 

@@ -1,4 +1,4 @@
-"""Permutations of points: a linear assignment problem for every pair of samples."""
+"""Solve a linear assignment problem for every pair of samples."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from math import prod
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
-from symkernel.canonical import ComposedTransporters, PermutationTransporters, Transporters
+from symkernel.canonical.transporters import (
+    ComposedTransporters,
+    PermutationTransporters,
+    Transporters,
+)
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.structure import other_axes, product_along
@@ -35,7 +40,7 @@ class Matching(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
 
     Notes
@@ -51,7 +56,7 @@ class Matching(Route):
         heads = [f for f in structure.factors if f.group.role.exchanges]
         shape = structure.shape
         if not group.is_finite or len(heads) != 1 or shape is None:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} is not one group of all permutations of points (Symmetric, Young, "
                 "Hyperoctahedral) beside finite groups that act on coordinates"
             )
@@ -59,7 +64,7 @@ class Matching(Route):
         others = structure.beside(head)
         rest = other_axes(head.axes, shape)
         if any(set(f.axes) & set(head.axes) for f in others):
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} permutes points along an axis on which more than that acts"
             )
         role = head.group.role
@@ -71,7 +76,7 @@ class Matching(Route):
         r = prod(shape[a] for a in rest)
         on_coordinates = product_along(others, rest, shape) if rest else None
         if on_coordinates is not None and on_coordinates.order > _MOST_MATRICES:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} has {on_coordinates.order:,} elements on coordinates, each of which "
                 f"takes an assignment; at most {_MOST_MATRICES:,} are tried"
             )

@@ -1,4 +1,4 @@
-"""Rotations of clouds: Kabsch's alignment, for each of a few permutations of the points."""
+"""Turn clouds by Kabsch's formula, for each of a few permutations of the points."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.procrustes import procrustes
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
@@ -56,19 +57,21 @@ def cloud_of(group: Group) -> Cloud:
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         If it is not that.
     """
     structure = group.structure
     heads = [f for f in structure.rotations if not f.group.is_finite]
     if len(heads) != 1 or structure.shape is None:
-        raise NoRouteError(
+        raise NotApplicableError(
             f"{group!r} is not SO(d) or O(d) on points beside permutations of the points"
         )
     head, shape = heads[0], structure.shape
     permutations = structure.point_permutations(head)
     if permutations is None:
-        raise NoRouteError(f"{group!r} acts on points by more than rotations and permutations")
+        raise NotApplicableError(
+            f"{group!r} acts on points by more than rotations and permutations"
+        )
     rest = other_axes(head.axes, shape)
     moved = tuple(
         Factor(f.group, tuple(map(rest.index, f.axes)), tuple(shape[a] for a in rest))
@@ -89,7 +92,7 @@ class Rotation(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups, or more permutations.
 
     Notes
@@ -108,7 +111,7 @@ class Rotation(Route):
         count = cloud.permutations.order
         most = MAX_ROWS if self._dimension <= 3 else MAX_ROWS_BEYOND
         if count > most:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} has {count:,} permutations of points, each of which takes a rotation; "
                 f"at most {most:,} are tried one by one"
             )
