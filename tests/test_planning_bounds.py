@@ -15,9 +15,9 @@ from symkernel.groups.table import ActionTable, PointTable
 from symkernel.kernels import ArcCosine, Polynomial
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import Cost, NotApplicableError, irreps, make_plan
+from symkernel.plans.entries import least_of_a_sum
 from symkernel.plans.fourier import Irreps
 from symkernel.plans.orbit_sum import OrbitSum
-from symkernel.plans.planner import least_of_a_sum
 
 FINITE = {name: group for name, group in GROUPS.items() if group.is_finite}
 KERNELS = [RBF(1.5), Matern(nu=2.5), RationalQuadratic(alpha=1e5), Polynomial(3), DotProduct()]

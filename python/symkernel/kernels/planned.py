@@ -15,7 +15,7 @@ from symkernel.kernels.moving import must_move
 from symkernel.kernels.parameters import BaseParameters
 from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.translate import spec_of
-from symkernel.plans import NotApplicableError, Plan, make_plan
+from symkernel.plans import BaseSpec, Plan, make_plan
 from symkernel.validation import check_flag, check_pair, check_samples
 
 Array = NDArray[Any]
@@ -63,18 +63,13 @@ class PlannedKernel(BaseParameters):
         return last.plan
 
     def _make_plan(self, group: Group, method: str, options: dict[str, Any]) -> Plan:
-        # A kernel that is given by its spectrum averages itself: over invariant functions.
-        spectral = getattr(self.base, "spectral_plan", None)
-        if method == "spectral" and spectral is None:
-            raise NotApplicableError(
-                "method='spectral' needs a base kernel that is given by its spectrum, such as "
-                f"HeatKernel, SobolevKernel or PolynomialKernel of symkernel.spectral, not "
-                f"{self.base!r}"
-            )
-        if spectral is not None and method in ("auto", "spectral"):
-            plan: Plan = spectral(group)
-            return plan
-        return make_plan(spec_of(self.base, group), group, method, options)
+        # A kernel that is given by its spectrum says itself how it is averaged.
+        own = getattr(self.base, "spectral_plan", None)
+        if own is not None and method in ("auto", "spectral"):
+            spec = BaseSpec("spectrum", (), average=own)
+        else:
+            spec = spec_of(self.base, group)
+        return make_plan(spec, group, method, options)
 
     def prepare(self, X: Any) -> KeptSamples:
         """Check samples and bring them into the form that calls take, for more than one of them.

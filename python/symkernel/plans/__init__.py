@@ -7,7 +7,8 @@ from symkernel.plans.base import (
     NotApplicableError,
     Plan,
 )
-from symkernel.plans.planner import METHODS, make_plan
+from symkernel.plans.entries import METHODS
+from symkernel.plans.planner import make_plan
 
 __all__ = [
     "METHODS",

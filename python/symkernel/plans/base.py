@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+import math
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from symkernel.backends.arrays import like, namespace
 from symkernel.backends.packed import pack
 from symkernel.backends.prepared import Prepared
+from symkernel.groups import Group
 
 Array = NDArray[Any]
 
@@ -37,6 +39,8 @@ class BaseSpec:
     exponent : int
         Samples are divided by this power of two, and so is the length scale among the parameters:
         0 unless the length scale is so far from 1 that its square would leave single precision.
+    average : callable, optional
+        Takes a group and returns the plan; for kernels that say themselves how they are averaged.
     """
 
     name: str
@@ -44,6 +48,7 @@ class BaseSpec:
     scale: Array | None = None
     manhattan: bool = False
     exponent: int = 0
+    average: Callable[[Group], Plan] | None = None
 
     @property
     def native(self) -> tuple[str, tuple[float, ...]]:
@@ -149,9 +154,12 @@ class Plan(ABC):
         What is done, in order, in words.
     packs : bool
         Whether ``gram_packed`` works in n (n + 1) / 2 numbers; else it packs a full matrix.
+    tolerance : float
+        Error that an approximation aims at; nan for others.
     """
 
     packs: bool = False
+    tolerance: float = math.nan
     method: str
     exact: bool
     error: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -12,9 +11,10 @@ Value = TypeVar("Value")
 
 
 class ByGroup(Generic[Value]):
-    """Values by group. Groups are told apart by identity: to compare them may take a search.
+    """Values by group, kept with the group itself; copies from a pickle start without.
 
-    scikit-learn clones a kernel for every step of an optimiser, with the same group.
+    Groups are told apart by identity, as to compare them may take a search. scikit-learn clones a
+    kernel for every step of an optimiser, with the same group.
 
     Parameters
     ----------
@@ -24,14 +24,11 @@ class ByGroup(Generic[Value]):
 
     def __init__(self, make: Callable[[Group], Value]) -> None:
         self._make = make
-        self._found: dict[int, Value] = {}
 
     def __call__(self, group: Group) -> Value:
         """Return the value of a group, found at first use."""
-        key = id(group)
-        try:
-            return self._found[key]
-        except KeyError:
-            value = self._found[key] = self._make(group)
-            weakref.finalize(group, self._found.pop, key, None).atexit = False
-            return value
+        kept = group._found
+        if self not in kept:
+            kept[self] = self._make(group)
+        value: Value = kept[self]
+        return value
