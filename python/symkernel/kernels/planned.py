@@ -10,7 +10,7 @@ from symkernel.backends.arrays import is_on_device
 from symkernel.groups import Group
 from symkernel.kernels.base import NativeKernel
 from symkernel.kernels.kept import KeptSamples
-from symkernel.kernels.methods import name_and_options
+from symkernel.kernels.methods import integer, name_and_options
 from symkernel.kernels.moving import must_move
 from symkernel.kernels.parameters import BaseParameters
 from symkernel.kernels.remembered import RememberedPlan
@@ -26,13 +26,18 @@ class PlannedKernel(BaseParameters):
 
     _remembered: RememberedPlan | None = None
 
-    def plan(self, n_features: int | None = None) -> Plan:
-        """How the average will be computed: method, exactness, cost per pair.
+    def plan(
+        self, n_features: int | None = None, *, n: int | None = None, m: int | None = None
+    ) -> Plan:
+        """Say how the average will be computed: method, exactness, cost per pair.
 
         Parameters
         ----------
         n_features : int, optional
             Number of features; needed only for a group given by name.
+        n, m : int, optional
+            Numbers of samples: the plan then says what their Gram matrix takes on the CPU, in
+            seconds and bytes, as its ``estimate``. `m=None` stands for the symmetric matrix.
 
         Returns
         -------
@@ -43,8 +48,25 @@ class PlannedKernel(BaseParameters):
         Raises
         ------
         ValueError
-            If the group is a name and `n_features` is missing, or the method does not apply.
+            If the group is a name and `n_features` is missing, the method does not apply, or n or
+            m is no positive integer.
+
+        Notes
+        -----
+        The estimate takes rates of this machine, measured once a process in about 10 ms, and leaves
+        out what is done once a sample or once a call.
+
+        Examples
+        --------
+        >>> from sklearn.gaussian_process.kernels import RBF
+        >>> from symkernel import InvariantKernel, groups
+        >>> plan = InvariantKernel(RBF(2.0), groups.Cyclic(20)).plan(n=2000)
+        >>> plan.estimate.gram  # bytes; plan.estimate.seconds is measured
+        32000000
         """
+        if n is not None or m is not None:
+            n, m = integer("n", n, 1), None if m is None else integer("m", m, 1)
+            return self.plan(n_features).sized(n, m, self._bound_group(n_features).degree)
         if isinstance(self.group, str) and n_features is None:
             raise ValueError(f"group={self.group!r} is a name: plan(n_features) needs a number")
         group = self._bound_group(n_features)

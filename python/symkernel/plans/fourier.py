@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Hashable
+from dataclasses import replace
 
 import numpy as np
 
@@ -74,7 +75,7 @@ class Shifts(Plan):
         self.base = base
         self.group = group
         self._table = table
-        self.cost = Cost(len(table.maps) * transform, float(group.order))
+        self.cost = Cost(len(table.maps) * transform, float(group.order), base.map_time)
         grid = " x ".join(map(str, table.grid))
         parts = f" for each of {len(table.maps)} maps of the grid" if len(table.maps) > 1 else ""
         on_gpu = ""
@@ -217,7 +218,7 @@ class Irreps(Plan):
         self.base = base
         self.group = group
         self._table = found
-        self.cost = block_cost(found)
+        self.cost = replace(block_cost(found), map_time=base.map_time)
         products = sum(m * r * r for m, r in found.blocks)
         self.steps = (
             f"change to {len(found.blocks)} irreducible representations "

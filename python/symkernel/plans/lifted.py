@@ -40,6 +40,8 @@ class Lifted(Plan):
         self.cost = inner.cost
         self.steps = (*steps, *inner.steps)
         self.packs = inner.packs
+        self.tolerance = inner.tolerance
+        self.scratch = inner.scratch
 
     @abstractmethod
     def _lift(self, X: Array, n_jobs: int | None) -> Array:
