@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import median
 
 from symkernel.backends import cpu
 
 __all__ = ["Cost", "Estimate", "estimate"]
 
-# A rate is the best of some short measurements, which others on the machine disturb.
+# A rate is the median of some short measurements: neither a burst of the clock nor a disturbance.
 _MEASURED_FOR, _MEASURED_TIMES = 0.001, 5
 # Real loops reach this share of the rate on registers, and take this many seconds to write a value.
 _SHARE, _WRITE = 0.8, 2e-9
@@ -87,7 +88,8 @@ class Estimate:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         time = "a time set by the data"
         if not math.isnan(self.seconds):
-            time = f"about {_in_seconds(self.seconds)} on {threads}, estimated from this machine's rates"
+            took = _in_seconds(self.seconds)
+            time = f"about {took} on {threads}, estimated from this machine's rates"
         parts = [f"Gram matrix {_in_bytes(self.gram)}"]
         if self.packed:
             parts.append(f"or {_in_bytes(self.packed)} packed")
@@ -159,8 +161,8 @@ def _rates(isa: str, threads: int) -> tuple[float, float]:
     """Multiply-adds and exponentials per second, measured once for each way to run."""
     times = range(_MEASURED_TIMES)
     return (
-        max(cpu.multiply_add_rate(seconds=_MEASURED_FOR) for _ in times),
-        max(cpu.exp_rate(seconds=_MEASURED_FOR) for _ in times),
+        median(cpu.multiply_add_rate(seconds=_MEASURED_FOR) for _ in times),
+        median(cpu.exp_rate(seconds=_MEASURED_FOR) for _ in times),
     )
 
 
