@@ -53,7 +53,7 @@ class PlannedKernel(BaseParameters):
 
         Notes
         -----
-        The estimate takes rates of this machine, measured once a process in about 10 ms, and leaves
+        The estimate takes rates of this machine, measured once a process in about 15 ms, and leaves
         out what is done once a sample or once a call.
 
         Examples
