@@ -17,9 +17,10 @@ from symkernel.kernels import ArcCosine, Polynomial
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import irreps
 from symkernel.plans.base import Cost
+from symkernel.plans.entries import least_of_a_sum
 from symkernel.plans.fourier import Irreps
 from symkernel.plans.orbit_sum import OrbitSum
-from symkernel.plans.planner import least_of_a_sum, make_plan
+from symkernel.plans.planner import make_plan
 
 FINITE = {name: group for name, group in GROUPS.items() if group.is_finite}
 KERNELS = [RBF(1.5), Matern(nu=2.5), RationalQuadratic(alpha=1e5), Polynomial(3), DotProduct()]

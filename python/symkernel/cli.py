@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         help='how to average: a name, "Quadrature(degree=7)" or "Sample(64)" (auto)',
     )
     plan.add_argument("--features", type=int, help="number of features, for a group by name")
+    plan.add_argument("--n", type=int, help="samples: say seconds and memory of a Gram matrix")
+    plan.add_argument("--m", type=int, help="samples on the other side (the same ones)")
     plan.set_defaults(run=_plan)
 
     demo = commands.add_parser(
@@ -188,7 +190,7 @@ def _plan(options: argparse.Namespace) -> int:
     try:
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            print(averaged.plan())
+            print(averaged.plan(n=options.n, m=options.m))
     except TypeError as error:  # a kernel that cannot be averaged
         raise ValueError(str(error)) from None
     for note in notes:

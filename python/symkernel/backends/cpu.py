@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,12 @@ def shift_cost(grid: Sequence[int], channels: int) -> float:
     ValueError
         If an axis has a prime factor that the transform does not support.
     """
+    return _shift_cost(tuple(grid), channels)
+
+
+# The native core makes the whole transform to count its work.
+@lru_cache(maxsize=256)
+def _shift_cost(grid: tuple[int, ...], channels: int) -> float:
     return float(_cpu.shift_cost(list(grid), channels))
 
 

@@ -330,6 +330,11 @@ class Group(Action):
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         return self, tuple(range(len(self.shape))), self.shape
 
+    # What plans have found for this group, which lives as long as it does; by who found it.
+    @cached_property
+    def _found(self) -> dict[Any, Any]:
+        return {}
+
     # -- comparison and copies ----------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:

@@ -115,11 +115,12 @@ class ClosedForm(Plan):
         if mixture is not None:
             self.error = max(mixture.error, self.error)
         self.cost = form_cost(self._table, 1 if mixture is None else len(mixture))
+        self.scratch = scratch_bytes(self._table)
         self.steps = (
             *self._structure.centring,
             *sum_step(self._table),
             *_mixture_step(mixture),
-            *_scratch_step(self._table),
+            *_scratch_step(self.scratch),
             _description(self._table),
         )
 
@@ -394,8 +395,7 @@ def sum_step(table: FormTable) -> tuple[str, ...]:
     return (f"sum over {s:,} permutations of points",) if s > 1 else ()
 
 
-def _scratch_step(table: FormTable) -> tuple[str, ...]:
-    size = scratch_bytes(table)
+def _scratch_step(size: int) -> tuple[str, ...]:
     return (f"tables of up to {size / 1e6:.0f} MB per thread",) if size else ()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator
 
@@ -167,15 +166,9 @@ class FramePlan(Plan):
         """Raise NotApplicableError: weights have kinks."""
         raise NotApplicableError(_NO_GRADIENT)
 
-    def __str__(self) -> str:
-        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {_ITS_OWN}, {self.cost}"
-
-    def _repr_html_(self) -> str:
-        steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
-        return (
-            f"<b>Plan</b> <code>method={html.escape(self.method)!r}</code>"
-            f"<ol>{steps}</ol>{_ITS_OWN}; {html.escape(str(self.cost))}"
-        )
+    @property
+    def _how(self) -> str:
+        return _ITS_OWN
 
 
 class _Block:

@@ -186,11 +186,11 @@ class SpectralPlan(Plan):
         """Refuse: manifolds do not differentiate their eigenfunctions."""
         return self.gradient_x(X, X, X, n_jobs)
 
-    def __str__(self) -> str:
-        how = "exact up to rounding"
-        if not self.exact:
-            how = f"levels beyond add about {self.error:.2g} of the plain kernel's diagonal"
-        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {how}, {self.cost}"
+    @property
+    def _how(self) -> str:
+        if self.exact:
+            return super()._how
+        return f"levels beyond add about {self.error:.2g} of the plain kernel's diagonal"
 
 
 def beside(values: NDArray[np.float64], X: Array) -> Array:
