@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from symkernel import groups
 from symkernel.backends.canonical import ImageTable, least_images
-from symkernel.canonical import FrameForm, RotationForm, SortForm
+from symkernel.canonical.frames import FrameForm
+from symkernel.canonical.rotation import RotationForm
+from symkernel.canonical.sorting import SortForm
 
 from . import plain
 from .peers import Array

@@ -25,7 +25,8 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPRegressor
 from symkernel import groups
-from symkernel.diagnostics import InvarianceReport, invariance_report, orbit_grid
+from symkernel.diagnostics import invariance_report, orbit_grid
+from symkernel.diagnostics.report import InvarianceReport
 
 from . import machine
 from .memory import peak_bytes, resident_bytes

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from symkernel import lie
 from symkernel.lie.nuclear import interpolate
+from symkernel.lie.operator import dictionary_operator
 from symkernel.lie.penalty import PenaltyOperator
 
 from .peers import Array
@@ -100,7 +101,7 @@ def _scs(task: Recovery) -> Array:
 
     m = task.points.shape[1]
     # (q, N, p): derivatives of every monomial along every generator.
-    tensor = lie.dictionary_operator(lie.monomials(2, m), lie.special_euclidean(m), task.points)
+    tensor = dictionary_operator(lie.monomials(2, m), lie.special_euclidean(m), task.points)
     q, rows, p = tensor.shape
     weights: Any = cvxpy.Variable(p)
     matrix = cvxpy.reshape(tensor.reshape(q * rows, p) @ weights, (q, rows), order="C")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Kernel, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.kernels import Polynomial
 
 from .memory import peak_bytes, resident_bytes
@@ -141,7 +142,7 @@ def _main() -> None:
         start = perf_counter()
         try:
             k.plan()
-        except groups.GroupTooLargeError:
+        except GroupTooLargeError:
             refused += 1
         seconds.append(perf_counter() - start)
     grown = max(peak_bytes() - before, 0)

@@ -45,7 +45,7 @@ from symkernel import (
     InvariantKernelRidgeCV,
     groups,
 )
-from symkernel.estimators import GridEdgeWarning
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 
 if TYPE_CHECKING:

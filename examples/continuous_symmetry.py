@@ -32,6 +32,7 @@ from sklearn.gaussian_process.kernels import Matern
 from symkernel import InvariantKernelRidge, theory
 from symkernel.groups import SO, Group, PointGroup
 from symkernel.spectral import Sphere
+from symkernel.theory.counts import DimensionCounts
 
 Array = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def draw_picture(
-    counts: Mapping[str, theory.DimensionCounts], curve: theory.LearningCurve, path: Path
+    counts: Mapping[str, DimensionCounts], curve: theory.LearningCurve, path: Path
 ) -> None:
     """Numbers of functions on the left, risk on the right."""
     from matplotlib.figure import Figure

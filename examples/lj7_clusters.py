@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from rmd17_ethanol import default_folder
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import InvariantKernel, InvariantKernelRidgeCV
-from symkernel.estimators import GridEdgeWarning
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group, O, Symmetric, Translations
 
 Array = NDArray[np.float64]

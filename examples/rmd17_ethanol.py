@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Kernel, Matern
-from symkernel.estimators import InvariantKernelRidgeCV
+from symkernel import InvariantKernelRidgeCV
 from symkernel.groups import Group, PermutationGroup
 
 Array = NDArray[Any]

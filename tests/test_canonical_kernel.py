@@ -11,7 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, Matern, WhiteKernel
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
 from symkernel.canonical import canonical_form
-from symkernel.plans import NotApplicableError
+from symkernel.exceptions import NotApplicableError
 
 FINITE = {name: G for name, G in GROUPS.items() if G.is_finite}
 CLOUD = (4, 3)

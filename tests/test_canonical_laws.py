@@ -142,7 +142,7 @@ def test_transporters_lie_in_the_group_and_carry(name):
 @each
 def test_gaps_and_flags(name):
     group = EVERY[name]
-    found = canonical_form(group, tolerance=1e-6).canonicalize(samples(group, 20, seed=6))
+    found = canonical_form(group, tol=1e-6).canonicalize(samples(group, 20, seed=6))
     assert (found.gap >= 0).all() and not np.isnan(found.gap).any()
     assert (found.degenerate == (found.gap <= 1e-6)).all()
 
@@ -308,7 +308,7 @@ def test_stabiliser_of_a_large_group_is_exact():
         (("cyclic",), {}, TypeError, "group must be a Group, got str"),
         ((groups.Cyclic(3), "fast"), {}, ValueError, "method='fast' is unknown; known methods"),
         ((groups.Cyclic(3),), {"order": "random"}, ValueError, "order='random' is unknown"),
-        ((groups.Cyclic(3),), {"tolerance": -1}, ValueError, "tolerance must be a number in"),
+        ((groups.Cyclic(3),), {"tol": -1}, ValueError, "tol must be a number in"),
         ((groups.Cyclic(3),), {"weights": [1, 2, 3]}, ValueError, "weights are those of points"),
         ((groups.Symmetric(20), "enumerate"), {}, ValueError, "2432902008176640000 elements"),
         ((groups.SO(3), "enumerate"), {}, ValueError, "SO\\(3\\)"),

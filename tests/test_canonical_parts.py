@@ -10,6 +10,7 @@ from symkernel.canonical import canonical_form
 from symkernel.canonical.base import norms
 from symkernel.canonical.least import LeastForm
 from symkernel.canonical.transporters import ListedTransporters
+from symkernel.exceptions import GroupTooLargeError
 from test_canonical_laws import EVERY, moved
 
 LEFT, RIGHT = groups.Symmetric(3).along(0, (3, 2)), groups.PointGroup("C5", dim=2).along(1, (3, 2))
@@ -48,7 +49,7 @@ def test_least_over_one_factor(inner, outer):
 def test_least_refuses_a_long_list():
     rows = groups.Symmetric(3).along(0, (3, 9))
     columns = groups.Symmetric(9).along(1, (3, 9))
-    with pytest.raises(groups.GroupTooLargeError, match="lists one of its factors"):
+    with pytest.raises(GroupTooLargeError, match="lists one of its factors"):
         LeastForm(rows * columns, canonical_form(rows), columns, 1000)
 
 

@@ -135,7 +135,7 @@ def test_chunks_and_progress(monkeypatch, capsys):
         ({"group": groups.Cyclic(4)}, ValueError, r"X has 5 features; Cyclic\(4\) acts on 4"),
         ({"group": "cyclic", "method": "best"}, ValueError, "method='best' is unknown"),
         ({"group": "cyclic", "order": "any"}, ValueError, "order='any' is unknown"),
-        ({"group": "cyclic", "tolerance": np.nan}, ValueError, "tolerance must be a number"),
+        ({"group": "cyclic", "tol": np.nan}, ValueError, "tol must be a number"),
         ({"group": "cyclic", "n_jobs": 0}, ValueError, "n_jobs must not be 0"),
         ({"group": "cyclic", "weights": np.ones(5)}, ValueError, "weights are those of points"),
     ],

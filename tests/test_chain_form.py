@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from catalog import GROUPS
 from symkernel import groups
-from symkernel.canonical import ChainForm
+from symkernel.canonical.chain import ChainForm
 from symkernel.groups import (
     Alternating,
     Cyclic,

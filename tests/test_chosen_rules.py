@@ -13,8 +13,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.exceptions import ApproximationWarning
 from symkernel.kernels import ArcCosine, Quadrature
-from symkernel.plans import ApproximationWarning
 from symkernel.plans.base import BaseSpec
 from symkernel.plans.quadrature import Quadrature as QuadraturePlan
 

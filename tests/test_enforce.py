@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from symkernel import groups, lie
+from symkernel.lie.enforce import invariant_ridge
 
 
 def cloud(n, d, seed=0):
@@ -146,11 +147,11 @@ def test_kernels_of_a_group():
         def group(self):
             return groups.SO(2).along(1, (2, 2))
 
-    model = lie.invariant_ridge(Found(), alpha=1e-3, gamma=0.3).fit(X, y)
+    model = invariant_ridge(Found(), alpha=1e-3, gamma=0.3).fit(X, y)
     turn = groups.SO(2).along(1, (2, 2)).sample(1, random_state=0)[0]
     np.testing.assert_allclose(model.predict(turn.apply(X)), model.predict(X), atol=1e-8)
     with pytest.raises(TypeError, match="symmetry must be a Group"):
-        lie.invariant_ridge("SO(2)")
+        invariant_ridge("SO(2)")
 
 
 def test_too_few_samples_are_counted():

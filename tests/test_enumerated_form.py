@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from canonical_laws import DTYPES, brute_force, check_exact, on_every_isa, same_bits, samples
 from symkernel import groups
-from symkernel.canonical import EnumeratedForm, TableTransporters
+from symkernel.canonical.enumerated import EnumeratedForm, TableTransporters
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import (
     Alternating,
     Cyclic,
     Dihedral,
-    GroupTooLargeError,
     Hyperoctahedral,
     Image,
     MatrixGroup,

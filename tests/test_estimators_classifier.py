@@ -8,7 +8,7 @@ from sklearn.datasets import make_blobs
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import RidgeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
-from symkernel.estimators import InvariantKernelClassifier
+from symkernel import InvariantKernelClassifier
 
 RNG = np.random.default_rng(2)
 X, CODES = make_blobs(60, 4, centers=3, cluster_std=3.0, random_state=1)

@@ -15,11 +15,12 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import (
+from symkernel import (
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    groups,
 )
 from threadpoolctl import threadpool_limits
 
@@ -65,7 +66,7 @@ EVERY = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.GridEdgeWarning")
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 @pytest.mark.parametrize("model", EVERY, ids=lambda m: repr(m).replace("\n", "")[:60])
 def test_clone_and_pickle(model):
     y = (Y > 1).astype(int) if is_classifier(model) else Y

@@ -15,8 +15,8 @@ from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from sklearn.metrics import make_scorer, median_absolute_error, r2_score
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import GridEdgeWarning, InvariantKernelRidge, InvariantKernelRidgeCV
+from symkernel import InvariantKernel, InvariantKernelRidge, InvariantKernelRidgeCV, groups
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.kernels import Polynomial
 
 RNG = np.random.default_rng(8)
@@ -27,7 +27,7 @@ ALPHAS = [1e-4, 1e-2, 1.0]
 GAMMAS = [0.01, 0.1, 1.0]
 WEIGHTS = RNG.uniform(0.2, 2.0, 24)
 
-ignore_edges = pytest.mark.filterwarnings("ignore::symkernel.estimators.GridEdgeWarning")
+ignore_edges = pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 pytestmark = ignore_edges
 
 
@@ -189,7 +189,7 @@ def test_search_without_refit():
 # ---- warnings at the edge ----------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("always::symkernel.estimators.GridEdgeWarning")
+@pytest.mark.filterwarnings("always::symkernel.exceptions.GridEdgeWarning")
 def test_best_value_at_the_edge_warns():
     with pytest.warns(GridEdgeWarning, match=r"best alpha, 0.0001, is the largest .* larger"):
         InvariantKernelRidgeCV([1e-6, 1e-5, 1e-4], [0.1]).fit(X, Y)
@@ -199,7 +199,7 @@ def test_best_value_at_the_edge_warns():
         InvariantKernelRidgeCV([0.01], length_scales=[0.4, 0.8], kernel=RBF()).fit(X, Y)
 
 
-@pytest.mark.filterwarnings("error::symkernel.estimators.GridEdgeWarning")
+@pytest.mark.filterwarnings("error::symkernel.exceptions.GridEdgeWarning")
 def test_no_edge_where_there_is_nothing_beyond():
     InvariantKernelRidgeCV([0.1], [0.1]).fit(X, Y)  # one value
     smooth = X @ np.ones(4)

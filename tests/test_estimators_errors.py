@@ -8,13 +8,14 @@ from scipy.linalg import LinAlgWarning
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
-from symkernel import InvariantKernel, groups
-from symkernel.backends import memory
-from symkernel.estimators import (
+from symkernel import (
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    groups,
 )
+from symkernel.backends import memory
 from symkernel.kernels import Laplacian
 
 RNG = np.random.default_rng(0)

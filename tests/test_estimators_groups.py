@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.kernel_ridge import KernelRidge
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import (
+from symkernel import (
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    groups,
 )
 from symkernel.kernels import Laplacian, Polynomial
 
@@ -124,7 +125,7 @@ def test_plan_names_the_method():
     ],
     ids=lambda m: type(m).__name__,
 )
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.GridEdgeWarning")
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 def test_samples_of_the_shape_of_the_group(model):
     G = groups.Image((4, 4), "D4")
     X, y = RNG.normal(size=(20, 4, 4)), np.arange(20) % 2

@@ -16,8 +16,8 @@ from sklearn.gaussian_process.kernels import (
 )
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import InvariantKernelRidge, _kernel
+from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.estimators import _kernel
 
 RNG = np.random.default_rng(5)
 X = RNG.uniform(0.1, 1.0, size=(40, 6))  # positive: the chi2 kernels ask for that

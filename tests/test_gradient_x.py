@@ -18,8 +18,8 @@ from oracles import cloud
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
 from symkernel.backends import cpu
+from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import ArcCosine, Laplacian, Polynomial, Quadrature, Sample, VonMises
-from symkernel.plans import NotApplicableError
 from symkernel.plans.rotation_rules import rotation_rule
 
 ISAS = cpu.info()["available_isas"]

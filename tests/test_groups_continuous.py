@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 from symkernel import groups
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import (
     SE,
     SO,
@@ -19,11 +20,9 @@ from symkernel.groups import (
     Dihedral,
     E,
     Group,
-    GroupTooLargeError,
     Hyperoctahedral,
     Image,
     MatrixGroup,
-    Motion,
     O,
     OrthogonalMatrix,
     Permutation,
@@ -36,6 +35,8 @@ from symkernel.groups import (
     Translations,
     Trivial,
 )
+from symkernel.groups.factor import Factor
+from symkernel.groups.motion import Motion
 
 ATOMS = (9, 3)
 PERMS = PermutationGroup([[(0, 1)], [(2, 3, 4)]], degree=9)
@@ -478,7 +479,7 @@ def test_factors_of_a_molecule() -> None:
     assert [f.group for f in SE(2).factors()] == [Translations(2), SO(2)]
     nested = (Symmetric(4).along(0, (4, 3)) * O(3).along(1, (4, 3))).along(1, (2, 12))
     assert [(f.axes, f.shape) for f in nested.factors()] == [((1,), (2, 4, 3)), ((2,), (2, 4, 3))]
-    assert Cyclic(5).factors() == (groups.Factor(Cyclic(5), (0,), (5,)),)
+    assert Cyclic(5).factors() == (Factor(Cyclic(5), (0,), (5,)),)
     (image,) = Image((4, 4, 3), "D4").factors()
     assert (image.group, image.axes, image.shape) == (Image((4, 4), "D4"), (0, 1), (4, 4, 3))
 

@@ -19,11 +19,11 @@ from symkernel.groups import (
     PermutationGroup,
     PointGroup,
     SignedPermutation,
-    SignedPermutationTable,
     SignFlips,
     Symmetric,
     Trivial,
 )
+from symkernel.groups.table import SignedPermutationTable
 
 ROTATION = [[np.cos(0.4 * np.pi), -np.sin(0.4 * np.pi)], [np.sin(0.4 * np.pi), np.cos(0.4 * np.pi)]]
 MIRROR = [[1.0, 0.0], [0.0, -1.0]]

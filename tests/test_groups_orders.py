@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 import pytest
+from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import (
     Alternating,
     Cyclic,
     Dihedral,
-    GroupTooLargeError,
     Hyperoctahedral,
     Image,
     MatrixGroup,

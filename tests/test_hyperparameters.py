@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 from symkernel import InvariantKernel, groups
-from symkernel.plans import ApproximationWarning
+from symkernel.exceptions import ApproximationWarning
 
 CONTINUOUS = {
     "SO3": groups.SO(3).along(1, (4, 3)),

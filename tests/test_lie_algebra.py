@@ -8,6 +8,14 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 from symkernel import groups, lie
+from symkernel.lie.fields import DictionaryFields
+from symkernel.lie.models import DictionaryFunction
+from symkernel.lie.operator import (
+    LieOperator,
+    coefficient_operator,
+    dictionary_operator,
+    finite_rows,
+)
 
 ALGEBRAS = [
     (lie.translations(3), 3),
@@ -97,8 +105,8 @@ def test_names():
         (lambda: lie.monomials(2, 3).bind(2), "3 features"),
         (lambda: lie.monomials(40, 40), "at most"),
         (lambda: lie.fourier(1, 2, period=0), "period"),
-        (lambda: lie.DictionaryFields(lie.monomials(1, 2), np.zeros((1, 2, 2))), "shape"),
-        (lambda: lie.DictionaryFunction(lie.monomials(1, 2), [1.0]), "weights"),
+        (lambda: DictionaryFields(lie.monomials(1, 2), np.zeros((1, 2, 2))), "shape"),
+        (lambda: DictionaryFunction(lie.monomials(1, 2), [1.0]), "weights"),
     ],
 )
 def test_errors_name_what_is_wrong(call, message):
@@ -110,9 +118,9 @@ def test_types_are_checked():
     with pytest.raises(TypeError, match="group"):
         lie.Algebra.from_group("so(3)")
     with pytest.raises(TypeError, match="values"):
-        lie.LieOperator(object(), lie.linear(2), points(3, 2))
+        LieOperator(object(), lie.linear(2), points(3, 2))
     with pytest.raises(TypeError, match="monomials"):
-        lie.coefficient_operator(lie.fourier(1, 2), lie.linear(2))
+        coefficient_operator(lie.fourier(1, 2), lie.linear(2))
 
 
 # ---- dictionaries --------------------------------------------------------------------------------
@@ -189,8 +197,8 @@ def oracle(dictionary, algebra, X, output):
 def test_operator_is_the_derivative_along_flows(dictionary, with_output):
     algebra, X = lie.affine(2), points(40, 2)
     output = np.random.default_rng(1).standard_normal((6, 2, 2)) if with_output else None
-    L = lie.LieOperator(dictionary, algebra, X, output)
-    T = lie.dictionary_operator(dictionary, algebra, X, output)
+    L = LieOperator(dictionary, algebra, X, output)
+    T = dictionary_operator(dictionary, algebra, X, output)
     np.testing.assert_allclose(T, oracle(dictionary, algebra, X, output), atol=1e-7)
     R = L.reduced()
     np.testing.assert_allclose(
@@ -205,32 +213,32 @@ def test_operator_is_the_derivative_along_flows(dictionary, with_output):
 
 def test_coefficients_of_polynomials_are_exact():
     terms, algebra, X = lie.monomials(4, 3), lie.affine(3), points(30)
-    C = lie.coefficient_operator(terms, algebra)
-    direct = lie.dictionary_operator(terms, algebra, X) * np.sqrt(30)
+    C = coefficient_operator(terms, algebra)
+    direct = dictionary_operator(terms, algebra, X) * np.sqrt(30)
     np.testing.assert_allclose(terms.values(X) @ C, direct, atol=1e-12)
 
 
 def test_finite_rows_vanish_for_invariant_and_turning_functions():
     G = groups.O(2).sample(3, random_state=0)
     terms, X = lie.monomials(2, 2), points(20, 2)
-    rows = lie.finite_rows(terms, G, X)
+    rows = finite_rows(terms, G, X)
     assert rows.shape == (60, 6)
     w = np.array([3.0, 0, 0, 1, 0, 1])
     np.testing.assert_allclose(rows @ w, 0, atol=1e-13)
     turning = np.zeros((2, 6))
     turning[0, 1] = turning[1, 2] = 1.0
-    rows = lie.finite_rows(terms, G, X, output=[g.as_matrix() for g in G])
+    rows = finite_rows(terms, G, X, output=[g.as_matrix() for g in G])
     np.testing.assert_allclose(rows @ turning.reshape(-1), 0, atol=1e-13)
-    shifted = lie.finite_rows(terms, [np.c_[np.eye(2), [1.0, 0]]], X)
+    shifted = finite_rows(terms, [np.c_[np.eye(2), [1.0, 0]]], X)
     np.testing.assert_allclose(shifted @ [0, 1.0, 0, 0, 0, 0], 1 / np.sqrt(20), atol=1e-13)
 
 
 def test_operator_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="output"):
-        lie.LieOperator(lie.monomials(1), lie.linear(2), points(3, 2), np.zeros((3, 2, 2)))
+        LieOperator(lie.monomials(1), lie.linear(2), points(3, 2), np.zeros((3, 2, 2)))
     with pytest.raises(ValueError, match="weights"):
-        lie.LieOperator(lie.monomials(1), lie.linear(2), points(3, 2)).columns(np.ones(4))
+        LieOperator(lie.monomials(1), lie.linear(2), points(3, 2)).columns(np.ones(4))
     with pytest.raises(ValueError, match="elements"):
-        lie.finite_rows(lie.monomials(1), [np.eye(3)], points(3, 2))
+        finite_rows(lie.monomials(1), [np.eye(3)], points(3, 2))
     with pytest.raises(ValueError, match="one matrix per element"):
-        lie.finite_rows(lie.monomials(1), [np.eye(2)], points(3, 2), output=[])
+        finite_rows(lie.monomials(1), [np.eye(2)], points(3, 2), output=[])

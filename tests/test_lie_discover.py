@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from symkernel import InvariantKernel, InvariantKernelRidge, groups, lie
+from symkernel.exceptions import GradientError
 
 ETA = np.diag([-1.0, 1, 1, 1])
 
@@ -339,7 +340,7 @@ def test_too_few_samples_say_how_many_are_needed():
         ({"noise": "small"}, TypeError, "noise"),
         ({"n_bootstrap": -1}, ValueError, "n_bootstrap"),
         ({"model": (radial, lambda X: np.where(X > 2, np.nan, radial_gradient(X)))},
-         lie.GradientError, "not finite at"),
+         GradientError, "not finite at"),
         ({"model": lambda X: np.log(X[:, 0])}, ValueError, "NaN or infinity"),
     ],
 )  # fmt: skip

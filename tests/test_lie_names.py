@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from symkernel import groups, lie
+from symkernel.lie.closure import closure_of
 from symkernel.lie.naming import pieces_of
 
 
@@ -96,7 +97,7 @@ def test_abstract_names():
     ],
 )
 def test_facts(algebra, levi, radical, signature, derived, centre):
-    facts = lie.closure_of(algebra)
+    facts = closure_of(algebra)
     assert facts.closes and facts.defect < 1e-12
     assert (facts.levi, facts.radical, facts.centre) == (levi, radical, centre)
     assert facts.signature == signature and facts.derived == derived
@@ -105,10 +106,10 @@ def test_facts(algebra, levi, radical, signature, derived, centre):
 
 def test_spans_that_do_not_close():
     shear = lie.Algebra([[[0.0, 1], [0, 0]], [[0.0, 0], [1, 0]]])
-    facts = lie.closure_of(shear)
+    facts = closure_of(shear)
     assert not facts.closes and facts.defect > 0.5
     assert "does not close" in str(facts)
-    assert str(lie.closure_of(lie.Algebra(np.zeros((0, 2, 3))))) == "no generators"
+    assert str(closure_of(lie.Algebra(np.zeros((0, 2, 3))))) == "no generators"
 
 
 @pytest.mark.parametrize(

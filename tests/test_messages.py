@@ -7,17 +7,20 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_approximation import Nystroem
-from symkernel import InvariantKernel, groups, orbit_distance, spectral
-from symkernel.backends import memory
-from symkernel.cli import main
-from symkernel.diagnostics import Augmented, Symmetrized, SymmetrizedClassifier
-from symkernel.estimators import (
+from symkernel import (
     Canonicalizer,
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
     MaxFilter,
+    groups,
+    orbit_distance,
+    spectral,
 )
+from symkernel.backends import memory
+from symkernel.cli import main
+from symkernel.diagnostics import Augmented, Symmetrized, SymmetrizedClassifier
 from symkernel.expressions import evaluate
 from symkernel.kernels import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.lie import EnforcedRegressor, SymmetryPromotingRegressor

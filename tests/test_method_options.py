@@ -15,8 +15,8 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 from sklearn.model_selection import GridSearchCV
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import Laplacian, Polynomial, Quadrature, Sample, VonMises
-from symkernel.plans import NotApplicableError
 from symkernel.spectral import HeatKernel, PolynomialKernel, SobolevKernel, Sphere
 
 CLOUDS = groups.SO(3).along(1, (4, 3))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import gamma, kv
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
-from symkernel.plans.base import BaseSpec, NotApplicableError
+from symkernel.exceptions import NotApplicableError
+from symkernel.plans.base import BaseSpec
 from symkernel.plans.mixtures import (
     matern_mixture,
     mixture_of,

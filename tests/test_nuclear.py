@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from symkernel import lie
 from symkernel.lie.logdet import fit_logdet
 from symkernel.lie.nuclear import PenalizedLeastSquares, interpolate, singular_value_threshold
+from symkernel.lie.operator import LieOperator, dictionary_operator
 from symkernel.lie.penalty import PenaltyOperator, cube_factor
 
 
@@ -145,9 +146,9 @@ def test_operator_has_the_singular_values_of_the_samples(algebra, n, degree):
     rng = np.random.default_rng(0)
     library, points = lie.monomials(degree, n), rng.standard_normal((100, n))
     w = rng.standard_normal(library.n_terms)
-    truth = np.linalg.svd(lie.LieOperator(library, algebra(n), points).columns(w))[1]
+    truth = np.linalg.svd(LieOperator(library, algebra(n), points).columns(w))[1]
     exact = PenaltyOperator.of_dictionary(library, algebra(n), points)
-    tensor = lie.dictionary_operator(library, algebra(n), points).transpose(1, 0, 2)
+    tensor = dictionary_operator(library, algebra(n), points).transpose(1, 0, 2)
     for operator in (exact, PenaltyOperator.from_array(tensor)):
         values = np.linalg.svd(operator.apply(w), compute_uv=False)
         np.testing.assert_allclose(values, truth[: len(values)], atol=1e-12 * truth[0])

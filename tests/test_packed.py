@@ -13,17 +13,19 @@ from scipy.linalg import LinAlgWarning
 from scipy.linalg.lapack import dtrttf
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern
 from sklearn.metrics.pairwise import rbf_kernel
-from symkernel import InvariantKernel, groups
-from symkernel.backends import cpu, memory
-from symkernel.backends.packed import diagonal, pack, scale
-from symkernel.estimators import (
+from symkernel import (
+    InvariantKernel,
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    groups,
 )
+from symkernel.backends import cpu, memory
+from symkernel.backends.packed import diagonal, pack, scale
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.kernels import Polynomial, VonMises
-from symkernel.solvers import solve_ridge, solve_ridge_packed
+from symkernel.solvers.ridge import solve_ridge
+from symkernel.solvers.ridge_packed import solve_ridge_packed
 
 RNG = np.random.default_rng(5)
 SIZES = (0, 1, 2, 3, 11, 12, 13, 24, 33)
@@ -214,7 +216,7 @@ def without_packed_form(monkeypatch):
     monkeypatch.setattr(BoundKernel, "packs", False)
 
 
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.ridge_cv.GridEdgeWarning")
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 @pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2.0, len(X))])
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("n", [40, 41])

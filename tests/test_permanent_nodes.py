@@ -13,9 +13,10 @@ import pytest
 from covering import covered
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
+from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.kernels import ArcCosine
 from symkernel.kernels import Quadrature as Nodes
-from symkernel.plans import ApproximationWarning, NotApplicableError, permanent_nodes
+from symkernel.plans import permanent_nodes
 from symkernel.plans.base import BaseSpec
 from symkernel.plans.quadrature import Quadrature
 from symkernel.plans.rotation_problem import rotation_problem
@@ -80,7 +81,7 @@ def test_it_is_the_rule_summed_over_all_permutations(kind, name):
     degree = 1 if problem.n > 3 else 3
     rule = problem.rule(degree)
     X, Y = samples(group, 4) + 0.3, samples(group, 3, seed=1)
-    left, right = (np.ascontiguousarray(problem.normal.centred(Z)) for Z in (X, Y))
+    left, right = (np.ascontiguousarray(problem.structure.centred(Z)) for Z in (X, Y))
     parts = tuple(
         (w, problem.table(R[None])) for R, w in zip(rule.matrices, rule.weights, strict=True)
     )

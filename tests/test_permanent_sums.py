@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.exceptions import NotApplicableError
 from symkernel.kernels.translate import spec_of
-from symkernel.plans import NotApplicableError, make_plan
 from symkernel.plans.permanent_sum import PermanentSum
+from symkernel.plans.planner import make_plan
 
 POINTS = groups.PointGroup
 PRODUCTS = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.exceptions import ApproximationWarning, GroupTooLargeError, NotApplicableError
 from symkernel.kernels import ArcCosine, Laplacian, Polynomial, Quadrature
-from symkernel.plans import ApproximationWarning, NotApplicableError
 
 CLOUDS = groups.SO(3).along(1, (4, 3))
 X = np.random.default_rng(0).standard_normal((6, 12))
@@ -63,7 +63,7 @@ def test_a_missed_tolerance_warns_with_advice_that_can_be_followed():
     ],
 )
 def test_a_group_too_large_names_a_method_that_works(base, group, method, message):
-    with pytest.raises(groups.GroupTooLargeError, match=message):
+    with pytest.raises(GroupTooLargeError, match=message):
         InvariantKernel(base, group, method).plan()
 
 

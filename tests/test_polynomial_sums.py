@@ -11,9 +11,10 @@ from catalog import GROUPS
 from sklearn.gaussian_process.kernels import DotProduct
 from sklearn.kernel_ridge import KernelRidge
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import Polynomial
 from symkernel.kernels.translate import spec_of
-from symkernel.plans import NotApplicableError, make_plan
+from symkernel.plans.planner import make_plan
 from symkernel.plans.polynomial_sum import UNFELT, PolynomialSum
 
 FINITE = {name: group for name, group in GROUPS.items() if group.is_finite}

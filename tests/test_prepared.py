@@ -12,7 +12,7 @@ from symkernel import InvariantKernel, InvariantKernelRidge, groups
 from symkernel.backends.prepared import Prepared
 from symkernel.kernels import ArcCosine, VonMises
 from symkernel.kernels.translate import spec_of
-from symkernel.plans import make_plan
+from symkernel.plans.planner import make_plan
 
 # Every group once with each of a few kernels of every kind: distance, inner product, unit rows, L1.
 PAIRED = [

@@ -11,8 +11,9 @@ from oracles import cloud
 from scipy.special import ive
 from symkernel import groups
 from symkernel.backends import cpu
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups.table import MatrixTable, PointTable
-from symkernel.plans.base import BaseSpec, NotApplicableError
+from symkernel.plans.base import BaseSpec
 from symkernel.plans.polynomial_tail import polynomial_tail
 from symkernel.plans.quadrature import Quadrature
 from symkernel.plans.rotation_rules import rotation_rule

@@ -68,7 +68,7 @@ def test_symmetry_halves_the_error(splits):
 
 @pytest.mark.data
 @needs_data
-@pytest.mark.filterwarnings("ignore::symkernel.estimators.GridEdgeWarning")  # of the plain kernel
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")  # of the plain kernel
 def test_raw_coordinates_need_all_of_the_symmetry(splits):
     train, test = splits
     train, test = train.take(np.arange(300)), test.take(np.arange(300))

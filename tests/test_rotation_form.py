@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 from canonical_laws import DTYPES, brute_force, check_exact, on_every_isa, same_bits, samples
-from symkernel.canonical import RotationForm
-from symkernel.groups import Along, Cyclic, Dihedral, Symmetric
+from symkernel.canonical.rotation import RotationForm
+from symkernel.groups import Cyclic, Dihedral, Symmetric
+from symkernel.groups.along import Along
 
 GROUPS = [
     *(Cyclic(n) for n in (1, 2, 3, 5, 8, 12)),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.linalg import LinAlgWarning
 from sklearn.metrics.pairwise import rbf_kernel
-from symkernel.solvers import leave_one_out_residuals, solve_ridge
+from symkernel.solvers.leave_one_out import leave_one_out_residuals
+from symkernel.solvers.ridge import solve_ridge
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(30, 3))

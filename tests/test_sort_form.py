@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 from canonical_laws import DTYPES, brute_force, check_exact, on_every_isa, same_bits, samples
-from symkernel.canonical import HilbertOrder, SortForm
+from symkernel.canonical.hilbert import HilbertOrder
+from symkernel.canonical.sorting import SortForm
 from symkernel.groups import (
     Alternating,
     Cyclic,

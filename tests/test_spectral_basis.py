@@ -116,7 +116,7 @@ def test_pipeline_learns_an_invariant_target():
         ({"max_level": "two"}, TypeError, "max_level must be a number"),
         ({"n_components": 0}, ValueError, "n_components must be at least 1"),
         ({"n_components": 1.5}, TypeError, "n_components must be an integer"),
-        ({"max_level": 2, "tolerance": -1.0}, ValueError, "tolerance must be finite"),
+        ({"max_level": 2, "tol": -1.0}, ValueError, "tol must be finite"),
     ],
 )
 def test_bounds_are_checked(bounds, error, words):
@@ -152,7 +152,7 @@ def test_wrong_manifolds_groups_and_samples():
 
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-3, 1e-15])
 def test_a_tolerance_without_a_gap_is_refused(tolerance):
-    basis = InvariantBasis(Sphere(3), groups.PointGroup("C5000"), max_level=10, tolerance=tolerance)
+    basis = InvariantBasis(Sphere(3), groups.PointGroup("C5000"), max_level=10, tol=tolerance)
     with pytest.raises(ValueError, match="does not separate invariant functions"):
         basis.fit(points())
 

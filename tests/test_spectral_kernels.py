@@ -9,10 +9,9 @@ from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
-from symkernel import InvariantKernel, groups
-from symkernel.estimators import InvariantKernelRidge
+from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import Polynomial
-from symkernel.plans import NotApplicableError
 from symkernel.spectral import (
     SO3,
     HeatKernel,

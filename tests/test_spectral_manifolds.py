@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import eval_gegenbauer, roots_jacobi
 from symkernel import groups
-from symkernel.spectral import SO3, Level, Polynomials, Product, Sphere, Torus
+from symkernel.spectral import SO3, Polynomials, Product, Sphere, Torus
+from symkernel.spectral.manifold import Level
 
 
 def torus_rule(torus, nodes):

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from symkernel import groups
-from symkernel.solvers import factor_columns, factor_rows
+from symkernel.solvers.feature_ridge import factor_columns, factor_rows
 from symkernel.spectral import (
     SO3,
     InvariantBasis,

@@ -6,7 +6,7 @@ from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern
 from symkernel import InvariantKernel, groups
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
 from symkernel.canonical.weighted import weighted_frame
-from symkernel.plans import NotApplicableError
+from symkernel.exceptions import NotApplicableError
 
 
 def _groups():

@@ -1,4 +1,4 @@
-"""Kernel machines that respect symmetry exactly, at the speed of the hardware.
+"""Fit kernel machines that respect symmetry exactly, at the speed of the hardware.
 
 Say which kernel and which group; the library averages one over the other by the fastest exact
 route and hands back an ordinary scikit-learn kernel or estimator.
@@ -14,17 +14,15 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from symkernel import cuda, groups, kernels
-from symkernel.alignment import align, orbit_distance
-from symkernel.estimators import (
-    Canonicalizer,
-    GroupScaler,
-    InvariantKernelClassifier,
-    InvariantKernelRidge,
-    InvariantKernelRidgeCV,
-    MaxFilter,
-    suggest_length_scale,
-)
+from symkernel import cuda, exceptions, groups, kernels
+from symkernel.alignment.functions import align, orbit_distance
+from symkernel.estimators.canonicalizer import Canonicalizer
+from symkernel.estimators.classifier import InvariantKernelClassifier
+from symkernel.estimators.group_scaler import GroupScaler
+from symkernel.estimators.lengths import suggest_length_scale
+from symkernel.estimators.max_filter import MaxFilter
+from symkernel.estimators.ridge import InvariantKernelRidge
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.kernels import InvariantKernel
 
 if TYPE_CHECKING:
@@ -44,6 +42,7 @@ __all__ = [
     "align",
     "cuda",
     "diagnostics",
+    "exceptions",
     "groups",
     "kernels",
     "lie",

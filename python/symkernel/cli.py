@@ -1,4 +1,4 @@
-"""The ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
+"""Run the ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         help='how to average: a name, "Quadrature(degree=7)" or "Sample(64)" (auto)',
     )
     plan.add_argument("--features", type=int, help="number of features, for a group by name")
+    plan.add_argument("--n", type=int, help="samples: say seconds and memory of a Gram matrix")
+    plan.add_argument("--m", type=int, help="samples on the other side (the same ones)")
     plan.set_defaults(run=_plan)
 
     demo = commands.add_parser(
@@ -161,7 +163,8 @@ def _plan(options: argparse.Namespace) -> int:
 
     from symkernel.expressions import evaluate
     from symkernel.groups import Group, from_name
-    from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+    from symkernel.kernels import InvariantKernel
+    from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
     if re.fullmatch(r"[a-z_]+", options.group):
         if options.features is None:
@@ -187,7 +190,7 @@ def _plan(options: argparse.Namespace) -> int:
     try:
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            print(averaged.plan())
+            print(averaged.plan(n=options.n, m=options.m))
     except TypeError as error:  # a kernel that cannot be averaged
         raise ValueError(str(error)) from None
     for note in notes:

@@ -1,4 +1,4 @@
-"""Whether a GPU can be used, and why not.
+"""Tell whether a GPU can be used, and why not.
 
 Arrays of CuPy, PyTorch or JAX that live on a GPU are computed there, and results are CuPy arrays;
 ``device="cuda"`` of an estimator moves NumPy data.
@@ -16,7 +16,7 @@ __all__ = ["is_available", "is_built", "why_unavailable"]
 
 
 def is_built() -> bool:
-    """Whether symkernel was built with its CUDA kernels.
+    """Tell whether symkernel was built with its CUDA kernels.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def is_built() -> bool:
 
 
 def is_available() -> bool:
-    """Whether a GPU can be used now: kernels built, driver loaded, a device present.
+    """Tell whether a GPU can be used now: kernels built, driver loaded, a device present.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def is_available() -> bool:
 
 
 def why_unavailable() -> str:
-    """Why no GPU can be used.
+    """Tell why no GPU can be used.
 
     Returns
     -------

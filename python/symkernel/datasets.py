@@ -1,4 +1,4 @@
-"""Data with a known symmetry, for examples, tests and the demonstration."""
+"""Load data with a known symmetry, for examples, tests and the demonstration."""
 
 from __future__ import annotations
 

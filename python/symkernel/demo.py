@@ -1,4 +1,4 @@
-"""The demonstration: what knowing a symmetry is worth, on real images.
+"""Show what knowing a symmetry is worth, on real images.
 
 Every image of scikit-learn's digits is replaced by a random one of its eight rotations and
 reflections. Three ridge regressors on one-hot targets are trained on more and more of them:
@@ -27,7 +27,7 @@ from sklearn.kernel_ridge import KernelRidge
 
 from symkernel import InvariantKernelRidge, InvariantKernelRidgeCV, groups
 from symkernel.datasets import digits_under
-from symkernel.estimators import GridEdgeWarning
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.plotting import plot_curves
 

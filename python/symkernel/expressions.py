@@ -1,4 +1,4 @@
-"""Groups and base kernels from text, as the command line gives them, without ``eval``."""
+"""Read groups and base kernels from text, as the command line gives them, without ``eval``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from symkernel.groups import Group
 
 __all__ = ["evaluate"]
 
-_BUILDERS = ("Group", "Along", "Product")  # made by along and *, not by name
 _GROUPS: dict[str, Any] = {
     name: value
     for name in groups.__all__
     if isinstance(value := getattr(groups, name), type)
     and issubclass(value, Group)
-    and name not in _BUILDERS
+    and value is not Group
 } | {"from_name": groups.from_name}
 _KERNELS: dict[str, Any] = {
     name: getattr(skl, name) for name in ("RBF", "Matern", "RationalQuadratic", "DotProduct")
@@ -36,7 +35,7 @@ _LONGEST = 100_000  # characters
 
 
 def evaluate(text: str) -> Any:
-    """Value of an expression made of groups, base kernels, numbers, strings, tuples and lists.
+    """Evaluate an expression of groups, base kernels, numbers, strings, tuples and lists.
 
     Calls of the classes of ``symkernel.groups``, of the base kernels and of methods,
     ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing else is

@@ -1,4 +1,4 @@
-"""Pictures: learning curves and orbits. Needs matplotlib (the extra ``demo``)."""
+"""Draw learning curves and orbits. Needs matplotlib (the extra ``demo``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every route to the nearest point of an orbit offers, and what it returns for pairs."""
+"""Define what every route to the nearest point of an orbit offers, and what it returns."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical import Transporters
+from symkernel.canonical.transporters import Transporters
 
-__all__ = ["Array", "NoRouteError", "Pairs", "Route", "row_norms"]
+__all__ = ["Array", "Pairs", "Route", "row_norms"]
 
 Array = NDArray[Any]
-
-
-class NoRouteError(ValueError):
-    """A route does not apply to a group, or none does; the message gives the reason."""
 
 
 @dataclass(frozen=True, eq=False)

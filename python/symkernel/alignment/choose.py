@@ -1,4 +1,4 @@
-"""Chooses the route to the nearest point of an orbit."""
+"""Choose the route to the nearest point of an orbit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Route
+from symkernel.alignment.base import Array, Route
 from symkernel.alignment.routes.alternation import Alternation
 from symkernel.alignment.routes.angles import Angles
 from symkernel.alignment.routes.centring import Centring, Weighting
@@ -14,8 +14,8 @@ from symkernel.alignment.routes.chamber import Chamber
 from symkernel.alignment.routes.enumeration import Enumeration, enumeration_cost
 from symkernel.alignment.routes.matching import Matching, matching_cost
 from symkernel.alignment.routes.rotation import Rotation
-from symkernel.alignment.structure import structure_of
-from symkernel.groups import Group, GroupTooLargeError
+from symkernel.exceptions import GroupTooLargeError, NotApplicableError
+from symkernel.groups import Group
 
 __all__ = ["METHODS", "choose_route"]
 
@@ -45,15 +45,16 @@ def choose_route(
     ------
     ValueError
         If the method is unknown.
-    NoRouteError, GroupTooLargeError
+    NotApplicableError, GroupTooLargeError
         If the method does not apply, or none does; the message gives the reasons.
     """
     if method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise ValueError(f"method must be one of {known}; got {method!r}")
-    structure = structure_of(group)
-    if structure.on_angles and structure.centres:
-        raise NoRouteError(f"{group!r} shifts angles and coordinates; no route takes both")
+    structure = group.structure
+    on_angles = bool(structure.angles)
+    if on_angles and structure.centres:
+        raise NotApplicableError(f"{group!r} shifts angles and coordinates; no route takes both")
     rest = structure.rest
     makers: dict[str, Callable[[], Route]] = {
         "chamber": lambda: Chamber(rest),
@@ -63,7 +64,7 @@ def choose_route(
         "angles": lambda: Angles(rest),
         "alternation": lambda: Alternation(rest, n_restarts, random_state),
     }
-    route = makers[method]() if method != "auto" else _auto(rest, makers, structure.on_angles)
+    route = makers[method]() if method != "auto" else _auto(rest, makers, on_angles)
     if weights is not None:
         route = Weighting(route, weights)
     return Centring(structure.centres, route, weights) if structure.centres else route
@@ -77,15 +78,15 @@ def _auto(group: Group, makers: dict[str, Callable[[], Route]], on_angles: bool)
     for name in names:
         try:
             route = makers[name]()
-        except (NoRouteError, GroupTooLargeError) as reason:
+        except (NotApplicableError, GroupTooLargeError) as reason:
             reasons.append(reason)
             continue
         if isinstance(route, Matching) and enumeration_cost(group) < matching_cost(route):
             break
         return route
     if not group.is_finite:
-        raise NoRouteError("; ".join(dict.fromkeys(map(str, reasons))))
+        raise NotApplicableError("; ".join(dict.fromkeys(map(str, reasons))))
     try:
         return makers["enumeration"]()
     except GroupTooLargeError as reason:
-        raise NoRouteError("; ".join(map(str, (reason, *reasons)))) from None
+        raise NotApplicableError("; ".join(map(str, (reason, *reasons)))) from None

@@ -1,4 +1,4 @@
-"""The distance between orbits, and the element that aligns one sample with another."""
+"""Measure the distance between orbits, and align one sample with another."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.alignment.base import Array, NoRouteError, Route
+from symkernel.alignment.base import Array, Route
 from symkernel.alignment.choose import choose_route
 from symkernel.alignment.samples import check_group, scale_of
-from symkernel.alignment.structure import places_of, structure_of
 from symkernel.alignment.transporters import rescaled
 from symkernel.backends.memory import require_memory
-from symkernel.canonical import Transporters
-from symkernel.groups import SO, Group, O, Translations
+from symkernel.canonical.transporters import Transporters
+from symkernel.exceptions import ApproximationWarning, NotApplicableError
+from symkernel.groups import Group
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.groups.along import places
 from symkernel.validation import as_array, check_pair
 
-__all__ = ["Alignment", "UpperBoundWarning", "align", "orbit_distance"]
+__all__ = ["Alignment", "align", "orbit_distance"]
 
 # Bounds that agree to this share of the norms of both samples have met.
 _MET = 1e-9
-
-
-class UpperBoundWarning(UserWarning):
-    """Distances are upper bounds where nobody asked for bounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +130,7 @@ def orbit_distance(
 
     Warns
     -----
-    UpperBoundWarning
+    ApproximationWarning
         If ``method="auto"`` came to the alternation, and some of its distances may not be least.
 
     Notes
@@ -162,7 +159,7 @@ def orbit_distance(
     True
     """
     route, first, second = _prepare(X, Y, group, method, weights, n_restarts, random_state)
-    exponent = 0 if structure_of(group).on_angles else scale_of(first, second)
+    exponent = 0 if group.structure.angles else scale_of(first, second)
     one = np.ldexp(first, -exponent) if exponent else first
     two = np.ldexp(second, -exponent) if exponent and second is not None else second
     shape = (len(first), len(first if second is None else second))
@@ -177,7 +174,7 @@ def orbit_distance(
                 f"no route to the least distance over {group!r} is within reach: alternation gives "
                 f"upper bounds, up to {np.ldexp(gap, exponent):.3g} above lower bounds. Ask for "
                 "method='alternation' to silence this; align() reports the gap of every pair",
-                UpperBoundWarning,
+                ApproximationWarning,
                 stacklevel=2,
             )
     if not squared:
@@ -255,7 +252,7 @@ def align(
         shape = (count,)
         first = np.broadcast_to(first, (count, first.shape[1]))
         second = np.broadcast_to(second, (count, second.shape[1]))
-    on_angles = structure_of(group).on_angles
+    on_angles = bool(group.structure.angles)
     exponent = 0 if on_angles else scale_of(first, second)
     one, two = (np.ascontiguousarray(np.ldexp(Z, -exponent)) for Z in (first, second))
     found = route.pairs(one, two, n_jobs)
@@ -291,22 +288,22 @@ def _prepare(
 
 def _feature_weights(weights: ArrayLike, group: Group) -> Array:
     """Weights of points as one weight per feature."""
-    factors = [f for f in group.factors() if f.group.order != 1]
+    factors = group.structure.nontrivial
     axes = {f.axes for f in factors}
-    if len(axes) != 1 or not all(isinstance(f.group, SO | O | Translations) for f in factors):
-        raise NoRouteError(
+    if len(axes) != 1 or not all(f.group.role.rotates or f.group.role.translates for f in factors):
+        raise NotApplicableError(
             "weights are for rotations and translations, which leave every point where it is; "
             f"{group!r} does not"
         )
     shape = factors[0].shape
-    places = places_of(axes.pop(), shape)
+    at = places(axes.pop(), shape)
     values = np.asarray(as_array(weights, "weights"), np.float64)
-    if values.shape != (len(places),):
+    if values.shape != (len(at),):
         raise ValueError(
-            f"weights must have shape ({len(places)},), one for every point; got {values.shape}"
+            f"weights must have shape ({len(at)},), one for every point; got {values.shape}"
         )
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         raise ValueError("weights must be finite, at least 0, and not all 0")
     by_feature = np.empty(prod(shape))
-    by_feature[places] = values[:, None]
+    by_feature[at] = values[:, None]
     return by_feature

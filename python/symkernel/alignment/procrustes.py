@@ -1,4 +1,4 @@
-"""Rotations of clouds onto clouds in any dimension, by LAPACK's singular value decomposition."""
+"""Turn clouds onto clouds in any dimension, by LAPACK's singular value decomposition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements that move points of a cloud and act on their coordinates, one per pair of samples."""
+"""Hold elements that move points and act on their coordinates, one per pair of samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.canonical import ComposedTransporters, MotionTransporters, Transporters
+from symkernel.canonical.transporters import ComposedTransporters, MotionTransporters, Transporters
 from symkernel.groups.elements import Element, OrthogonalMatrix
 
 __all__ = ["PointTransporters", "rescaled"]

@@ -1,1 +1,1 @@
-"""Executors of plans: the only importers of the native modules."""
+"""Execute plans: the only importers of the native modules."""

@@ -1,4 +1,4 @@
-"""Where an array lives: NumPy arrays on the host, CuPy arrays on a GPU, and the ways between.
+"""Tell where an array lives, on the host or on a GPU, and bring it to the other.
 
 CuPy is imported when a GPU is asked for, never before: it takes seconds to load.
 """
@@ -19,7 +19,7 @@ _DLPACK_CUDA = (2, 13)
 
 
 def is_on_device(X: Any) -> bool:
-    """Whether an array lives on a GPU: CuPy, or anything else that says so.
+    """Tell whether an array lives on a GPU: CuPy, or anything else that says so.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ def cupy() -> ModuleType:
 
 
 def namespace(X: Any) -> ModuleType:
-    """NumPy, or CuPy for its arrays: the module whose functions take X."""
+    """Return NumPy, or CuPy for its arrays: the module whose functions take X."""
     return sys.modules["cupy"] if _is_cupy(X) else np
 
 
 def to_device(X: Any) -> Any:
-    """X as a CuPy array: without a copy from CuPy, PyTorch, JAX and others on a GPU, else copied.
+    """Return X as a CuPy array: shared if it is on a GPU already, else copied.
 
     Raises
     ------
@@ -94,10 +94,10 @@ def to_device(X: Any) -> Any:
 
 
 def to_host(X: Any) -> Any:
-    """X as a NumPy array: a copy of one on a GPU, any other as it is."""
+    """Return X as a NumPy array: a copy of one on a GPU, any other as it is."""
     return sys.modules["cupy"].asnumpy(X) if _is_cupy(X) else X
 
 
 def like(values: Any, X: Any) -> Any:
-    """A NumPy array brought to where X lives, in the dtype of X."""
+    """Bring a NumPy array to where X lives, in the dtype of X."""
     return namespace(X).asarray(values, dtype=X.dtype)

@@ -1,4 +1,4 @@
-"""Canonical forms of permutation kind on the CPU: arrays in, native calls, arrays out."""
+"""Find canonical forms of permutation kind on the CPU: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def least_images(
     details: bool = True,
     n_jobs: int | None = None,
 ) -> LeastImages:
-    """Lexicographically least rows V[:, places[g]] over g; values within ``tolerance`` are tied.
+    """Return the least rows V[:, places[g]] over g; values within ``tolerance`` are tied.
 
     The tolerance is relative to the largest value of a row. The table is sorted into a trie once.
     """

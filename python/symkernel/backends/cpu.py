@@ -1,9 +1,10 @@
-"""The CPU executor: arrays and tables of group elements in, native calls, arrays out."""
+"""Execute plans on the CPU: arrays and tables of elements in, native calls, arrays out."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _actions: weakref.WeakKeyDictionary[Table, _cpu.OrbitAction] = weakref.WeakKeyDi
 
 
 def native_action(table: Table) -> _cpu.OrbitAction:
-    """Elements of a group as a native object, cached for the life of the table."""
+    """Return the elements of a group as a native object, cached for the life of the table."""
     action = _actions.get(table)
     if action is None:
         action = build_action(_cpu, table)
@@ -33,7 +34,7 @@ def native_action(table: Table) -> _cpu.OrbitAction:
 
 
 def build_action(native: Any, table: Table) -> Any:
-    """Elements of a group as an object of a native module, `_cpu` or `_cuda`."""
+    """Return the elements of a group as an object of a native module, `_cpu` or `_cuda`."""
     if isinstance(table, SignedPermutationTable):
         signs = None if table.signs is None else np.ascontiguousarray(table.signs, dtype=np.int8)
         indices = np.ascontiguousarray(table.indices, dtype=np.int32)
@@ -64,7 +65,7 @@ def build_action(native: Any, table: Table) -> Any:
 
 
 def resolve_jobs(n_jobs: int | None) -> int:
-    """Number of native threads: 0 (as many as OpenMP is set to) for None, else joblib's convention.
+    """Return the number of native threads: 0 (OpenMP's own) for None, else joblib's convention.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def gram(
     Y: Samples | None,
     n_jobs: int | None = None,
 ) -> Array:
-    """Group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+    """Return the group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
@@ -119,7 +120,7 @@ def gram(
 def gram_packed(
     kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
-    """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
+    """Return K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
@@ -131,7 +132,7 @@ def gram_gradient(
     per_feature: bool,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
-    """Gram matrix (n, n) and its derivatives (n, n, p) for the logarithms of hyperparameters."""
+    """Return the Gram matrix (n, n) and its derivatives (n, n, p) in log hyperparameters."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram_gradient(call.kernel, call.action, call(X), None, per_feature, call.threads)
 
@@ -144,7 +145,7 @@ def matvec(
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
-    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K; `Y=None` means X."""
+    """Return K(X, Y) V, (n, c), for V of shape (m, c), without storing K; `Y=None` means X."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
@@ -157,7 +158,7 @@ def gradient_x(
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
-    """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
+    """Return the gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
@@ -165,7 +166,7 @@ def gradient_x(
 def diagonal_gradient_x(
     kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
-    """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
+    """Return the gradients (n, d) of K(x_i, x_i) in the rows of X."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)
 
@@ -178,19 +179,25 @@ def diagonal(
     per_feature: bool = False,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
-    """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
+    """Return K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.diagonal(call.kernel, call.action, call(X), gradient, per_feature, call.threads)
 
 
 def shift_cost(grid: Sequence[int], channels: int) -> float:
-    """Multiply-adds per pair of samples that the transform of a grid takes as long as.
+    """Return the multiply-adds per pair of samples that the transform of a grid is worth.
 
     Raises
     ------
     ValueError
         If an axis has a prime factor that the transform does not support.
     """
+    return _shift_cost(tuple(grid), channels)
+
+
+# The native core makes the whole transform to count its work.
+@lru_cache(maxsize=256)
+def _shift_cost(grid: tuple[int, ...], channels: int) -> float:
     return float(_cpu.shift_cost(list(grid), channels))
 
 
@@ -200,7 +207,7 @@ def _kernel(kernel: tuple[str, Sequence[float]]) -> _cpu.BaseKernel:
 
 
 def info() -> dict[str, Any]:
-    """Instruction set in use, the available ones, threads and the threading layer."""
+    """Return the instruction set in use, the available ones, threads and the threading layer."""
     return {
         "isa": _cpu.isa(),
         "available_isas": _cpu.available_isas(),
@@ -224,10 +231,10 @@ def set_isa(name: str) -> None:
 def multiply_add_rate(
     dtype: Any = np.float64, n_jobs: int | None = None, seconds: float = 0.05
 ) -> float:
-    """Multiply-adds per second that this machine reaches on registers (measured now)."""
+    """Return the multiply-adds per second that this machine reaches on registers (measured now)."""
     return _cpu.multiply_add_rate(np.dtype(dtype) == np.float32, resolve_jobs(n_jobs), seconds)
 
 
 def exp_rate(dtype: Any = np.float64, n_jobs: int | None = None, seconds: float = 0.05) -> float:
-    """Exponentials per second that the native exp reaches from the first-level cache."""
+    """Return the exponentials per second that the native exp reaches from the first-level cache."""
     return _cpu.exp_rate(np.dtype(dtype) == np.float32, resolve_jobs(n_jobs), seconds)

@@ -1,4 +1,4 @@
-"""The CUDA executor: CuPy arrays and tables of group elements in, native kernels, CuPy arrays out.
+"""Execute plans on a GPU: CuPy arrays and tables of elements in, CuPy arrays out.
 
 The functions are those of ``symkernel.backends.cpu`` and ``symkernel.backends.forms``, and take the
 same tables; ``n_jobs`` means nothing here. Work is queued on CuPy's current stream.
@@ -30,7 +30,7 @@ _actions: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 def native_action(table: Table | FormTable) -> Any:
-    """Elements of a group as a native object, cached for the life of the table."""
+    """Return the elements of a group as a native object, cached for the life of the table."""
     action = _actions.get(table)
     if action is None:
         build: Any = build_form_action if isinstance(table, FormTable) else build_action
@@ -40,7 +40,7 @@ def native_action(table: Table | FormTable) -> Any:
 
 
 def native_kernel(kernel: tuple[str, Sequence[float]] | tuple[FormTable, Rates | Powers]) -> Any:
-    """A base kernel by name and parameters, or a closed form by table and rates."""
+    """Make a native base kernel of name and parameters, or a closed form of table and rates."""
     native = device.require()
     name, parameters = kernel
     if isinstance(parameters, Rates | Powers):
@@ -50,12 +50,12 @@ def native_kernel(kernel: tuple[str, Sequence[float]] | tuple[FormTable, Rates |
 
 
 def transforms_shifts(table: ShiftTable) -> bool:
-    """Whether a GPU computes the inner products with all shifts by Fourier transforms."""
+    """Tell whether a GPU computes the inner products with all shifts by Fourier transforms."""
     return bool(table.layout.size * table.maps.shape[1] > MAX_DIRECT_PRODUCTS)
 
 
 def gram(kernel: Any, table: Any, X: Any, Y: Any, out: Any = None) -> Array:
-    """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+    """Return the Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     xp = cupy()
     n, m = len(X), len(X if Y is None else Y)
     K: Array = xp.empty((n, m), dtype=X.dtype) if out is None else out
@@ -67,7 +67,7 @@ def gram(kernel: Any, table: Any, X: Any, Y: Any, out: Any = None) -> Array:
 def gram_gradient(
     kernel: Any, table: Any, X: Any, Y: Any = None, per_feature: bool = False
 ) -> tuple[Array, Array]:
-    """Gram matrix (n, m) and its derivatives (n, m, p) for the logarithms of hyperparameters."""
+    """Return the Gram matrix (n, m) and its derivatives (n, m, p) in log hyperparameters."""
     xp = cupy()
     native = native_kernel(kernel)
     n, m = len(X), len(X if Y is None else Y)
@@ -82,7 +82,7 @@ def gram_gradient(
 
 
 def matvec(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:
-    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
+    """Return K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
     xp = cupy()
     out: Array = xp.empty((len(X), V.shape[1]), dtype=X.dtype)
     with xp.cuda.Device(_device_of(X)):
@@ -95,7 +95,7 @@ def matvec(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:
 def diagonal(
     kernel: Any, table: Any, X: Any, gradient: bool = False, per_feature: bool = False
 ) -> tuple[Array, Array]:
-    """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
+    """Return K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
     xp = cupy()
     native = native_kernel(kernel)
     p = 0 if not gradient else X.shape[1] if per_feature else native.gradients
@@ -109,7 +109,7 @@ def diagonal(
 
 
 def gradient_x(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:
-    """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
+    """Return the gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     xp = cupy()
     out: Array = xp.empty((len(X), V.shape[1], X.shape[1]), dtype=X.dtype)
     with xp.cuda.Device(_device_of(X)):
@@ -120,7 +120,7 @@ def gradient_x(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:
 
 
 def diagonal_gradient_x(kernel: Any, table: Any, X: Any) -> Array:
-    """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
+    """Return the gradients (n, d) of K(x_i, x_i) in the rows of X."""
     xp = cupy()
     out: Array = xp.empty(X.shape, dtype=X.dtype)
     with xp.cuda.Device(_device_of(X)):
@@ -131,7 +131,7 @@ def diagonal_gradient_x(kernel: Any, table: Any, X: Any) -> Array:
 
 
 def available_bytes() -> int:
-    """Memory that the current GPU has left, CuPy's unused blocks included."""
+    """Return the memory that the current GPU has left, CuPy's unused blocks included."""
     xp = cupy()
     free: int = xp.cuda.runtime.memGetInfo()[0]
     return free + int(xp.get_default_memory_pool().free_bytes())

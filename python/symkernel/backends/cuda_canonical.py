@@ -1,4 +1,4 @@
-"""Canonical forms on a GPU: CuPy arrays in, native calls, CuPy arrays out.
+"""Find canonical forms on a GPU: CuPy arrays in, native calls, CuPy arrays out.
 
 What is sorted and rotated is told as on the CPU, and comes out the same bit for bit.
 """

@@ -1,4 +1,4 @@
-"""The native CUDA module, if it was built, and whether it can be used here."""
+"""Load the native CUDA module, if it was built, and tell whether it can be used here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def module() -> Any:
 
 
 def why_unavailable() -> str:
-    """Why no GPU can be used, in a sentence; empty if one can."""
+    """Tell why no GPU can be used, in a sentence; empty if one can."""
     native = module()
     if native is None:
         return (

@@ -1,4 +1,4 @@
-"""One door to both executors: NumPy arrays are computed on the CPU, CuPy arrays on their GPU."""
+"""Send NumPy arrays to the executor on the CPU, and CuPy arrays to that of their GPU."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Kernel = tuple[str, Sequence[float]]
 
 
 def gram(kernel: Kernel, table: Table, X: Any, Y: Any, n_jobs: int | None = None) -> Array:
-    """Group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+    """Return the group-averaged Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     if is_on_device(rows_of(X)):
         return cuda.gram(kernel, table, rows_of(X), rows_of(Y))
     return cpu.gram(kernel, table, X, Y, n_jobs)
 
 
 def gram_packed(kernel: Kernel, table: Table, X: Any, n_jobs: int | None = None) -> Array:
-    """K(X, X) in packed form, shape (n (n + 1) / 2,); on the host, where LAPACK takes it."""
+    """Return K(X, X) in packed form, shape (n (n + 1) / 2,); on the host, where LAPACK takes it."""
     return cpu.gram_packed(kernel, table, X, n_jobs)
 
 
 def gram_gradient(
     kernel: Kernel, table: Table, X: Any, per_feature: bool, n_jobs: int | None = None
 ) -> tuple[Array, Array]:
-    """Gram matrix (n, n) and its derivatives (n, n, p) for the logarithms of hyperparameters."""
+    """Return the Gram matrix (n, n) and its derivatives (n, n, p) in log hyperparameters."""
     if is_on_device(rows_of(X)):
         return cuda.gram_gradient(kernel, table, rows_of(X), None, per_feature)
     return cpu.gram_gradient(kernel, table, X, per_feature, n_jobs)
@@ -44,7 +44,7 @@ def gram_gradient(
 def matvec(
     kernel: Kernel, table: Table, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
-    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K; `Y=None` means X."""
+    """Return K(X, Y) V, (n, c), for V of shape (m, c), without storing K; `Y=None` means X."""
     if is_on_device(rows_of(X)):
         return cuda.matvec(kernel, table, rows_of(X), rows_of(X if Y is None else Y), V)
     return cpu.matvec(kernel, table, X, Y, V, n_jobs)
@@ -58,7 +58,7 @@ def diagonal(
     per_feature: bool = False,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
-    """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
+    """Return K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
     if is_on_device(rows_of(X)):
         return cuda.diagonal(kernel, table, rows_of(X), gradient, per_feature)
     return cpu.diagonal(kernel, table, X, gradient, per_feature, n_jobs)
@@ -67,14 +67,14 @@ def diagonal(
 def gradient_x(
     kernel: Kernel, table: Table, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
-    """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
+    """Return the gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     if is_on_device(rows_of(X)):
         return cuda.gradient_x(kernel, table, rows_of(X), rows_of(Y), V)
     return cpu.gradient_x(kernel, table, X, Y, V, n_jobs)
 
 
 def diagonal_gradient_x(kernel: Kernel, table: Table, X: Any, n_jobs: int | None = None) -> Array:
-    """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
+    """Return the gradients (n, d) of K(x_i, x_i) in the rows of X."""
     if is_on_device(rows_of(X)):
         return cuda.diagonal_gradient_x(kernel, table, rows_of(X))
     return cpu.diagonal_gradient_x(kernel, table, X, n_jobs)
@@ -83,7 +83,7 @@ def diagonal_gradient_x(kernel: Kernel, table: Table, X: Any, n_jobs: int | None
 def form_gram(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, n_jobs: int | None = None
 ) -> Array:
-    """Gram matrix of a closed form, of shape (n, m); `Y=None` means X, at half the cost."""
+    """Return Gram matrix of a closed form, of shape (n, m); `Y=None` means X, at half the cost."""
     if is_on_device(rows_of(X)):
         return cuda.gram((table, value_only(rates)), table, rows_of(X), rows_of(Y))
     return forms.gram(table, rates, X, Y, n_jobs)
@@ -92,7 +92,7 @@ def form_gram(
 def form_packed(
     table: FormTable, rates: Rates | Powers, X: Any, n_jobs: int | None = None
 ) -> Array:
-    """K(X, X) of a closed form in packed form; on the host, where LAPACK takes it."""
+    """Return K(X, X) of a closed form in packed form; on the host, where LAPACK takes it."""
     return forms.gram_packed(table, rates, X, n_jobs)
 
 
@@ -104,7 +104,7 @@ def form_gradient(
     n_jobs: int | None = None,
     per_feature: bool = False,
 ) -> tuple[Array, Array]:
-    """Gram matrix (n, m) of a closed form and its derivatives (n, m, p)."""
+    """Return the Gram matrix (n, m) of a closed form and its derivatives (n, m, p)."""
     if is_on_device(rows_of(X)):
         kernel = table, value_only(rates) if per_feature else rates
         return cuda.gram_gradient(kernel, table, rows_of(X), rows_of(Y), per_feature)
@@ -114,7 +114,7 @@ def form_gradient(
 def form_matvec(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
-    """K(X, Y) V of a closed form, of shape (n, c), without storing K; `Y=None` means X."""
+    """Return K(X, Y) V of a closed form, of shape (n, c), without storing K; `Y=None` means X."""
     if is_on_device(rows_of(X)):
         other = rows_of(X if Y is None else Y)
         return cuda.matvec((table, value_only(rates)), table, rows_of(X), other, V)
@@ -129,7 +129,7 @@ def form_diagonal(
     per_feature: bool = False,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
-    """K(x_i, x_i) of a closed form, of shape (n,), and its derivatives (n, p) when asked."""
+    """Return K(x_i, x_i) of a closed form, of shape (n,), and its derivatives (n, p) when asked."""
     if is_on_device(rows_of(X)):
         kernel = table, rates if gradient and not per_feature else value_only(rates)
         return cuda.diagonal(kernel, table, rows_of(X), gradient, per_feature)
@@ -139,7 +139,7 @@ def form_diagonal(
 def form_gradient_x(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
-    """Gradients (n, c, d) of K(X, Y) V in the rows of X, of a closed form."""
+    """Return the gradients (n, c, d) of K(X, Y) V in the rows of X, of a closed form."""
     if is_on_device(rows_of(X)):
         return cuda.gradient_x((table, value_only(rates)), table, rows_of(X), rows_of(Y), V)
     return forms.gradient_x(table, rates, X, Y, V, n_jobs)
@@ -148,7 +148,7 @@ def form_gradient_x(
 def form_diagonal_gradient_x(
     table: FormTable, rates: Rates | Powers, X: Any, n_jobs: int | None = None
 ) -> Array:
-    """Gradients (n, d) of K(x_i, x_i) in the rows of X, of a closed form."""
+    """Return the gradients (n, d) of K(x_i, x_i) in the rows of X, of a closed form."""
     if is_on_device(rows_of(X)):
         return cuda.diagonal_gradient_x((table, value_only(rates)), table, rows_of(X))
     return forms.diagonal_gradient_x(table, rates, X, n_jobs)

@@ -1,4 +1,4 @@
-"""Closed forms on the CPU: averages over compact and large groups, without their elements."""
+"""Evaluate closed forms on the CPU: averages over groups, without their elements."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _action(table: FormTable) -> _cpu.OrbitAction:
 
 
 def build_form_action(native: Any, table: FormTable) -> Any:
-    """Points and their permutations as an object of a native module, `_cpu` or `_cuda`."""
+    """Make points and their permutations an object of a native module, `_cpu` or `_cuda`."""
     entries = np.concatenate([np.eye(r).ravel() for _, r in table.blocks])[None]
     rows = np.ascontiguousarray(table.rows, dtype=np.int32)
     layout = [int(i) for i in table.layout]
@@ -100,7 +100,7 @@ def build_form_action(native: Any, table: FormTable) -> Any:
 
 
 def build_form(native: Any, table: FormTable, mixture: Rates | Powers) -> Any:
-    """A closed form as an object of a native module, `_cpu` or `_cuda`."""
+    """Return A closed form as an object of a native module, `_cpu` or `_cuda`."""
     if isinstance(mixture, Powers):
         values = np.ascontiguousarray(mixture.values, dtype=np.float64)
         return native.ClosedForm.of_powers(table.form, values)
@@ -119,14 +119,14 @@ def _form(table: FormTable, mixture: Rates | Powers) -> _cpu.ClosedForm:
 
 
 def value_only(mixture: Rates | Powers) -> Rates | Powers:
-    """The kernel without its derivatives."""
+    """Return the kernel without its derivatives."""
     if isinstance(mixture, Powers):
         return Powers(mixture.values[:1])
     return replace(mixture, values=mixture.values[:1], slopes=mixture.slopes[:1])
 
 
 def scratch_bytes(table: FormTable, derivatives: bool = False) -> int:
-    """Bytes that one thread may write for the tables of its permanents; 0 where that is little."""
+    """Return the bytes that one thread may write for tables of permanents; 0 where few."""
     if table.form not in ("permanents", "signed_permanents"):
         return 0
     most = max((points for points, _ in table.blocks), default=0)
@@ -161,7 +161,7 @@ def gram(
     Y: Samples | None,
     n_jobs: int | None = None,
 ) -> Array:
-    """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
+    """Return the Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
     form = _form(table, value_only(mixture))
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
@@ -170,7 +170,7 @@ def gram(
 def gram_packed(
     table: FormTable, mixture: Rates | Powers, X: Samples, n_jobs: int | None = None
 ) -> Array:
-    """K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
+    """Return K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
     form = _form(table, value_only(mixture))
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
@@ -184,7 +184,7 @@ def gram_gradient(
     n_jobs: int | None = None,
     per_feature: bool = False,
 ) -> tuple[Array, Array]:
-    """Gram matrix (n, m) and its derivatives (n, m, planes - 1), or (n, m, d) per feature."""
+    """Return the Gram matrix (n, m) and its derivatives (n, m, planes - 1), or per feature."""
     form = _form(table, value_only(mixture) if per_feature else mixture)
     call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.gram_gradient(call.kernel, call.action, call(X), call(Y), per_feature, call.threads)
@@ -198,7 +198,7 @@ def matvec(
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
-    """K(X, Y) V of shape (n, c), without storing K; `Y=None` means X."""
+    """Return K(X, Y) V of shape (n, c), without storing K; `Y=None` means X."""
     form = _form(table, value_only(mixture))
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
@@ -212,7 +212,7 @@ def diagonal(
     per_feature: bool = False,
     n_jobs: int | None = None,
 ) -> tuple[Array, Array]:
-    """K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0)).
+    """Return K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0)).
 
     From small Gram matrices along the diagonal.
     """
@@ -239,7 +239,7 @@ def gradient_x(
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
-    """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
+    """Return the gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
     form = _form(table, value_only(mixture))
     call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
@@ -248,7 +248,7 @@ def gradient_x(
 def diagonal_gradient_x(
     table: FormTable, mixture: Rates | Powers, X: Samples, n_jobs: int | None = None
 ) -> Array:
-    """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
+    """Return the gradients (n, d) of K(x_i, x_i) in the rows of X."""
     form = _form(table, value_only(mixture))
     call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)

@@ -1,4 +1,4 @@
-"""Native frames of clouds of points: arrays in, arrays out."""
+"""Compute frames of clouds of points natively: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class PermutedFrames(Frames):
 def labelled_frames(
     clouds: Array, table: FrameTable, method: Literal["moment", "qr"], n_jobs: int | None = None
 ) -> Frames:
-    """Frames of clouds (n, points, d) whose points keep their labels."""
+    """Return the frames of clouds (n, points, d) whose points keep their labels."""
     return Frames(
         *_cpu.labelled_frames(
             clouds,
@@ -113,7 +113,7 @@ def permuted_frames(
     rounding: float,
     n_jobs: int | None = None,
 ) -> PermutedFrames:
-    """Frames of clouds (n, points, d) up to exchanges of points within each block.
+    """Return the frames of clouds (n, points, d) up to exchanges of points within each block.
 
     Coordinates that agree to ``tie``, relative to the size of a cloud, are equal; of clouds that
     do, the least to within ``rounding`` is taken.

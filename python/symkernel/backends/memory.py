@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+_ROOT = Path("/")
 
-def available_bytes(root: Path = Path("/")) -> int | None:
+# What the machine and the control groups said, and when: a dozen files take longer to read than a
+# small Gram matrix to compute, so that they are read again after this many seconds, or for an
+# array that takes more than this share of what they said.
+_GOOD_FOR, _SMALL_SHARE = 1.0, 1 / 16
+_said: tuple[float, tuple[int, ...]] | None = None
+
+
+def available_bytes(root: Path = _ROOT) -> int | None:
     """Tell how many bytes can be had without swapping; None where the system does not say.
 
     The least of what the machine has, what is left of the limits of the control groups the
-    process is in (versions 1 and 2), and of its own limit of address space (RLIMIT_AS).
+    process is in (versions 1 and 2), and of its own limit of address space (RLIMIT_AS). The first
+    two may be one second old.
 
     Parameters
     ----------
@@ -24,8 +34,28 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     int or None
         Bytes, not negative.
     """
-    said = [*_of_machine(root), *_of_control_groups(root), *_of_address_space(root)]
+    shared = _shared_recently() if root == _ROOT else _shared(root)
+    said = [*shared, *_of_address_space(root)]
     return max(min(said), 0) if said else None
+
+
+def _shared(root: Path) -> tuple[int, ...]:
+    """What is left of the memory that the process shares with others."""
+    return (*_of_machine(root), *_of_control_groups(root))
+
+
+def _shared_recently() -> tuple[int, ...]:
+    global _said
+    said, now = _said, time.monotonic()
+    if said is None or now - said[0] > _GOOD_FOR:
+        said = _said = now, _shared(_ROOT)
+    return said[1]
+
+
+def _look_again() -> None:
+    """Have the next question answered by the system."""
+    global _said
+    _said = None
 
 
 def _of_machine(root: Path) -> Iterator[int]:
@@ -116,6 +146,9 @@ def require_memory(
     needed = math.prod(shape) * itemsize
     if available is None:
         available = available_bytes()
+        if available is not None and needed > available * _SMALL_SHARE:
+            _look_again()
+            available = available_bytes()
     if available is not None and needed > available:
         dims = " x ".join(str(s) for s in shape)
         raise MemoryError(

@@ -1,4 +1,4 @@
-"""Native monomials and Fourier modes: enumeration, orbits, and sums over orbits at samples.
+"""List monomials and Fourier modes natively, find their orbits, and sum over them at samples.
 
 A mode is a row of letters, one for each coordinate that occurs in it, in ascending order and filled
 up with -1. With exponents up to ``largest`` in size, monomials number the letters
@@ -18,14 +18,14 @@ __all__ = ["enumerate_modes", "find_modes", "mode_orbits", "mode_sums", "thread_
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Number of threads, at least 1, that ``n_jobs`` stands for: what native calls would use."""
+    """Return the number of threads, at least 1, that ``n_jobs`` stands for in native calls."""
     return resolve_jobs(n_jobs) or int(_cpu.max_threads())
 
 
 def enumerate_modes(
     coordinates: int, level: int, largest: int, *, fourier: bool
 ) -> NDArray[np.int32]:
-    """Words (modes, width), in lexicographic order.
+    """Return the words (modes, width), in lexicographic order.
 
     Monomials of degree ``level``, or Fourier modes whose squared frequencies sum to ``level``.
     """
@@ -36,7 +36,7 @@ def enumerate_modes(
 def mode_orbits(
     words: NDArray[np.int32], maps: NDArray[np.int32], signs: NDArray[np.int8]
 ) -> tuple[NDArray[np.int32], NDArray[np.int8], int]:
-    """Orbits of modes under maps of letters (generators, alphabet), with signs.
+    """Return the orbits of modes under maps of letters (generators, alphabet), with signs.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def mode_orbits(
 
 
 def find_modes(words: NDArray[np.int32], queries: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Row of each query among the words, or -1; int32."""
+    """Return the row of each query among the words, or -1; int32."""
     rows: NDArray[np.int32] = _cpu.find_modes(words, queries)
     return rows
 
@@ -68,7 +68,7 @@ def mode_sums(
     frequency: float = 0.0,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Weighted sums (n, columns) of modes at samples X (n, d).
+    """Return the weighted sums (n, columns) of modes at samples X (n, d).
 
     Mode k adds weights[k] times its real part to column real[k] and, for Fourier modes
     exp(i frequency e x), times its imaginary part to column imaginary[k]; -1 for no column.

@@ -1,4 +1,4 @@
-"""LAPACK's rectangular full packed format: a symmetric matrix as the numbers of one triangle.
+"""Read and write LAPACK's rectangular full packed format: one triangle of a matrix.
 
 With h = ceil(n / 2), column c < h of the lower triangle is column c of a rectangle of n(n + 1)/2
 numbers; the triangle of the other columns, transposed, fills the corner above. LAPACK calls this
@@ -22,12 +22,12 @@ LARGEST_FACTORED = 46_340
 
 
 def packed_shape(n: int) -> tuple[int, int]:
-    """Rows and columns of the rectangle, which is stored column by column."""
+    """Return the rows and columns of the rectangle, which is stored column by column."""
     return n | 1, (n + 1) // 2
 
 
 def runs(packed: Array, n: int) -> Iterator[tuple[int, int, Array]]:
-    """Contiguous parts ``(i, start, view)`` of rows of the matrix: view[k] is entry (i, start + k).
+    """Yield contiguous parts ``(i, start, view)`` of rows: view[k] is entry (i, start + k).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def runs(packed: Array, n: int) -> Iterator[tuple[int, int, Array]]:
 
 
 def pack(K: Array) -> Array:
-    """Packed form of a full symmetric matrix."""
+    """Return the packed form of a full symmetric matrix."""
     n = len(K)
     packed = np.empty(n * (n + 1) // 2, dtype=K.dtype)
     for i, start, view in runs(packed, n):
@@ -70,6 +70,6 @@ def scale(packed: Array, factors: Array) -> None:
 
 
 def diagonal(packed: Array, n: int) -> tuple[Array, Array]:
-    """Views of the diagonal: its first ceil(n / 2) entries, and the rest."""
+    """Return views of the diagonal: its first ceil(n / 2) entries, and the rest."""
     stride, even = n | 1, 1 - n % 2
     return packed[even :: stride + 1], packed[(1 - even) * stride :: stride + 1]

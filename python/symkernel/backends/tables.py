@@ -1,4 +1,4 @@
-"""Groups in the forms of the native Fourier routes: blocks of features, and shifts of a grid."""
+"""Describe groups for the native Fourier routes: blocks of features, and shifts of a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every canonical form offers, and what it returns for a batch of samples."""
+"""Define what every canonical form offers, and what it returns for a batch of samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lexicographic minima over permutation and signed permutation groups, by stabiliser chains."""
+"""Find lexicographic minima over groups of signed permutations, by stabiliser chains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from symkernel.canonical.gaps import exchanged_features, tie_gap
 from symkernel.canonical.points import features_of
 from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters
-from symkernel.groups import Group, PermutationGroup, SignedPermutation
+from symkernel.groups import Group
 from symkernel.groups.permutation_group import SEARCH_LIMIT
 
 __all__ = ["ChainForm"]
@@ -84,11 +84,7 @@ class ChainForm(CanonicalForm):
                 f"{group!r}"
             )
         self.group = group
-        if isinstance(group, PermutationGroup):
-            self._acting = group
-        else:
-            own = [g for g in group.generators if isinstance(g, SignedPermutation)]
-            self._acting = PermutationGroup(own, degree=group.degree)
+        self._acting = group._as_permutations()
         self._acting._ordered  # noqa: B018 (one too large for memory is refused at the door)
         self._exchanged = exchanged_features(self._acting)
         self.steps = ("lexicographic minimum along the stabiliser chain",)

@@ -1,4 +1,4 @@
-"""Which canonical form serves which group."""
+"""Choose the canonical form that serves a group."""
 
 from __future__ import annotations
 
@@ -21,23 +21,11 @@ from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.shifts import ShiftForm
 from symkernel.canonical.sorting import SortForm
-from symkernel.groups import (
-    SO,
-    Alternating,
-    Cyclic,
-    Dihedral,
-    Factor,
-    Group,
-    GroupTooLargeError,
-    Hyperoctahedral,
-    O,
-    SignedPermutation,
-    SignFlips,
-    Symmetric,
-    Translations,
-    Wreath,
-    Young,
-)
+from symkernel.exceptions import GroupTooLargeError
+from symkernel.groups import Group, SignedPermutation
+from symkernel.groups.factor import Factor
+from symkernel.groups.role import Kind
+from symkernel.groups.structure import product_of
 
 __all__ = ["canonical_form"]
 
@@ -50,10 +38,6 @@ _MAX_ELEMENTS = 100_000
 _FEW = 1000
 _FEW_NUMBERS = 5_000_000
 
-# What SortForm serves, and what of that it can order along a curve.
-_SORTED = (Symmetric, Young, Hyperoctahedral, SignFlips, Alternating)
-_ORDERED = (Symmetric, Young)
-
 
 def canonical_form(
     group: Group,
@@ -61,7 +45,7 @@ def canonical_form(
     *,
     order: str = "lexicographic",
     weights: ArrayLike | None = None,
-    tolerance: float | None = None,
+    tol: float | None = None,
 ) -> CanonicalForm:
     """Canonical form of the orbits of a group.
 
@@ -76,7 +60,7 @@ def canonical_form(
         How rows of vectors are sorted where permutations exchange them.
     weights : array-like of shape (n_points,), optional
         Weights of the points of a cloud, for rotations and motions; equal if None.
-    tolerance : float, optional
+    tol : float, optional
         Gap up to which samples are flagged as degenerate, which changes nothing else. By default
         1e-8, and 1e-5 in single precision; a few units of rounding where the form is exact.
 
@@ -106,8 +90,8 @@ def canonical_form(
         raise ValueError(f"method={method!r} is unknown; known methods: {_listed(METHODS)}")
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is unknown; known orders: {_listed(ORDERS)}")
-    if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
-        raise ValueError(f"tolerance must be a number in [0, 1), got {tolerance!r}")
+    if tol is not None and not (isinstance(tol, Real) and 0 <= tol < 1):
+        raise ValueError(f"tol must be a number in [0, 1), got {tol!r}")
     words = _Words(order, weights)
     words.check_order(group)
     if method == "auto":
@@ -117,7 +101,7 @@ def canonical_form(
             raise ValueError(f"order={order!r} needs method='auto', got method={method!r}")
         words.refuse_weights(group)
         form = _enumerated(group) if method == "enumerate" else _chain(group)
-    return form if tolerance is None else FlaggedForm(form, float(tolerance))
+    return form if tol is None else FlaggedForm(form, float(tol))
 
 
 @dataclass(frozen=True)
@@ -129,7 +113,7 @@ class _Words:
 
     def sorts(self, group: Group) -> bool:
         """Whether points of the group are to be sorted along a curve."""
-        ordered = any(isinstance(f.group, _ORDERED) for f in group.factors())
+        ordered = any(f.group.role.sorts for f in group.factors())
         return self.order == "hilbert" and ordered
 
     def check_order(self, group: Group) -> None:
@@ -152,7 +136,7 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
     if group.order == 1:
         words.refuse_weights(group)
         return TrivialForm(group)
-    factors = [f for f in group.factors() if f.group.order > 1]
+    factors = group.structure.nontrivial
     if not group.is_finite:
         return _continuous(group, factors, words)
     words.refuse_weights(group)
@@ -160,7 +144,7 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
         return _product(group, factors, words)
     if len(group.factors()) > 1:  # beside trivial groups
         factor = factors[0]
-        group = factor.group.along(factor.axes, factor.shape)
+        group = factor.action
     return _single(group, factors[0], words)
 
 
@@ -169,25 +153,21 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
 
 def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
     """Form of an atomic group along some axes."""
-    if isinstance(factor.group, _SORTED):
-        order = words.order if isinstance(factor.group, _ORDERED) else "lexicographic"
-        return SortForm(group, order)
-    if isinstance(factor.group, Cyclic | Dihedral):
+    role = factor.group.role
+    if role.kind is Kind.EXCHANGES:
+        return SortForm(group, words.order if role.sorts else "lexicographic")
+    if role.kind is Kind.RING:
         return RotationForm(group)
-    if isinstance(factor.group, Wreath) and factor.axes == tuple(range(len(factor.shape))):
-        return _blocks(group, factor.group, words)
+    if role.nested is not None and factor.axes == tuple(range(len(factor.shape))):
+        return _blocks(group, *role.nested, words)
     return _listed_or_searched(group)
 
 
-def _blocks(group: Group, wreath: Wreath, words: _Words) -> CanonicalForm:
+def _blocks(group: Group, inner: Group, outer: Group, words: _Words) -> CanonicalForm:
     """Form of a wreath product on all features: of every block, then of the blocks."""
-    outer = wreath.outer.along(0, wreath.shape)
-    return WreathForm(
-        group,
-        (wreath.outer.degree, wreath.inner.degree),
-        _chosen(wreath.inner, words),
-        _chosen(outer, words),
-    )
+    shape = (outer.degree, inner.degree)
+    arranged = _chosen(outer.along(0, shape), words)
+    return WreathForm(group, shape, _chosen(inner, words), arranged)
 
 
 def _listed_or_searched(group: Group) -> CanonicalForm:
@@ -198,7 +178,7 @@ def _listed_or_searched(group: Group) -> CanonicalForm:
 
 def _product(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of a product of finite groups that commute."""
-    parts = [f.group.along(f.axes, f.shape) for f in factors]
+    parts = [f.action for f in factors]
     apart = _apart(parts)
     if len(apart) > 1:
         return SequenceForm(group, [_chosen(reduce(mul, some), words) for some in apart])
@@ -264,8 +244,8 @@ def _chain(group: Group) -> CanonicalForm:
 def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of shifts, rotations and motions, beside finite groups or not."""
     heads = [f for f in factors if not f.group.is_finite]
-    finite = [f.group.along(f.axes, f.shape) for f in factors if f.group.is_finite]
-    turning = any(isinstance(f.group, SO | O) for f in heads)
+    finite = group.structure.finite
+    turning = any(f.group.role.rotates for f in heads)
     if turning and finite and _exchanges_points(group):
         return PermutedFrameForm(group, words.weights)
     if finite and words.weights is not None:
@@ -273,14 +253,14 @@ def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> Canon
             "weights are for rotations and motions alone, or beside Symmetric or Young along all "
             f"other axes; got weights and {group!r}"
         )
-    motions = reduce(mul, [f.group.along(f.axes, f.shape) for f in heads])
+    motions = product_of(heads)
     form = FrameForm(motions, words.weights) if turning else ShiftForm(motions, words.weights)
     if not finite:
         return form
-    rest = reduce(mul, finite)
+    rest = product_of(finite)
     # Orthogonal maps that take shifts to shifts commute with centring; angles have a mean direction
     # that permutations leave where it is.
-    if not turning and (rest.is_permutation or isinstance(heads[0].group, Translations)):
+    if not turning and (rest.is_permutation or heads[0].group.role.translates):
         return SequenceForm(group, [form, _chosen(rest, words)])
     return LeastForm(group, form, rest, _MAX_ELEMENTS)
 

@@ -1,4 +1,4 @@
-"""Groups that turn, move and exchange the points of a cloud, and batches of their elements."""
+"""Describe groups that turn, move and exchange points, and batches of their elements."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.canonical.transporters import Transporters
-from symkernel.groups import SO, Group, O, Symmetric, Translations, Young
+from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.elements import Element, OrthogonalMatrix
 from symkernel.groups.factor import Factor
 from symkernel.groups.motion import Motion
+from symkernel.groups.structure import other_axes
 from symkernel.validation import as_array
 
 __all__ = ["CloudAction", "CloudTransporters", "as_weights", "cloud_action"]
@@ -96,13 +97,13 @@ def cloud_action(group: Group) -> CloudAction:
     ValueError
         If it is another group; the message says what was found.
     """
-    factors = [f for f in group.factors() if f.group.order != 1]
-    heads = [f for f in factors if isinstance(f.group, SO | O | Translations)]
-    others = [f for f in factors if f not in heads]
+    structure = group.structure
+    heads = (*structure.centres, *structure.rotations)
+    others = [f for f in structure.factors if not f.group.role.rotates]
     if not heads and len(others) == 1:
         return _exchanges_alone(group, others[0])
     alike = {(f.axes, f.shape) for f in heads}
-    turning = [f for f in heads if isinstance(f.group, SO | O)]
+    turning = structure.rotations
     if len(alike) != 1 or len(turning) > 1 or len(heads) > len(turning) + 1 or len(others) > 1:
         raise _unknown(group)
     head = heads[0]
@@ -115,14 +116,14 @@ def cloud_action(group: Group) -> CloudAction:
     return CloudAction(
         at,
         turns=bool(turning),
-        reflects=bool(turning) and isinstance(turning[0].group, O),
+        reflects=bool(turning) and turning[0].group.role.reflections,
         moves=len(heads) > len(turning),
         blocks=blocks,
     )
 
 
 def _exchanges_alone(group: Group, factor: Factor) -> CloudAction:
-    rest = tuple(a for a in range(len(factor.shape)) if a not in factor.axes)
+    rest = other_axes(factor.axes, factor.shape)
     blocks = _exchanges(factor, Factor(factor.group, rest, factor.shape))
     if blocks is None:
         raise _unknown(group)
@@ -131,12 +132,10 @@ def _exchanges_alone(group: Group, factor: Factor) -> CloudAction:
 
 def _exchanges(factor: Factor, head: Factor) -> tuple[tuple[int, ...], ...] | None:
     """Points that a factor exchanges, in blocks; None if it does anything else."""
-    rest = tuple(a for a in range(len(head.shape)) if a not in head.axes)
-    if factor.shape != head.shape or factor.axes != rest:
+    role = factor.group.role
+    if factor.shape != head.shape or factor.axes != other_axes(head.axes, head.shape):
         return None
-    if isinstance(factor.group, Symmetric):
-        return (tuple(range(factor.group.degree)),)
-    return factor.group.blocks if isinstance(factor.group, Young) else None
+    return tuple(map(tuple, role.blocks)) if role.sorts else None
 
 
 def _unknown(group: Group) -> ValueError:

@@ -1,4 +1,4 @@
-"""Canonical forms made of others."""
+"""Compose canonical forms of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any group whose elements can be listed: the least of all images."""
+"""Find the least of all images, for any group whose elements can be listed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.points import features_of, orders_as_integers
 from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters, Transporters
-from symkernel.groups import (
-    Element,
-    Group,
-    MatrixTable,
-    PointTable,
-    SignedPermutationTable,
-)
+from symkernel.groups import Group
+from symkernel.groups.elements import Element
+from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
 
 __all__ = ["EnumeratedForm", "TableTransporters"]
 

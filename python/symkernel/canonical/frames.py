@@ -1,4 +1,4 @@
-"""Canonical forms of clouds up to rotations and motions: frames that turn with the cloud."""
+"""Bring clouds into frames that turn with them, up to rotations and motions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a sample is from those where a lexicographic minimum jumps."""
+"""Measure how far a sample is from those where a lexicographic minimum jumps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of points along a Hilbert curve."""
+"""Order points along a Hilbert curve."""
 
 from __future__ import annotations
 

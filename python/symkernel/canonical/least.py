@@ -1,4 +1,4 @@
-"""Canonical forms of products: the least that one factor reaches by way of the form of another."""
+"""Find canonical forms of products: the least that one factor reaches by way of another's."""
 
 from __future__ import annotations
 

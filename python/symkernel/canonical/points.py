@@ -1,4 +1,4 @@
-"""Samples as points: a group of permutation kind along some axes moves whole vectors."""
+"""Read samples as points that a group of permutation kind moves as whole vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.canonical.transporters import PermutationTransporters
-from symkernel.groups import Factor, Group
+from symkernel.groups import Group
+from symkernel.groups.factor import Factor
+from symkernel.groups.role import Kind
 from symkernel.validation import as_floats
 
 __all__ = ["PointLayout", "factor_of", "features_of", "orders_as_integers"]
@@ -72,14 +74,13 @@ class PointLayout:
         return PermutationTransporters(indices, signs)
 
 
-def factor_of(group: Group, form: str, classes: tuple[type[Group], ...]) -> Factor:
-    """The single factor of a group, which has to be of one of the classes."""
+def factor_of(group: Group, form: str, kind: Kind, names: str) -> Factor:
+    """Return the single factor of a group, which has to be of a kind; ``names`` are its groups."""
     if not isinstance(group, Group):
         raise TypeError(f"group must be a Group, got {type(group).__name__}")
     factors = group.factors()
-    if len(factors) == 1 and isinstance(factors[0].group, classes):
+    if len(factors) == 1 and factors[0].group.role.kind is kind:
         return factors[0]
-    names = ", ".join(c.__name__ for c in classes)
     raise ValueError(f"{form} takes one of {names}, on features or along axes; got {group!r}")
 
 

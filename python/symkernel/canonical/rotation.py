@@ -1,4 +1,4 @@
-"""Cyclic and dihedral groups: least rotations of rings."""
+"""Turn rings to their least word, under cyclic and dihedral groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from symkernel.canonical.points import (
     orders_as_integers,
 )
 from symkernel.canonical.sorting import ROUNDINGS
-from symkernel.groups import Cyclic, Dihedral, Group
+from symkernel.groups import Group
+from symkernel.groups.role import Kind
 
 __all__ = ["RotationForm"]
 
@@ -66,9 +67,9 @@ class RotationForm(CanonicalForm):
     exact = True
 
     def __init__(self, group: Group) -> None:
-        factor = factor_of(group, "RotationForm", (Cyclic, Dihedral))
+        factor = factor_of(group, "RotationForm", Kind.RING, "Cyclic, Dihedral")
         self.group = group
-        self._reflections = isinstance(factor.group, Dihedral)
+        self._reflections = factor.group.role.reflections
         self._layout = PointLayout.along(factor.axes, factor.shape)
         both = ", in either direction" if self._reflections else ""
         self.steps = (f"read the ring from where the word is least{both}",)

@@ -1,4 +1,4 @@
-"""Canonical forms under shifts: centres of mass of points, and mean directions of angles."""
+"""Shift points to their centre of mass, and angles to their mean direction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.clouds import CloudTransporters, as_weights
 from symkernel.canonical.points import features_of
-from symkernel.groups import Group, Torus, Translations
+from symkernel.groups import Group
 from symkernel.groups.along import places
 
 __all__ = ["ShiftForm"]
@@ -72,8 +72,9 @@ class ShiftForm(CanonicalForm):
         self, group: Group, weights: ArrayLike | None = None, tolerance: float | None = None
     ) -> None:
         self.group = group
-        factors = [f for f in group.factors() if f.group.order != 1]
-        if len(factors) != 1 or not isinstance(factors[0].group, Torus | Translations):
+        structure = group.structure
+        factors = structure.nontrivial
+        if len(factors) != 1 or not (structure.centres or structure.angles):
             found = ", ".join(repr(f.group) for f in factors) or "none"
             raise ValueError(
                 f"ShiftForm is for Translations(n) or Torus(n) along some axes; the factors of "
@@ -84,7 +85,7 @@ class ShiftForm(CanonicalForm):
         self._places = places(factors[0].axes, factors[0].shape)
         self._weights = as_weights(weights, len(self._places))
         self._shares = self._weights / self._weights.sum()
-        self._angles = isinstance(factors[0].group, Torus)
+        self._angles = bool(structure.angles)
         self.tolerance = None if tolerance is None else float(tolerance)
         self.steps = (
             ("turn the mean direction of each angle to 0",)

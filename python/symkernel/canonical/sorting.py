@@ -1,4 +1,4 @@
-"""Symmetric, alternating and Young groups, signed permutations and sign flips: sorted points."""
+"""Sort points, under symmetric, alternating, Young and signed permutation groups."""
 
 from __future__ import annotations
 
@@ -17,19 +17,12 @@ from symkernel.canonical.points import (
     features_of,
     orders_as_integers,
 )
-from symkernel.groups import (
-    Alternating,
-    Group,
-    Hyperoctahedral,
-    SignFlips,
-    Symmetric,
-    Trivial,
-    Young,
-)
+from symkernel.groups import Group
+from symkernel.groups.role import Kind
 
 __all__ = ["SortForm"]
 
-_CLASSES = (Symmetric, Young, Hyperoctahedral, SignFlips, Alternating, Trivial)
+_GROUPS = "Symmetric, Young, Hyperoctahedral, SignFlips, Alternating, Trivial"
 #: Gaps up to this many units of rounding count as degenerate.
 ROUNDINGS = 64
 
@@ -88,19 +81,13 @@ class SortForm(CanonicalForm):
     exact = True
 
     def __init__(self, group: Group, order: str | HilbertOrder = "lexicographic") -> None:
-        factor = factor_of(group, "SortForm", _CLASSES)
+        factor = factor_of(group, "SortForm", Kind.EXCHANGES, _GROUPS)
         self.group = group
-        inner = factor.group
+        role = factor.group.role
         layout = PointLayout.along(factor.axes, factor.shape)
-        self._flips = isinstance(inner, (Hyperoctahedral, SignFlips))
-        self._even = isinstance(inner, Alternating)
+        self._flips, self._even = role.signs, role.even
         n = layout.points
-        blocks: tuple[tuple[int, ...], ...] = ()
-        if isinstance(inner, Young):
-            blocks = inner.blocks
-        elif not isinstance(inner, (SignFlips, Trivial)):
-            blocks = (tuple(range(n)),)
-        self._blocks = blocks
+        self._blocks = blocks = role.blocks
         self._offsets = [0, *np.cumsum([len(b) for b in blocks]).tolist()] if blocks else [0]
         # Points of one block after those of another: order[i] is the i-th point.
         order_of = [i for block in blocks for i in block] or list(range(n))
@@ -115,9 +102,10 @@ class SortForm(CanonicalForm):
             )
         self._curve = None
         if order != "lexicographic":
-            if not isinstance(inner, (Symmetric, Young)):
+            if not role.sorts:
                 raise ValueError(
-                    f"only Symmetric and Young groups are ordered along a curve, not {inner!r}"
+                    "only Symmetric and Young groups are ordered along a curve, not "
+                    f"{factor.group!r}"
                 )
             chosen = order if isinstance(order, HilbertOrder) else HilbertOrder()
             self._curve = chosen.curve(layout.channels)

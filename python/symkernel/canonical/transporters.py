@@ -1,4 +1,4 @@
-"""Batches of group elements, one per sample: what carries samples to their representatives."""
+"""Hold batches of group elements that carry samples to their representatives."""
 
 from __future__ import annotations
 

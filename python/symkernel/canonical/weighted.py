@@ -1,4 +1,4 @@
-r"""Weighted frames: a few points of every orbit with weights, which depend on it continuously.
+r"""Choose a few points of every orbit with weights that depend on it continuously.
 
 No continuous map takes one point of every orbit of SO(d), O(d) or of permutations of points in the
 plane or in space (Dym, Lawrence & Siegel, arXiv 2402.16077). A measure on the orbit can be

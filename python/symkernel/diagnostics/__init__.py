@@ -1,4 +1,4 @@
-"""Broken symmetry: measure it, test it, repair it, for any model."""
+"""Measure, test and repair broken symmetry, of any model."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,31 +6,22 @@ from typing import TYPE_CHECKING, Any
 from symkernel.diagnostics.assertion import assert_invariant
 from symkernel.diagnostics.atoms_model import calculator_model
 from symkernel.diagnostics.augmented import Augmented
-from symkernel.diagnostics.convergence import Convergence, convergence
+from symkernel.diagnostics.convergence import convergence
 from symkernel.diagnostics.forces import net_force, net_torque
-from symkernel.diagnostics.invariance_test import InvarianceTest, invariance_test
+from symkernel.diagnostics.invariance_test import invariance_test
 from symkernel.diagnostics.measure import invariance_report
-from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
-from symkernel.diagnostics.repairs import Repair, Repairs, compare_repairs, invariant_version
-from symkernel.diagnostics.report import InvarianceReport
-from symkernel.diagnostics.subgroup_scan import SubgroupScan, subgroup_scan
+from symkernel.diagnostics.orbit_grid import orbit_grid
+from symkernel.diagnostics.repairs import compare_repairs, invariant_version
+from symkernel.diagnostics.subgroup_scan import subgroup_scan
 from symkernel.diagnostics.symmetrized import Symmetrized
 from symkernel.diagnostics.symmetrized_classifier import SymmetrizedClassifier
 
 if TYPE_CHECKING:
     from symkernel.diagnostics.atoms import SymmetrizedCalculator
-    from symkernel.diagnostics.dynamics import DynamicsReport, dynamics_report
+    from symkernel.diagnostics.dynamics import dynamics_report
 
 __all__ = [
     "Augmented",
-    "Convergence",
-    "DynamicsReport",
-    "InvarianceReport",
-    "InvarianceTest",
-    "OrbitGrid",
-    "Repair",
-    "Repairs",
-    "SubgroupScan",
     "Symmetrized",
     "SymmetrizedCalculator",
     "SymmetrizedClassifier",
@@ -51,7 +42,6 @@ __all__ = [
 # These need ASE, which is optional and takes a second to import.
 _WITH_ASE = {
     "SymmetrizedCalculator": "atoms",
-    "DynamicsReport": "dynamics",
     "dynamics_report": "dynamics",
 }
 

@@ -1,4 +1,4 @@
-"""What estimators that wrap others share: samples checked as scikit-learn does, of any shape."""
+"""Check samples for estimators that wrap others, as scikit-learn does, of any shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["checked_samples", "draw_seed", "kept_state", "wrapped_tags"]
 
 
 def checked_samples(wrapper: Any, X: Any, *, reset: bool) -> NDArray[Any]:
-    """Samples as an array (n, ...), with what scikit-learn checks and remembers of their features.
+    """Check samples as an array (n, ...) as scikit-learn does, and remember their features.
 
     The estimator inside is given arrays only, in fit as in predictions at images, so that it never
     misses names of features.
@@ -58,7 +58,7 @@ def draw_seed(wrapper: Any) -> None:
 
 
 def wrapped_tags(tags: Tags, estimator: Any) -> Tags:
-    """Tags of a wrapper: as many targets as the estimator inside takes."""
+    """Return the tags of a wrapper: as many targets as the estimator inside takes."""
     if hasattr(estimator, "__sklearn_tags__"):
         inner = get_tags(estimator)
         tags.target_tags.multi_output = inner.target_tags.multi_output

@@ -1,4 +1,4 @@
-"""A check of invariance for test suites."""
+"""Assert invariance in test suites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Potentials of atoms made invariant to rotations: needs ASE (the extra ``ase``)."""
+"""Make potentials of atoms invariant to rotations: needs ASE (the extra ``ase``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A calculator of ASE as a function of positions, for reports."""
+"""Make a calculator of ASE a function of positions, for reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[Any]
 def calculator_model(
     atoms: Any, wanted: Literal["energy", "forces", "dipole"] = "energy"
 ) -> Callable[[Array], Array]:
-    """Energies, forces or dipoles of a calculator, as a function of positions.
+    """Return the energies, forces or dipoles of a calculator, as a function of positions.
 
     Parameters
     ----------

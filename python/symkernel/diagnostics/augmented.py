@@ -1,4 +1,4 @@
-"""Training data with random images beside them: the symmetry taught by example."""
+"""Train on random images of the samples as well: the symmetry taught by example."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         return action.act(flat, linear=True).reshape(targets.shape)
 
     def predict(self, X: Any) -> Array:
-        """Predictions of the fitted estimator.
+        """Predict with the fitted estimator.
 
         Parameters
         ----------
@@ -160,12 +160,12 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_offers("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities (n, n_classes) of the fitted classifier, if it has them."""
+        """Return the probabilities (n, n_classes) of the fitted classifier, if it has them."""
         return np.asarray(self._fitted().predict_proba(checked_samples(self, X, reset=False)))
 
     @available_if(_offers("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Array:
-        """Decision values of the fitted classifier, if it has them."""
+        """Return the decision values of the fitted classifier, if it has them."""
         return np.asarray(self._fitted().decision_function(checked_samples(self, X, reset=False)))
 
     @property
@@ -174,7 +174,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._fitted().classes_)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of a classifier, R^2 of a regressor.
+        """Return the accuracy of a classifier, R^2 of a regressor.
 
         Parameters
         ----------

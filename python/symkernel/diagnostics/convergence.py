@@ -1,4 +1,4 @@
-"""Averages over finer and finer grids, and how far apart they are."""
+"""Average over finer and finer grids, and tell how far apart the averages are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a potential conserves in a short run at constant energy: needs ASE (the extra ``ase``)."""
+"""Tell what a potential conserves in a short run: needs ASE (the extra ``ase``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Net force and torque: zero for forces that come from an invariant potential."""
+"""Compute net force and torque: zero for forces that come from an invariant potential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def net_force(forces: ArrayLike) -> Array:
-    """Sum of the forces on all points; zero if the potential is invariant to translations.
+    """Sum the forces on all points; zero if the potential is invariant to translations.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def net_force(forces: ArrayLike) -> Array:
 
 
 def net_torque(positions: ArrayLike, forces: ArrayLike) -> Array:
-    """Sum of r x F about the origin; zero if the potential is invariant to rotations about it.
+    """Sum r x F about the origin; zero if the potential is invariant to rotations about it.
 
     Parameters
     ----------

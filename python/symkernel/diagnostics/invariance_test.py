@@ -1,4 +1,4 @@
-"""Exact randomisation tests of whether the law of data is invariant under a group."""
+"""Test by exact randomisation whether the law of data is invariant under a group."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import cross_val_predict
 
 from symkernel.diagnostics.positions import Positions
-from symkernel.estimators import GridEdgeWarning, InvariantKernelRidgeCV
 from symkernel.estimators._progress import Progress
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group, Trivial, from_name, move_randomly
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.kernels import InvariantKernel
@@ -69,7 +70,7 @@ class InvarianceTest:
         return distance / spread if spread > 0 else 0.0
 
     def rejected(self, level: float = 0.05) -> bool:
-        """Whether invariance is rejected at a level in (0, 1)."""
+        """Tell whether invariance is rejected at a level in (0, 1)."""
         if not 0.0 < level < 1.0:
             raise ValueError(f"level must lie in (0, 1), got {level!r}")
         return self.pvalue <= level

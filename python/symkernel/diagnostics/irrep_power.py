@@ -1,4 +1,4 @@
-"""Variance over an orbit, split by the irreducible representations of the group.
+"""Split the variance over an orbit by the irreducible representations of the group.
 
 The component of a function f on a compact group in an irreducible representation rho of dimension
 d has the squared norm d E_{g,h} chi_rho(g^-1 h) f(g) f(h), chi_rho being the character (Serre,
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
-from symkernel.groups import SO, Element, Factor, O, Torus
+from symkernel.groups.elements import Element
+from symkernel.groups.factor import Factor
 
 __all__ = ["IrrepPower", "irrep_powers"]
 
@@ -48,13 +49,13 @@ class IrrepPower:
     form: Array
 
     def of(self, values: Array) -> Array:
-        """Squared norms of the columns of values (q, b)."""
+        """Return the squared norms of the columns of values (q, b)."""
         norms: Array = (values * (self.form @ values)).sum(axis=0)
         return norms
 
 
 def irrep_powers(grid: OrbitGrid) -> list[IrrepPower]:
-    """Forms for every representation that a grid resolves; none for a random grid.
+    """Return forms for every representation that a grid resolves; none for a random grid.
 
     A rotation rule that is exact to degree L resolves l up to L/2. A continuous factor other than
     SO(2), O(2), SO(3), O(3) and Torus(1), or a finite one of more than 512 elements, is not split.
@@ -98,10 +99,10 @@ def _of_factor(factor: Factor, elements: tuple[Element, ...], weights: Array, de
     if group.is_finite:
         if len(elements) <= _LARGEST_ORDER:
             return _finite(type(group).__name__, elements)
-    elif isinstance(group, Torus) and group.degree == 1:
+    elif group.role.turns_angles and group.degree == 1:
         angles = np.concatenate([g.as_affine()[:1, -1] for g in elements])
         return _circle(np.subtract.outer(angles, angles), outer, depth)
-    elif isinstance(group, SO | O) and group.degree in (2, 3):
+    elif group.role.rotates and group.degree in (2, 3):
         matrices = np.stack([g.as_matrix() for g in elements])
         relative = np.einsum("aji,bjk->abik", matrices, matrices)
         determinants = np.sign(np.linalg.det(matrices))

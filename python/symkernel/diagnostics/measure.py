@@ -1,4 +1,4 @@
-"""How far a model is from invariant: the spread of its predictions over orbits."""
+"""Measure how far a model is from invariant: the spread of its predictions over orbits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weighted elements of a group over which predictions are averaged, applied axis by axis."""
+"""Choose weighted elements of a group to average over, and apply them axis by axis."""
 
 from __future__ import annotations
 
@@ -10,20 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import (
-    SO,
-    Element,
-    Factor,
-    Group,
-    Motion,
-    O,
-    OrthogonalMatrix,
-    PointGroup,
-    SignedPermutation,
-    Torus,
-    Translations,
-)
+from symkernel.groups import Group, OrthogonalMatrix, PointGroup, SignedPermutation
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.groups.elements import Element
+from symkernel.groups.factor import Factor
+from symkernel.groups.motion import Motion
 from symkernel.plans.rotation_rules import GRIDS, rotation_grid, rotation_rule
 
 __all__ = ["OrbitGrid", "orbit_grid"]
@@ -77,7 +68,7 @@ class OrbitGrid:
         return math.isnan(self.degree)
 
     def act(self, k: int, X: Array, *, inverse: bool = False, linear: bool = False) -> Array:
-        """Images g_k . x of the rows of X, (n, d); of their inverses if asked.
+        """Return the images g_k . x of the rows of X, (n, d); of their inverses if asked.
 
         With ``linear`` shifts are left out, as for vectors and forces.
         """
@@ -87,7 +78,7 @@ class OrbitGrid:
         return X
 
     def matrix(self, k: int, length: int) -> Array:
-        """Orthogonal matrix (length, length) by which element k turns vectors of that length.
+        """Return the orthogonal matrix by which element k turns vectors of a length.
 
         Raises
         ------
@@ -120,7 +111,7 @@ def orbit_grid(
     n_random: int | None = None,
     random_state: RandomState = None,
 ) -> OrbitGrid:
-    """Elements of a group, and weights, for averages over orbits.
+    """Return the elements of a group, and weights, for averages over orbits.
 
     Parameters
     ----------
@@ -168,12 +159,12 @@ def orbit_grid(
     if grid is not None and n_random is not None:
         raise ValueError("pass either grid or n_random, not both")
     factors = group.factors()
-    if any(isinstance(f.group, Translations) for f in factors):
+    if group.structure.centres:
         raise ValueError(
             f"{group!r} has translations, over which there is no average: use its rotations, "
             "and centre the samples if the model is not invariant to shifts"
         )
-    continuous = [f for f in factors if not f.group.is_finite]
+    continuous = group.structure.continuous
     finite_order = math.prod(int(f.group.order) for f in factors if f.group.is_finite)
     if n_random is None and grid is None and finite_order > _WHOLE:
         n_random = _RANDOM
@@ -220,17 +211,17 @@ def _random(
 
 def _rule(group: Group, grid: str | int | None) -> tuple[tuple[Element, ...], Array, float, str]:
     """Elements, weights, degree and name for one continuous factor."""
-    n = group.degree
-    if isinstance(group, Torus):
+    n, role = group.degree, group.role
+    if role.turns_angles:
         degree = _DEGREE if grid is None else _as_degree(grid, group)
         steps = 2.0 * math.pi / (degree + 1) * np.arange(degree + 1)
         shifts = np.stack(np.meshgrid(*[steps] * n, indexing="ij"), axis=-1).reshape(-1, n)
         elements = tuple(Motion._trusted(None, t) for t in shifts)
         weights = np.full(len(shifts), 1.0 / len(shifts))
         return elements, weights, degree, f"{len(shifts)} shifts, exact to degree {degree}"
-    if not isinstance(group, SO | O):
+    if not role.rotates:
         raise ValueError(f"no grid is known for {group!r}: pass n_random")
-    reflections = isinstance(group, O)
+    reflections = role.reflections
     if grid is None and n == 3:
         # The 60 rotations of the icosahedron are cheaper and better by a degree. But being a group
         # they show no spread of a model that has been averaged over them.
@@ -261,7 +252,7 @@ def _named(group: Group, grid: str) -> tuple[tuple[Element, ...], Array, float, 
         known = ", ".join(repr(g) for g in (*GRIDS, *_POLYHEDRAL))
         raise ValueError(f"unknown grid {grid!r}; known grids: {known}, or a degree")
     L, inversion = GRIDS[grid]
-    if inversion and not isinstance(group, O):
+    if inversion and not group.role.reflections:
         raise ValueError(f"grid={grid!r} has reflections, which {group!r} does not: use O(3)")
     matrices, weights = rotation_grid(grid)
     return _matrices(matrices), weights, 2 * L - 2, f"grid {grid!r}, exact to degree {2 * L - 2}"

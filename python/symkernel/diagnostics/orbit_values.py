@@ -1,4 +1,4 @@
-"""Predictions of any model on the images of samples, in batches and in bounded memory."""
+"""Predict with any model on the images of samples, in batches and in bounded memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HELD = 2**22
 
 
 def as_predictor(model: Any) -> Callable[[Array], Array]:
-    """The function that a model predicts with: its ``predict``, or the callable itself.
+    """Return the function that a model predicts with: its ``predict``, or the callable itself.
 
     Of classifiers the probabilities are taken, or the decision function: averages of labels mean
     nothing.
@@ -60,7 +60,7 @@ def as_predictor(model: Any) -> Callable[[Array], Array]:
 
 
 def as_samples(X: Any, grid: OrbitGrid) -> tuple[Array, tuple[int, ...]]:
-    """Samples as (n, d), at least one of them, and the shape of one as it was given."""
+    """Return the samples as (n, d), at least one of them, and the shape of one as it was given."""
     samples = check_samples(X, group=grid.group)
     if not len(samples):
         raise ValueError("X holds no samples")
@@ -115,14 +115,14 @@ class OrbitValues:
         self.calls = 0
 
     def plain(self, X: Array) -> Array:
-        """Predictions at the samples themselves, (n, ...)."""
+        """Return the predictions at the samples themselves, (n, ...)."""
         parts = [
             self._call(X[start : start + self._batch]) for start in range(0, len(X), self._batch)
         ]
         return np.concatenate(parts)
 
     def blocks(self, X: Array, step: Callable[[], None]) -> Iterator[tuple[slice, Array]]:
-        """Predictions (q, b, ...) at all images of blocks of samples, taken back to them.
+        """Yield the predictions (q, b, ...) at all images of blocks of samples, taken back to them.
 
         ``step`` is called after each call of the model; ``count(n)`` says how often.
         """
@@ -145,7 +145,7 @@ class OrbitValues:
             yield slice(start, start + len(part)), values
 
     def averages(self, X: Array, progress: bool = False) -> tuple[Array, Array]:
-        """Weighted means and standard deviations over the images, each (n, ...)."""
+        """Return the weighted means and standard deviations over the images, each (n, ...)."""
         means, deviations = [], []
         with Progress(self.count(len(X)), "averaging", progress) as bar:
             for _, predicted in self.blocks(X, lambda: bar.step("")):
@@ -157,7 +157,7 @@ class OrbitValues:
         return np.concatenate(means), np.concatenate(deviations)
 
     def count(self, n: int) -> int:
-        """Calls of the model that ``blocks`` makes for n samples."""
+        """Return the calls of the model that ``blocks`` makes for n samples."""
         rows = self._rows()
         blocks = [min(rows, n - start) for start in range(0, n, rows)]
         return sum(len(list(self._groups(b))) for b in blocks)

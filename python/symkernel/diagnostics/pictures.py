@@ -1,4 +1,4 @@
-"""Pictures of broken symmetry. Needs matplotlib (the extra ``demo``)."""
+"""Draw broken symmetry. Needs matplotlib (the extra ``demo``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
 
 
 def draw_report(report: InvarianceReport) -> Figure:
-    """Spread of every sample in order of size, and the variance by representation."""
+    """Draw the spread of every sample in order of size, and the variance by representation."""
     import matplotlib.pyplot as plt
 
     panels = 2 if report.by_irrep else 1
@@ -50,7 +50,7 @@ def draw_report(report: InvarianceReport) -> Figure:
 
 
 def draw_convergence(table: Convergence) -> Figure:
-    """Change of the averaged predictions, and spread, against the number of elements."""
+    """Draw the change of the averaged predictions, and spread, against the number of elements."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
@@ -69,7 +69,7 @@ def draw_convergence(table: Convergence) -> Figure:
 
 
 def draw_dynamics(runs: Mapping[str, DynamicsReport]) -> Figure:
-    """Change of the total energy and of the angular momentum against time, run by run."""
+    """Draw the change of the total energy and of the angular momentum against time, run by run."""
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")

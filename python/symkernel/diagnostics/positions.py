@@ -1,4 +1,4 @@
-"""Samples taken apart into an orbit and a position on it, and put together otherwise."""
+"""Take samples apart into an orbit and a position on it, and put them together otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to repair a broken symmetry, side by side."""
+"""Compare ways to repair a broken symmetry, side by side."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH
 from symkernel.diagnostics.symmetrized import Symmetrized
 from symkernel.diagnostics.symmetrized_classifier import SymmetrizedClassifier
-from symkernel.estimators import InvariantKernelRidge
+from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.groups import Group, from_name
 from symkernel.groups._checks import RandomState
 from symkernel.kernels import InvariantKernel

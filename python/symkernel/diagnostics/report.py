@@ -1,4 +1,4 @@
-"""What a report on broken symmetry holds, and how it reads."""
+"""Hold a report on broken symmetry, and write it as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest symmetry of data among candidate subgroups, with multiplicity handled."""
+"""Find the largest symmetry of data among candidate subgroups, multiplicity handled."""
 
 from __future__ import annotations
 

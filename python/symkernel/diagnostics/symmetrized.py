@@ -1,4 +1,4 @@
-"""A model made invariant after training, by averaging its predictions over orbits."""
+"""Make a model invariant after training, by averaging its predictions over orbits."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
-        """Averaged predictions, and their standard deviation over the elements if asked.
+        """Predict averages over orbits, and their standard deviation over the elements if asked.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         return (mean, std) if return_std else mean
 
     def cost(self, n_features: int | None = None) -> int:
-        """Number of predictions of the model per sample.
+        """Return the number of predictions of the model per sample.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         return len(self._elements(group, None))
 
     def bound(self, confidence: float = 0.95) -> float:
-        """Relative error that averaging over random elements of a finite group stays within.
+        """Bound the relative error of averaging over random elements of a finite group.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""A classifier made invariant after training, by averaging its probabilities over orbits."""
+"""Make a classifier invariant after training, by averaging its probabilities."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return np.asarray(self._model().classes_)
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
-        """Averaged probabilities, and their standard deviation over the elements if asked.
+        """Average probabilities, and tell their standard deviation over the elements if asked.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return (mean, std) if return_std else mean
 
     def predict(self, X: Any) -> Array:
-        """Label of the largest averaged probability.
+        """Predict the label of the largest averaged probability.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""From decision values to probabilities: one monotone map, fitted on leave-one-out values."""
+"""Turn decision values into probabilities, by one monotone map of left-out values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING_LEFT = 1e-12
 
 
 def identical_rows(X: Any) -> Array:
-    """Labels of the rows of an array or a sparse matrix, the same for rows that are the same."""
+    """Label the rows of an array or a sparse matrix, the same where rows are the same."""
     if issparse(X):
         rows = X.tocsr(copy=True)
         rows.sum_duplicates()
@@ -39,7 +39,7 @@ def left_out_values(
     weights: Array,
     labels: Array,
 ) -> Array:
-    r"""Values at every sample of the ridge fit without it, and without those identical to it.
+    r"""Return the values at every sample of the fit without it and those identical to it.
 
     With A = S K S + alpha I, S = diag(sqrt(w)), dual coefficients c, and the sums C of c, W of w
     and W m of w y over the samples identical to i,
@@ -86,7 +86,7 @@ def left_out_values(
 
 
 def fit_slope(values: Array, codes: Array, weights: Array) -> float:
-    r"""Slope a of the probabilities :math:`p_k \propto e^{a f_k}` of least logarithmic loss.
+    r"""Fit the slope a of probabilities :math:`p_k \propto e^{a f_k}` by logarithmic loss.
 
     The targets are 0 and 1 softened as Platt does, (n_k + 1) / (n_k + 2) for the class of a sample
     and the rest in equal parts for the others, so that the slope is finite where classes separate.
@@ -140,7 +140,7 @@ def fit_slope(values: Array, codes: Array, weights: Array) -> float:
 
 
 def probabilities(values: Array, slope: float, codes: Array, log: bool) -> Array:
-    """Probabilities e^(a f) / sum e^(a f) of shape (n, C), or their logarithms.
+    """Return the probabilities e^(a f) / sum e^(a f) of shape (n, C), or their logarithms.
 
     The largest is that of ``codes``, also where rounding makes several the same.
     """

@@ -1,4 +1,4 @@
-"""Estimators and devices: where samples are checked, where they are computed, where results go."""
+"""Check and place samples that live on a GPU, for the estimators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 
 def placed(X: Any, device: str) -> Any:
-    """X on the device that computes: where it lives for "auto", else moved if need be."""
+    """Bring X to the device that computes: where it lives for "auto", else moved if need be."""
     check_device(device)
     if device == "auto" or (device == "cuda") == is_on_device(X):
         return X
@@ -28,12 +28,12 @@ def placed(X: Any, device: str) -> Any:
 
 
 def beside(values: Any, X: Any) -> Any:
-    """Values brought to where X lives."""
+    """Bring values to where X lives."""
     return like(values, X) if is_on_device(X) else to_host(values)
 
 
 def check_training(estimator: Any, X: Any, y: Any, y_numeric: bool) -> tuple[Any, Array]:
-    """Samples on a GPU and their targets, which go to the host; sets `n_features_in_`.
+    """Check samples on a GPU and their targets, which go to the host; sets `n_features_in_`.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def check_training(estimator: Any, X: Any, y: Any, y_numeric: bool) -> tuple[Any
 
 
 def check_prediction(estimator: Any, X: Any) -> Any:
-    """Samples on a GPU to predict for: the features are those seen in fit."""
+    """Check samples on a GPU to predict for: the features are those seen in fit."""
     X = check_samples(X)
     if X.shape[1] != estimator.n_features_in_:
         raise ValueError(
@@ -67,7 +67,7 @@ def check_prediction(estimator: Any, X: Any) -> Any:
 
 
 def averaged(spec: KernelSpec, n_features: int) -> KernelSpec:
-    """Words about a kernel that a GPU can compute: a plain one is averaged over one element.
+    """Return words for a kernel that a GPU can compute: a plain one is averaged over one element.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def averaged(spec: KernelSpec, n_features: int) -> KernelSpec:
 
 
 def gram(bound: BoundKernel, X: Any, copies: int) -> Any:
-    """Gram matrix on the GPU of X, after a check that `copies` of its size fit there."""
+    """Return the Gram matrix on the GPU of X, after a check that `copies` of its size fit there."""
     n = X.shape[0]
     require_room(
         X,
@@ -99,14 +99,14 @@ def gram(bound: BoundKernel, X: Any, copies: int) -> Any:
 
 
 def solve(bound: BoundKernel, X: Any, y: Array, alpha: Any, sample_weight: Any) -> Any:
-    """Dual coefficients on the GPU of X."""
+    """Solve for the dual coefficients on the GPU of X."""
     xp = namespace(X)
     weights = None if sample_weight is None else xp.asarray(sample_weight)
     return solve_ridge_on_device(gram(bound, X, 2), xp.asarray(y), alpha, weights)
 
 
 def leave_one_out(bound: BoundKernel, X: Any, y: Array, alphas: Array, weights: Any) -> Array:
-    """Leave-one-out residuals on the host, from an eigendecomposition on the GPU of X."""
+    """Return leave-one-out residuals on the host, by an eigendecomposition on the GPU of X."""
     xp = namespace(X)
     weights = None if weights is None else xp.asarray(weights)
     return leave_one_out_on_device(gram(bound, X, 4), xp.asarray(y), alphas, weights)

@@ -1,4 +1,4 @@
-"""Grids of kernel hyperparameters, given or from the spread of the data."""
+"""Make grids of kernel hyperparameters, given or from the spread of the data."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Grid:
 def make_grid(
     spec: KernelSpec, gammas: Any, length_scales: Any, X: Any, sample_weight: Array | None
 ) -> Grid:
-    """Grid for the kernel's hyperparameter: gamma, or length_scale where the kernel has that.
+    """Make the grid for the kernel's hyperparameter: gamma, or length_scale where it has that.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _with_parameter(kernel: Kernel, name: str, value: Any) -> Kernel:
 
 
 def edge_of_grid(values: Sequence[Any], scores: Array) -> str | None:
-    """Which end of the grid has the best score: "smallest", "largest", or None.
+    """Tell which end of the grid has the best score: "smallest", "largest", or None.
 
     None as well where the score is flat there (a thousandth of its size to the neighbour), for
     then there is nothing to gain beyond; where the grid has one value; and at zero, below which

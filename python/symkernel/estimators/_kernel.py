@@ -1,4 +1,4 @@
-"""From the user's words (kernel, gamma, group, ...) to a kernel that computes on given data."""
+"""Make a kernel that computes on given data of the user's words (kernel, gamma, group, ...)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,8 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.groups import Group, from_name
 from symkernel.groups.registry import NAMES
-from symkernel.kernels import (
-    KERNEL_NAMES,
-    InvariantKernel,
-    Quadrature,
-    Sample,
-    base_kernel_from_name,
-)
+from symkernel.kernels import InvariantKernel, Quadrature, Sample
+from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 from symkernel.validation import as_number
 
 Array = NDArray[Any]
@@ -125,7 +120,7 @@ class KernelSpec:
             )
 
     def bind(self, n_features: int) -> BoundKernel:
-        """Kernel for samples of `n_features` features.
+        """Make the kernel for samples of `n_features` features.
 
         Raises
         ------
@@ -200,11 +195,11 @@ class BoundKernel:
         return isinstance(self.kernel, InvariantKernel)
 
     def gram_packed(self, X: Any, n_jobs: int | None) -> Array:
-        """Lower triangle of the Gram matrix, shape (n (n + 1) / 2,); checks that it fits."""
+        """Return the lower triangle of the Gram matrix, (n (n + 1) / 2,); checks that it fits."""
         return np.asarray(self.kernel.gram_packed(X, n_jobs=n_jobs))
 
     def gram(self, X: Any, n_jobs: int | None) -> Array:
-        """Gram matrix of shape (n, n) that the caller may overwrite."""
+        """Return the Gram matrix of shape (n, n) that the caller may overwrite."""
         if isinstance(self.kernel, InvariantKernel):
             return np.asarray(self.kernel.gram(X, n_jobs=n_jobs))
         K = self._pairwise(X, None, n_jobs)
@@ -212,7 +207,7 @@ class BoundKernel:
         return K.copy() if shared else K
 
     def product(self, X: Any, Y: Any, V: Array, n_jobs: int | None) -> Array:
-        """K(X, Y) V of shape (n, t) for V of shape (m, t), a block of rows at a time."""
+        """Return K(X, Y) V of shape (n, t) for V of shape (m, t), by blocks of rows."""
         if isinstance(self.kernel, InvariantKernel):
             return np.asarray(self.kernel.matvec(X, Y, V, n_jobs=n_jobs))
         n = X.shape[0]
@@ -224,13 +219,13 @@ class BoundKernel:
         return np.concatenate(blocks)
 
     def cross(self, X: Any, Y: Any, n_jobs: int | None) -> Any:
-        """K(X, Y) of shape (n, m)."""
+        """Return K(X, Y) of shape (n, m)."""
         if isinstance(self.kernel, InvariantKernel):
             return self.kernel.gram(X, Y, n_jobs=n_jobs)
         return self._pairwise(X, Y, n_jobs)
 
     def diag(self, X: Any) -> Any:
-        """K(x, x) of every row, shape (n,).
+        """Return K(x, x) of every row, shape (n,).
 
         Raises
         ------

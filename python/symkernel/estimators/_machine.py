@@ -1,4 +1,4 @@
-"""What the estimators share: the door for samples, the fit of dual coefficients, prediction."""
+"""Validate samples, fit dual coefficients and predict, for all estimators."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
 from symkernel.kernels import InvariantKernel, Quadrature, Sample
 from symkernel.kernels.kept import KeptSamples
-from symkernel.plans import Plan
-from symkernel.solvers import RidgeFactor, factor_ridge, solve_ridge, solve_ridge_packed
+from symkernel.plans.base import Plan
+from symkernel.solvers.ridge import solve_ridge
+from symkernel.solvers.ridge_factor import RidgeFactor, factor_ridge
+from symkernel.solvers.ridge_packed import solve_ridge_packed
 from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
 
 Array = NDArray[Any]
@@ -73,7 +75,7 @@ class KernelMachine:
     n_features_in_: int
 
     def plan(self) -> Plan:
-        """How the fitted kernel is averaged over the group.
+        """Tell how the fitted kernel is averaged over the group.
 
         Returns
         -------
@@ -260,7 +262,7 @@ def _shaping(spec: KernelSpec) -> Group | None:
 
 
 def check_alpha(alpha: Any, name: str = "alpha") -> Array:
-    """Regularisation strengths as an array of at least one axis.
+    """Check regularisation strengths, as an array of at least one axis.
 
     Raises
     ------
@@ -271,7 +273,7 @@ def check_alpha(alpha: Any, name: str = "alpha") -> Array:
 
 
 def check_weights(sample_weight: Any, X: Any) -> Array | None:
-    """Sample weights as an array of shape (n,), or None.
+    """Check sample weights, as an array of shape (n,), or None.
 
     Raises
     ------

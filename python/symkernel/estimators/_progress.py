@@ -1,4 +1,4 @@
-"""A progress bar where tqdm is installed, plain lines where it is not."""
+"""Show a progress bar where tqdm is installed, plain lines where it is not."""
 
 from __future__ import annotations
 

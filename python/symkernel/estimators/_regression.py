@@ -1,4 +1,4 @@
-"""What the regressors share: the constant of the fit, predictions and their standard deviations."""
+"""Fit the constant of a regressor, and predict with standard deviations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class KernelRegressor(KernelMachine):
         """Fit the dual coefficients, and the constant if asked for."""
         mean = weighted_mean(y, weights) if centred else np.zeros(y.shape[1:])
         if centred:
-            y = (y - mean).astype(np.result_type(y.dtype, np.float32), copy=False)
+            y = (y - mean).astype(y.dtype if y.dtype == np.float32 else np.float64, copy=False)
         elif spec.invariant:
             warn_uncentred(y, weights)
         self._solve(spec, X, y, alpha, weights)

@@ -1,4 +1,4 @@
-"""Scores of leave-one-out predictions, by residuals or by scorers of scikit-learn."""
+"""Score leave-one-out predictions, by residuals or by scorers of scikit-learn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Echo(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Estimator whose predictions are its input: it lets scorers judge given predictions."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Nothing to learn."""
+        """Learn nothing."""
         return self
 
     def predict(self, X: Array) -> Array:
@@ -29,7 +29,7 @@ class _Echo(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def make_score(scoring: Any, y: Array, weights: Array | None) -> Callable[[Array], float]:
-    """Score as a function of the leave-one-out residuals."""
+    """Make a score, as a function of the leave-one-out residuals."""
     if scoring in (None, "neg_mean_squared_error"):
         return lambda r: -float(np.average(_mean_target(r**2), weights=weights))
     if scoring == "neg_mean_absolute_error":

@@ -1,4 +1,4 @@
-"""Canonical forms as a transformer: any learner behind it is invariant."""
+"""Replace samples by canonical forms: any learner behind it is invariant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.canonical import CanonicalForm, CanonicalForms, canonical_form
+from symkernel.canonical import CanonicalForm, canonical_form
+from symkernel.canonical.base import CanonicalForms
 from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, from_name
 from symkernel.validation import check_data, check_n_jobs, kind_of
@@ -48,7 +49,7 @@ class Canonicalizer(
         How rows of vectors are sorted; the order along a Hilbert curve keeps neighbours together.
     weights : array-like of shape (n_points,), default=None
         Weights of the points of a cloud, such as masses, for rotations and motions.
-    tolerance : float, default=None
+    tol : float, default=None
         Samples whose gap is at most this count as degenerate. None means 1e-8, and 1e-5 for
         float32; a few units of rounding where ``exact_``.
     n_jobs : int or None, default=None
@@ -107,7 +108,7 @@ class Canonicalizer(
         method: Literal["auto", "chain", "enumerate"] = "auto",
         order: Literal["lexicographic", "hilbert"] = "lexicographic",
         weights: ArrayLike | None = None,
-        tolerance: float | None = None,
+        tol: float | None = None,
         n_jobs: int | None = None,
         progress: bool = False,
     ) -> None:
@@ -115,7 +116,7 @@ class Canonicalizer(
         self.method = method
         self.order = order
         self.weights = weights
-        self.tolerance = tolerance
+        self.tol = tol
         self.n_jobs = n_jobs
         self.progress = progress
 
@@ -159,7 +160,7 @@ class Canonicalizer(
             self.method,
             order=self.order,
             weights=self.weights,
-            tolerance=self.tolerance,
+            tol=self.tol,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Classification by kernel ridge regression on +-1 targets, exactly invariant under a group."""
+"""Classify by kernel ridge regression on +-1 targets, exactly invariant under a group."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class InvariantKernelClassifier(
     Does the largest feature exceed one? The answer does not depend on their order.
 
     >>> import numpy as np
-    >>> from symkernel.estimators import InvariantKernelClassifier
+    >>> from symkernel import InvariantKernelClassifier
     >>> X = np.random.default_rng(0).normal(size=(80, 4))
     >>> y = np.where(X.max(axis=1) > 1, "high", "low")
     >>> model = InvariantKernelClassifier(alpha=0.1, group="symmetric").fit(X, y)
@@ -185,7 +185,7 @@ class InvariantKernelClassifier(
         return np.where(codes[:, None] == np.arange(len(self.classes_)), 1, -1).astype(dtype)
 
     def decision_function(self, X: Any) -> Array:
-        """Values of the fitted functions.
+        """Return the values of the fitted functions.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class InvariantKernelClassifier(
         return np.asarray(self.classes_[codes])
 
     def predict_proba(self, X: Any) -> Array:
-        r"""Probabilities of the classes.
+        r"""Return the probabilities of the classes.
 
         Parameters
         ----------
@@ -251,7 +251,7 @@ class InvariantKernelClassifier(
         return self._probabilities(X, log=False)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Logarithms of the probabilities of the classes; see ``predict_proba``.
+        """Return the logarithms of the probabilities of the classes; see ``predict_proba``.
 
         Parameters
         ----------

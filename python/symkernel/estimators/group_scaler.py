@@ -1,4 +1,4 @@
-"""Standardisation that commutes with a group."""
+"""Standardise features in a way that commutes with a group."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from symkernel.estimators._machine import check_weights
 from symkernel.groups import Group, SignedPermutation, Trivial, from_name
-from symkernel.validation import flat_samples, kind_of
+from symkernel.validation import check_data, flat_samples, kind_of
 
 __all__ = ["GroupScaler"]
 
@@ -202,9 +202,7 @@ class GroupScaler(
         return result
 
     def _validated(self, X: Any, reset: bool) -> Array:
-        if isinstance(self.group, Group):
-            X = flat_samples(X, self.group, "X")
-        return np.asarray(validate_data(self, X, reset=reset, dtype=[np.float64, np.float32]))
+        return np.asarray(check_data(self, X, group=self.group, reset=reset))
 
     def _bound_group(self, n_features: int) -> Group:
         group = self.group

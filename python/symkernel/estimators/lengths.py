@@ -1,4 +1,4 @@
-"""A length scale from the data."""
+"""Suggest a length scale from the data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from symkernel.alignment import orbit_distance
+from symkernel.alignment.functions import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
 from symkernel.validation import flat_samples, kind_of
@@ -25,7 +25,7 @@ def suggest_length_scale(
     n_samples: int = 200,
     random_state: Any = 0,
 ) -> float:
-    """Median distance between the orbits of samples, as a first length scale of a kernel.
+    """Suggest a first length scale: the median distance between the orbits of samples.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Max filtering: invariant features, largest inner products of a sample with moved templates."""
+"""Make invariant features: largest inner products of a sample with moved templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin as PrefixedNames
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.alignment import orbit_distance
+from symkernel.alignment.functions import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
 from symkernel.groups._checks import as_count, as_generator
 from symkernel.groups.registry import NAMES
@@ -124,7 +124,7 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Largest inner products with the orbits of the templates.
+        """Return the largest inner products with the orbits of the templates.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Kernel ridge regression, exactly invariant under a group."""
+"""Fit kernel ridge regression, exactly invariant under a group."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class InvariantKernelRidge(
     Examples
     --------
     >>> import numpy as np
-    >>> from symkernel.estimators import InvariantKernelRidge
+    >>> from symkernel import InvariantKernelRidge
     >>> X = np.random.default_rng(0).normal(size=(50, 4))
     >>> y = X.max(axis=1)
     >>> model = InvariantKernelRidge(alpha=1e-3, group="symmetric").fit(X, y)

@@ -1,4 +1,4 @@
-"""Invariant kernel ridge regression that chooses alpha and gamma by exact leave-one-out."""
+"""Choose alpha and gamma of invariant kernel ridge regression by exact leave-one-out."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ from symkernel.estimators._machine import MATRICES_OF_EIGENSOLVER, check_alpha, 
 from symkernel.estimators._progress import Progress
 from symkernel.estimators._regression import KernelRegressor, check_normalize_y
 from symkernel.estimators._scoring import make_score
+from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
-from symkernel.solvers import centred_residuals, leave_one_out_residuals
+from symkernel.solvers.centring import centred_residuals
+from symkernel.solvers.leave_one_out import leave_one_out_residuals
 
 Array = NDArray[Any]
-
-
-class GridEdgeWarning(UserWarning):
-    """The best hyperparameter lies at the edge of its grid; a better one may lie beyond."""
 
 
 class InvariantKernelRidgeCV(
@@ -138,7 +136,7 @@ class InvariantKernelRidgeCV(
     Examples
     --------
     >>> import numpy as np
-    >>> from symkernel.estimators import InvariantKernelRidgeCV
+    >>> from symkernel import InvariantKernelRidgeCV
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(60, 3))
     >>> y = np.abs(X).sum(axis=1) + 0.1 * rng.normal(size=60)

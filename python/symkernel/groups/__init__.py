@@ -1,4 +1,4 @@
-"""What acts: groups of orthogonal maps of R^d and of shifts, finite and continuous.
+"""Make groups of orthogonal maps of R^d and of shifts, finite and continuous.
 
 A permutation acts by gathering, (g.x)[i] = x[g[i]]; ``g @ h`` acts as g after h;
 ``G.along(axis, shape)`` acts along an axis of an array; ``G * H`` is the product of commuting
@@ -17,63 +17,40 @@ Examples
 [Symmetric(4), Translations(3), O(3)]
 """
 
-from symkernel.groups.along import Along
 from symkernel.groups.base import Group
-from symkernel.groups.elements import Element, OrthogonalMatrix, Permutation, SignedPermutation
+from symkernel.groups.elements import OrthogonalMatrix, Permutation, SignedPermutation
 from symkernel.groups.euclidean import SE, E
-from symkernel.groups.factor import Factor
 from symkernel.groups.image import Image
-from symkernel.groups.lie import LieGenerator
 from symkernel.groups.matrix_group import MatrixGroup
-from symkernel.groups.motion import Motion
 from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Trivial
 from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.permutation_group import PermutationGroup
 from symkernel.groups.point_group import PointGroup
-from symkernel.groups.product import Product
 from symkernel.groups.random_action import move_randomly
 from symkernel.groups.registry import from_name
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
-from symkernel.groups.table import (
-    ActionTable,
-    GroupTooLargeError,
-    MatrixTable,
-    PointTable,
-    SignedPermutationTable,
-)
 from symkernel.groups.wreath import Wreath
 from symkernel.groups.young import Young
 
 __all__ = [
     "SE",
     "SO",
-    "ActionTable",
-    "Along",
     "Alternating",
     "Cyclic",
     "Dihedral",
     "E",
-    "Element",
-    "Factor",
     "Group",
-    "GroupTooLargeError",
     "Hyperoctahedral",
     "Image",
-    "LieGenerator",
     "MatrixGroup",
-    "MatrixTable",
-    "Motion",
     "O",
     "OrthogonalMatrix",
     "Permutation",
     "PermutationGroup",
     "PointGroup",
-    "PointTable",
-    "Product",
     "SignFlips",
     "SignedPermutation",
-    "SignedPermutationTable",
     "Symmetric",
     "Torus",
     "Translations",

@@ -1,4 +1,4 @@
-"""Which method averages over an infinite group."""
+"""Advise which method averages over an infinite group."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 
 from symkernel.groups.base import Group
 from symkernel.groups.factor import Factor
-from symkernel.groups.orthogonal import RotationGroup
-from symkernel.groups.shifts import Torus, Translations
 
 __all__ = ["advice_for"]
 
@@ -22,9 +20,9 @@ def advice_for(group: Group) -> str:
     on sets of points in two or three dimensions, and on one vector in any. Finite factors are
     summed over.
     """
-    factors = [f for f in group.factors() if not isinstance(f.group, Translations)]
-    finite = math.prod(f.group.order for f in factors if f.group.is_finite)
-    infinite = [f for f in factors if not f.group.is_finite]
+    structure = group.structure
+    finite = math.prod(f.group.order for f in structure.finite)
+    infinite = structure.continuous
     closed = len(infinite) <= 1 and all(map(_has_closed_form, infinite))
     if closed and finite <= _SUMMABLE:
         return "method='closed_form' averages over it exactly"
@@ -32,7 +30,8 @@ def advice_for(group: Group) -> str:
 
 
 def _has_closed_form(factor: Factor) -> bool:
-    if isinstance(factor.group, Torus):
+    role = factor.group.role
+    if role.turns_angles:
         return True
     one_vector = math.prod(factor.shape) == factor.group.degree
-    return isinstance(factor.group, RotationGroup) and (factor.group.degree <= 3 or one_vector)
+    return role.rotates and (factor.group.degree <= 3 or one_vector)

@@ -1,4 +1,4 @@
-"""Small tools on the arrays that elements are made of."""
+"""Work on the arrays that elements are made of."""
 
 from __future__ import annotations
 

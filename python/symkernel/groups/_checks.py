@@ -1,4 +1,4 @@
-"""Checks and small tools shared by the groups."""
+"""Check arguments of the groups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAME_TOLERANCE = 1e-6
 
 
 def as_count(value: Any, name: str, least: int = 1) -> int:
-    """``value`` as an int of at least ``least``."""
+    """Return ``value`` as an int of at least ``least``."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -35,7 +35,7 @@ def as_count(value: Any, name: str, least: int = 1) -> int:
 
 
 def as_shape(value: Any, name: str = "shape") -> tuple[int, ...]:
-    """``value`` as a non-empty tuple of positive ints."""
+    """Return ``value`` as a non-empty tuple of positive ints."""
     try:
         items = tuple(value)
     except TypeError:
@@ -46,7 +46,7 @@ def as_shape(value: Any, name: str = "shape") -> tuple[int, ...]:
 
 
 def as_axes(value: Any, ndim: int) -> tuple[int, ...]:
-    """``value``, an int or a sequence of ints, as distinct axes in range(ndim)."""
+    """Read ``value``, an int or a sequence of ints, as distinct axes in range(ndim)."""
     items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
     if not items:
         raise ValueError("axis must name at least one axis, got ()")
@@ -62,7 +62,7 @@ def as_axes(value: Any, ndim: int) -> tuple[int, ...]:
 
 
 def as_indices(value: Any, name: str) -> NDArray[np.int64]:
-    """``value`` as a permutation of 0..n-1; the error says what repeats and what is missing."""
+    """Read ``value`` as a permutation of 0..n-1; the error says what repeats and is missing."""
     array = as_array(value, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty list of indices, got shape {array.shape}")
@@ -85,7 +85,7 @@ def as_indices(value: Any, name: str) -> NDArray[np.int64]:
 def as_orthogonal(
     value: Any, name: str, tolerance: float = ORTHOGONAL_TOLERANCE
 ) -> NDArray[np.float64]:
-    """``value`` as a real orthogonal matrix; the error says by how much it is not one."""
+    """Read ``value`` as a real orthogonal matrix; the error says by how much it is not one."""
     array = as_array(value, name)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
@@ -100,7 +100,7 @@ def as_orthogonal(
 
 
 def as_vector(value: Any, name: str) -> NDArray[np.float64]:
-    """``value`` as a finite, real, non-empty vector; always a copy."""
+    """Return ``value`` as a finite, real, non-empty vector; always a copy."""
     array = as_array(value, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty vector, got shape {array.shape}")
@@ -108,7 +108,7 @@ def as_vector(value: Any, name: str) -> NDArray[np.float64]:
 
 
 def as_scale(value: Any, name: str = "scale") -> float:
-    """``value`` as a finite float that is not negative."""
+    """Return ``value`` as a finite float that is not negative."""
     return as_number(value, name, 0.0)
 
 
@@ -128,22 +128,7 @@ def count_from_log(log: float) -> Decimal:
     return Decimal(f"{10.0 ** (log / math.log(10.0) - exponent):.6f}e{exponent}")
 
 
-def format_count(count: int | float | Decimal) -> str:
-    """Return a count in full up to 10^24, as a power of ten beyond."""
-    if count == math.inf:
-        return "infinitely many"
-    if count < 10**24:
-        return str(count)
-    if isinstance(count, Decimal):
-        digits = count.as_tuple().digits
-        leading = Decimal((0, digits, 1 - len(digits)))
-        return f"about {leading:.2f}e{count.adjusted()}"
-    # Not str(count): Python refuses integers of more than 4300 digits.
-    exponent = math.log10(count)
-    return f"about {10 ** (exponent % 1):.2f}e{int(exponent)}"
-
-
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """``array`` with its write flag off."""
+    """Return ``array`` with its write flag off."""
     array.flags.writeable = False
     return array

@@ -1,4 +1,4 @@
-"""The one door from groups to the native backend."""
+"""Call the native backend for the closure of groups."""
 
 from symkernel.backends.closure import (
     OrderedChain,

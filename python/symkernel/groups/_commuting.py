@@ -1,4 +1,4 @@
-"""When two groups have a product, and how an element of one comes apart again."""
+"""Tell when two groups have a product, and take an element of one apart again."""
 
 from __future__ import annotations
 

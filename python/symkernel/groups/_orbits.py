@@ -1,4 +1,4 @@
-"""Orbits and stabilisers of samples, where no structure tells them."""
+"""Find orbits and stabilisers of samples, where no structure tells them."""
 
 from __future__ import annotations
 

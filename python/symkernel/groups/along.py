@@ -1,4 +1,4 @@
-"""A group acting along some axes of an array."""
+"""Let a group act along some axes of an array."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Along(Group):
         return tuple(self._lift(g) for g in self._group.generators)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, in the order of ``group``."""
+        """Yield all elements, one at a time, in the order of ``group``."""
         self._check_finite()
         return (self._lift(g) for g in self._group.elements())
 
@@ -203,7 +203,7 @@ class Along(Group):
         return worth_points(self._group.degree, self)
 
     def point_sizes(self) -> PointSizes | None:
-        """Sizes of what ``point_table`` would return, without making it; None without that form."""
+        """Return the sizes that ``point_table`` would have; None without that form."""
         if not self._has_points:
             return None
         signed, order = self._group.is_signed_permutation, int(self._group.order)

@@ -1,4 +1,4 @@
-"""Linear group elements: signed permutations and orthogonal matrices acting on R^d."""
+"""Apply linear group elements: signed permutations and orthogonal matrices acting on R^d."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rigid motions of R^n: the groups SE(n) and E(n)."""
+"""Make the groups SE(n) and E(n) of rigid motions of R^n."""
 
 from __future__ import annotations
 

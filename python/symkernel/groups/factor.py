@@ -1,4 +1,4 @@
-"""The normal form of a group: atomic groups, each along some axes of an array."""
+"""Describe a group in normal form: atomic groups, each along some axes of an array."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ class Factor:
     group: Group
     axes: tuple[int, ...]
     shape: tuple[int, ...]
+
+    @property
+    def action(self) -> Group:
+        """The group along its axes, on all features of a sample."""
+        return self.group.along(self.axes, self.shape)
 
     def placed(self, axes: tuple[int, ...], shape: tuple[int, ...]) -> Factor | None:
         """Return this factor of a group that itself acts along axes of a larger array.

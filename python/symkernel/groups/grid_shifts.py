@@ -1,23 +1,25 @@
-"""Recognises groups that contain all cyclic shifts of a grid, and writes them as a ShiftTable."""
+"""Recognise groups that contain all cyclic shifts of a grid, as a ShiftTable."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.tables import ShiftTable
-from symkernel.groups import Cyclic, Dihedral, Group, Image, PermutationGroup
 from symkernel.groups._kept import once_per_group
+from symkernel.groups.base import Group
 from symkernel.groups.factor import Factor
+from symkernel.groups.permutation_group import PermutationGroup
 
 Maps = NDArray[np.int64]
 
 
 @once_per_group
 def shift_table(group: Group) -> ShiftTable | None:
-    """The group as shifts of a grid times automorphisms of the grid, or None if it is not that.
+    """Return the group as shifts of a grid times automorphisms of it, or None.
 
     Parameters
     ----------
@@ -77,28 +79,12 @@ def _cyclic_table(group: PermutationGroup) -> ShiftTable | None:
     return ShiftTable((n,), np.arange(n)[None], cycles[:, first].T)
 
 
-def _piece(factor: Factor) -> tuple[tuple[int, ...], list[Maps]] | None:
+def _piece(factor: Factor) -> tuple[tuple[int, ...], Sequence[Maps]] | None:
     """Grid of one factor and its automorphisms, each a map of the grid's points."""
     group = factor.group
     lengths = tuple(factor.shape[axis] for axis in factor.axes)
-    if isinstance(group, Cyclic) and lengths == (group.degree,):
-        return lengths, [np.arange(group.degree)]
-    if isinstance(group, Dihedral) and lengths == (group.degree,):
-        p = np.arange(group.degree)
-        return lengths, [p, -p % group.degree]
-    if isinstance(group, Image) and lengths == group.shape and group.kind in _IMAGE_PARTS:
-        i, j = np.indices(lengths)
-        h, w = lengths
-        return lengths, [
-            (((a * i + b * j) % h) * w + (c * i + d * j) % w).ravel()
-            for a, b, c, d in _IMAGE_PARTS[group.kind]
-        ]
-    return None
-
-
-_TURNS = ((1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0))
-_MIRRORED = ((1, 0, 0, -1), (0, 1, 1, 0), (-1, 0, 0, 1), (0, -1, -1, 0))
-_IMAGE_PARTS = {"translations": _TURNS[:1], "p4": _TURNS, "p4m": _TURNS + _MIRRORED}
+    maps = group._grid_maps() if lengths == group.shape else None
+    return None if maps is None else (lengths, maps)
 
 
 def _joint(maps: tuple[Maps, ...]) -> Maps:

@@ -1,4 +1,4 @@
-"""Symmetries of images: turns, mirror images and cyclic translations of a grid of pixels."""
+"""Make the symmetries of images: turns, mirror images and cyclic translations of pixels."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from symkernel.groups.table import SignedPermutationTable
 __all__ = ["Image"]
 
 _KINDS = ("C4", "D4", "translations", "p4", "p4m")
+# Maps of pixels (i, j) beside the translations: ((a, b), (c, d)) of (a i + b j, c i + d j).
+_TURNS = ((1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0))
+_MIRRORED = ((1, 0, 0, -1), (0, 1, 1, 0), (-1, 0, 0, 1), (0, -1, -1, 0))
+_GRID_PARTS = {"translations": _TURNS[:1], "p4": _TURNS, "p4m": _TURNS + _MIRRORED}
 
 
 class Image(Group):
@@ -136,7 +140,7 @@ class Image(Group):
         return tuple(g for g in dict.fromkeys(found) if g != self.identity)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: all translations for each turn."""
+        """Yield all elements, one at a time: all translations for each turn."""
         return (self._element(rank) for rank in range(self.order))
 
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
@@ -169,6 +173,16 @@ class Image(Group):
         if len(self._shape) == 2:
             return super()._tensor()
         return Image(self._shape[:2], self._kind), (0, 1), self._shape
+
+    def _grid_maps(self) -> Sequence[NDArray[np.int64]] | None:
+        if len(self._shape) != 2 or self._kind not in _GRID_PARTS:
+            return None
+        i, j = np.indices(self._shape)
+        h, w = self._shape
+        return [
+            (((a * i + b * j) % h) * w + (c * i + d * j) % w).ravel()
+            for a, b, c, d in _GRID_PARTS[self._kind]
+        ]
 
     def _arguments(self) -> tuple[Any, ...]:
         return (self._shape, self._kind)

@@ -1,4 +1,4 @@
-"""Lie algebras: the velocities with which a continuous group can move samples."""
+"""Describe Lie algebras: the velocities with which a continuous group can move samples."""
 
 from __future__ import annotations
 

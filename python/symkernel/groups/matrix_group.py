@@ -1,4 +1,4 @@
-"""Finite groups of orthogonal matrices."""
+"""Make finite groups of orthogonal matrices."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ListedMatrices(Group):
         return self._cached_table.element(rank)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: the identity first, always in the same order."""
+        """Yield all elements, one at a time: the identity first, always in the same order."""
         return (self._element(rank) for rank in range(self.order))
 
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:

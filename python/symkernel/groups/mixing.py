@@ -1,4 +1,4 @@
-"""Which features a group mixes, from its generators."""
+"""Find the features that a group mixes, from its generators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["feature_orbits"]
 
 
 def feature_orbits(group: Group) -> NDArray[np.intp]:
-    """Label of the set of features that the group mixes, for every feature.
+    """Label every feature by the set of features that the group mixes it with.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rigid motions: orthogonal maps followed by a shift."""
+"""Apply rigid motions: orthogonal maps followed by a shift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The permutation groups that have names: trivial, symmetric, alternating, cyclic, dihedral."""
+"""Make the permutation groups that have names: symmetric, cyclic, dihedral and others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._checks import as_count
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Alternating", "Cyclic", "Dihedral", "Symmetric", "Trivial"]
@@ -56,6 +57,11 @@ class Trivial(NamedGroup):
     """
 
     @property
+    def role(self) -> Role:
+        """Changes nothing."""
+        return Role(Kind.EXCHANGES)
+
+    @property
     def order(self) -> int:
         """Exact number of elements, 1."""
         return 1
@@ -93,6 +99,11 @@ class Symmetric(NamedGroup):
     Permutation([0, 1, 2])
     """
 
+    @property
+    def role(self) -> Role:
+        """Exchanges all features."""
+        return Role(Kind.EXCHANGES, blocks=(range(self._n),))
+
     @cached_property
     def order(self) -> int:
         """Exact number of elements, n!."""
@@ -113,7 +124,7 @@ class Symmetric(NamedGroup):
         return (swap,) if n == 2 else (swap, cycle(n, range(n)))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, in lexicographic order."""
+        """Yield all elements, one at a time, in lexicographic order."""
         for indices in itertools.permutations(range(self._n)):
             yield SignedPermutation._trusted(np.array(indices))
 
@@ -141,6 +152,11 @@ class Alternating(NamedGroup):
     60
     """
 
+    @property
+    def role(self) -> Role:
+        """Exchanges all features, evenly."""
+        return Role(Kind.EXCHANGES, blocks=(range(self._n),), even=True)
+
     @cached_property
     def order(self) -> int:
         """Exact number of elements, n!/2 (1 for n = 1)."""
@@ -161,7 +177,7 @@ class Alternating(NamedGroup):
         return (first,) if n == 3 else (first, cycle(n, range(1 - n % 2, n)))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, in lexicographic order."""
+        """Yield all elements, one at a time, in lexicographic order."""
         for element in Symmetric(self._n).elements():
             if self._contains(element):
                 yield element
@@ -209,6 +225,11 @@ class Cyclic(NamedGroup):
     """
 
     @property
+    def role(self) -> Role:
+        """Shifts a ring."""
+        return Role(Kind.RING)
+
+    @property
     def order(self) -> int:
         """Exact number of elements, n."""
         return self._n
@@ -240,6 +261,9 @@ class Cyclic(NamedGroup):
         n, p = self._n, period(labels)
         return Trivial(n) if p == n else Cyclic(n // p).along(0, (n // p, p))
 
+    def _grid_maps(self) -> Sequence[NDArray[np.int64]]:
+        return (np.arange(self._n),)
+
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(self._rows(np.arange(self._n)).astype(np.int32), None)
 
@@ -255,6 +279,11 @@ class Dihedral(NamedGroup):
     >>> Dihedral(4).order, Dihedral(2).order
     (8, 2)
     """
+
+    @property
+    def role(self) -> Role:
+        """Shifts and reflects a ring."""
+        return Role(Kind.RING, reflections=True)
 
     @property
     def order(self) -> int:
@@ -307,6 +336,10 @@ class Dihedral(NamedGroup):
         found = [SignedPermutation._trusted(kept[0]), self._element(p % n)]
         return PermutationGroup._known(found, n, 2 * (n // p))
 
+    def _grid_maps(self) -> Sequence[NDArray[np.int64]]:
+        steps = np.arange(self._n)
+        return steps, -steps % self._n
+
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(self._rows(np.arange(self.order)).astype(np.int32), None)
 
@@ -334,7 +367,7 @@ def period(labels: NDArray[np.int64]) -> int:
 
 
 def parity(indices: NDArray[np.int64]) -> int:
-    """0 for an even permutation, 1 for an odd one."""
+    """Return 0 for an even permutation, 1 for an odd one."""
     images = indices.tolist()
     seen = [False] * len(images)
     odd = 0
@@ -348,12 +381,12 @@ def parity(indices: NDArray[np.int64]) -> int:
 
 
 def random_permutations(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """``size`` uniform permutations of 0..n-1, (size, n)."""
+    """Draw ``size`` uniform permutations of 0..n-1, (size, n)."""
     return rng.permuted(np.tile(np.arange(n), (size, 1)), axis=1)
 
 
 def lexicographic(n: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """All permutations of 0..n-1 in lexicographic order, (n!, n), and which of them are odd.
+    """Return all permutations of 0..n-1 in lexicographic order, and which of them are odd.
 
     A permutation is its first entry a followed by one of the other values; moving a to the front
     takes a transpositions.

@@ -1,4 +1,4 @@
-"""Rotations and reflections of R^n: the groups SO(n) and O(n)."""
+"""Make the groups SO(n) and O(n) of rotations and reflections of R^n."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix
 from symkernel.groups.lie import LieGenerator, rotation_generators
 from symkernel.groups.named import NamedGroup, Trivial
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.signed import SignFlips, flip
 from symkernel.groups.table import ActionTable
 
@@ -42,7 +43,7 @@ class RotationGroup(NamedGroup):
         return self._n == 1
 
     def elements(self) -> Iterator[Element]:
-        """All elements for n = 1; infinite groups raise GroupTooLargeError."""
+        """Return all elements for n = 1; infinite groups raise GroupTooLargeError."""
         self._check_finite()
         return self._on_a_line.elements()
 
@@ -53,6 +54,9 @@ class RotationGroup(NamedGroup):
         if self._n == 1:
             return self._on_a_line._sample(size, rng)
         return [OrthogonalMatrix._trusted(q) for q in self._haar(size, rng)]
+
+    def _drawn_matrices(self, size: int, rng: np.random.Generator) -> NDArray[np.float64] | None:
+        return self._haar(size, rng) if self._n > 1 else None
 
     # Q of a Gaussian matrix, with R made positive on the diagonal, has Haar measure
     # (Mezzadri, Notices of the AMS 54, 2007).
@@ -105,6 +109,11 @@ class SO(RotationGroup):
     >>> G = SO(3).along(1, (9, 3))          # turn nine points of R^3 together
     """
 
+    @property
+    def role(self) -> Role:
+        """Rotates."""
+        return Role(Kind.ROTATIONS)
+
     _on_a_line = Trivial(1)
 
     @property
@@ -142,6 +151,11 @@ class O(RotationGroup):  # noqa: E742 (the group's name)
     >>> O(3).generators
     (SignedPermutation([0, 1, 2], [-1, 1, 1]),)
     """
+
+    @property
+    def role(self) -> Role:
+        """Rotates and reflects."""
+        return Role(Kind.ROTATIONS, reflections=True)
 
     _on_a_line = SignFlips(1)
 

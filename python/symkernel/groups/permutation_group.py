@@ -1,4 +1,4 @@
-"""Permutation groups given by generators, of any order."""
+"""Make permutation groups given by generators, of any order."""
 
 from __future__ import annotations
 
@@ -158,6 +158,9 @@ class PermutationGroup(Group):
         """The chain along the features in order, for searches."""
         return ordered_chain(self._chain)
 
+    def _as_permutations(self) -> PermutationGroup:
+        return self
+
     def _fixing(self, labels: NDArray[np.int64]) -> Group:
         colours = np.concatenate([labels, -labels]) if self._signed else labels
         rows, factors = self._ordered.stabilizer(
@@ -194,7 +197,7 @@ class PermutationGroup(Group):
         return self._features(self._chain.elements(digits))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time, along the stabiliser chain."""
+        """Yield all elements, one at a time, along the stabiliser chain."""
         size = 1
         start = 0
         while start < self.order:

@@ -1,4 +1,4 @@
-"""Point groups of molecules and crystals by their Schoenflies symbols."""
+"""Make point groups of molecules and crystals by their Schoenflies symbols."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from symkernel.groups.elements import Element
 from symkernel.groups.matrix_group import ListedMatrices, exact_element
+from symkernel.groups.role import Kind, Role
 
 __all__ = ["PointGroup"]
 
@@ -84,6 +85,13 @@ class PointGroup(ListedMatrices):
     def symbol(self) -> str:
         """Schoenflies symbol."""
         return self._symbol
+
+    @property
+    def role(self) -> Role:
+        """Rotates the cube, for O and Oh; else known by its elements."""
+        if self._family in ("O", "Oh"):
+            return Role(Kind.OCTAHEDRAL, reflections=self._family == "Oh")
+        return super().role
 
     @property
     def order(self) -> int:

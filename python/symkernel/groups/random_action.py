@@ -1,4 +1,4 @@
-"""Every sample moved by a random element of its own."""
+"""Move every sample by a random element of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from symkernel.groups._checks import RandomState, as_generator, as_scale
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.orthogonal import RotationGroup
 from symkernel.groups.table import MatrixTable, SignedPermutationTable, table_matrices
 from symkernel.validation import as_floats, as_movable
 
@@ -104,7 +103,7 @@ class RandomAction:
         self._parts = [(f, _drawn(f.group, size, rng, scale)) for f in reversed(group.factors())]
 
     def act(self, X: NDArray[Any], linear: bool = False, inverse: bool = False) -> NDArray[Any]:
-        """Images of the rows of X, (n, degree); without shifts if ``linear``.
+        """Return images of the rows of X, (n, degree); without shifts if ``linear``.
 
         With ``inverse`` every element acts by its inverse.
         """
@@ -126,7 +125,7 @@ class RandomAction:
         return moved
 
     def turn(self, vectors: NDArray[Any]) -> NDArray[Any]:
-        """Images of vectors (n, ..., r) under the factors that turn vectors of length r.
+        """Turn vectors (n, ..., r) by the factors that turn vectors of length r.
 
         Raises
         ------
@@ -159,7 +158,7 @@ class _Maps:
     shifts: NDArray[np.float64] | None = None
 
     def act(self, rows: NDArray[Any], linear: bool) -> NDArray[Any]:
-        """Each (degree, c) of rows moved along its first axis by an element of its own."""
+        """Move each (degree, c) of rows along its first axis by an element of its own."""
         maps = self.linear
         if isinstance(maps, MatrixTable):
             rows = maps.matrices.astype(rows.dtype) @ rows
@@ -172,7 +171,7 @@ class _Maps:
         return rows
 
     def inverses(self) -> _Maps:
-        """The elements that undo these: x -> A^-1 x - A^-1 t."""
+        """Return the elements that undo these: x -> A^-1 x - A^-1 t."""
         maps = self.linear
         inverse: SignedPermutationTable | MatrixTable
         if isinstance(maps, MatrixTable):
@@ -186,14 +185,15 @@ class _Maps:
         return _Maps(inverse, -_Maps(inverse).act(self.shifts[:, :, None], True)[:, :, 0])
 
     def matrices(self) -> NDArray[np.float64]:
-        """The linear maps as matrices."""
+        """Return the linear maps as matrices."""
         return table_matrices(self.linear)
 
 
 def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> _Maps:
     """Independent random elements of an atomic group."""
-    if isinstance(group, RotationGroup) and group.degree > 1:
-        return _Maps(MatrixTable(group._haar(size, rng)))  # without an object for each
+    matrices = group._drawn_matrices(size, rng)
+    if matrices is not None:
+        return _Maps(MatrixTable(matrices))  # without an object for each
     elements = group._draw(size, rng, scale)
     parts = [g._parts() for g in elements]
     shifts = None

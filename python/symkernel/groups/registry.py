@@ -1,4 +1,4 @@
-"""Groups by name, for the group on all features."""
+"""Make groups by name, on all features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shifts of features: translations of coordinates, and turns of angles."""
+"""Shift features: translations of coordinates, and turns of angles."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from symkernel.groups.base import Group
 from symkernel.groups.elements import Element
 from symkernel.groups.motion import Motion
 from symkernel.groups.named import NamedGroup, Trivial
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import ActionTable
 
 __all__ = ["Torus", "Translations"]
@@ -105,6 +106,11 @@ class Translations(ShiftGroup):
     (3, 6)
     """
 
+    @property
+    def role(self) -> Role:
+        """Translates."""
+        return Role(Kind.TRANSLATIONS)
+
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
         return self._draw(size, rng, 1.0)
 
@@ -133,6 +139,11 @@ class Torus(ShiftGroup):
     >>> G.dim, G.order
     (2, inf)
     """
+
+    @property
+    def role(self) -> Role:
+        """Shifts angles."""
+        return Role(Kind.ANGLES)
 
     @property
     def _on_angles(self) -> bool:

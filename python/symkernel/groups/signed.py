@@ -1,4 +1,4 @@
-"""Sign flips and signed permutations."""
+"""Make the groups of sign flips and of signed permutations."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from symkernel.groups.named import (
     random_permutations,
     turn,
 )
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Hyperoctahedral", "SignFlips"]
@@ -35,6 +36,11 @@ class SignFlips(NamedGroup):
     """
 
     @property
+    def role(self) -> Role:
+        """Changes signs of features."""
+        return Role(Kind.EXCHANGES, signs=True)
+
+    @property
     def order(self) -> int:
         """Exact number of elements, 2^n."""
         return 1 << self._n
@@ -45,7 +51,7 @@ class SignFlips(NamedGroup):
         return tuple(flip(self._n, i) for i in range(self._n))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time; the sign of the last feature changes fastest."""
+        """Yield all elements, one at a time; the sign of the last feature changes fastest."""
         steps = np.arange(self._n)
         for signs in itertools.product((1, -1), repeat=self._n):
             yield SignedPermutation._trusted(steps, np.array(signs, np.int8))
@@ -80,6 +86,11 @@ class Hyperoctahedral(NamedGroup):
     48
     """
 
+    @property
+    def role(self) -> Role:
+        """Exchanges all features and changes their signs."""
+        return Role(Kind.EXCHANGES, blocks=(range(self._n),), signs=True)
+
     @cached_property
     def order(self) -> int:
         """Exact number of elements, 2^n n!."""
@@ -96,7 +107,7 @@ class Hyperoctahedral(NamedGroup):
         return (*Symmetric(self._n).generators, flip(self._n, 0))
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: all signs for each permutation."""
+        """Yield all elements, one at a time: all signs for each permutation."""
         for indices in itertools.permutations(range(self._n)):
             row = np.array(indices)
             for signs in itertools.product((1, -1), repeat=self._n):
@@ -144,11 +155,11 @@ def flip(n: int, i: int) -> SignedPermutation:
 
 
 def all_signs(n: int) -> NDArray[np.int8]:
-    """All rows of n signs, (2^n, n), the last one changing fastest."""
+    """Return all rows of n signs, (2^n, n), the last one changing fastest."""
     bits = (np.arange(1 << n)[:, None] >> np.arange(n)[::-1]) & 1
     return (1 - 2 * bits).astype(np.int8)
 
 
 def random_signs(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """``size`` rows of n random signs."""
+    """Draw ``size`` rows of n random signs."""
     return (1 - 2 * rng.integers(2, size=(size, n))).astype(np.int8)

@@ -1,59 +1,21 @@
-"""All elements of a group as arrays, for the native core."""
+"""Hold all elements of a group as arrays, for the native core."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups._checks import format_count
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 
 __all__ = [
     "ActionTable",
-    "GroupTooLargeError",
     "MatrixTable",
     "PointTable",
     "SignedPermutationTable",
 ]
-
-
-class GroupTooLargeError(ValueError):
-    """A group has more elements than may be enumerated.
-
-    Parameters
-    ----------
-    group : str
-        The group, readable.
-    order : int, math.inf or Decimal
-        How many elements it has; a Decimal, which is an estimate, where the integer would have tens
-        of thousands of digits.
-    limit : int, or None
-        How many were allowed; None when any number was.
-    advice : str, default=""
-        A sentence that says what to do instead.
-    """
-
-    def __init__(
-        self, group: str, order: int | float | Decimal, limit: int | None, advice: str = ""
-    ) -> None:
-        super().__init__(group, order, limit, advice)
-        self.group = group
-        self.order = order
-        self.limit = limit
-        self.advice = advice
-
-    def __str__(self) -> str:
-        text = f"{self.group} has {format_count(self.order)} elements"
-        if self.order == math.inf:
-            text += " and cannot be enumerated"
-        elif self.limit is not None:
-            text += f"; at most {self.limit} can be enumerated"
-        return f"{text}: {self.advice}" if self.advice else text
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +35,7 @@ class SignedPermutationTable:
         return len(self.indices)
 
     def element(self, k: int) -> SignedPermutation:
-        """Row k as an element."""
+        """Return row k as an element."""
         signs = None if self.signs is None else self.signs[k].copy()
         return SignedPermutation._trusted(self.indices[k], signs)
 
@@ -101,7 +63,7 @@ class MatrixTable:
         return len(self.matrices)
 
     def element(self, k: int) -> OrthogonalMatrix:
-        """Row k as an element."""
+        """Return row k as an element."""
         return OrthogonalMatrix._trusted(self.matrices[k].copy())
 
 

@@ -1,4 +1,4 @@
-"""Wreath products: one group within every block of features, another that permutes the blocks."""
+"""Make wreath products: one group within every block of features, another on the blocks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.permutation_group import SEARCH_LIMIT, PermutationGroup
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Wreath"]
@@ -84,6 +85,11 @@ class Wreath(Group):
         """Blocks, and features of each."""
         return (self._outer.degree, self._inner.degree)
 
+    @property
+    def role(self) -> Role:
+        """Acts within blocks and permutes them."""
+        return Role(Kind.NESTED, nested=(self._inner, self._outer))
+
     @cached_property
     def order(self) -> int:
         """Exact number of elements."""
@@ -137,7 +143,7 @@ class Wreath(Group):
         return SignedPermutation._trusted(indices.reshape(-1), signs)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: for each of ``outer``, all of ``inner`` in every block.
+        """Yield all elements: for each of ``outer``, all of ``inner`` in every block.
 
         The last block changes fastest.
         """

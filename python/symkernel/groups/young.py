@@ -1,4 +1,4 @@
-"""Young subgroups: permutations among positions of one kind."""
+"""Make Young subgroups: permutations among positions of one kind."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.named import lexicographic
+from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Young"]
@@ -74,6 +75,11 @@ class Young(Group):
         """Features of equal label, in the order in which labels first appear."""
         return self._blocks
 
+    @property
+    def role(self) -> Role:
+        """Exchanges features of equal label."""
+        return Role(Kind.EXCHANGES, blocks=self._blocks)
+
     @cached_property
     def order(self) -> int:
         """Exact number of elements, the product of the factorials of the block sizes."""
@@ -97,7 +103,7 @@ class Young(Group):
         return tuple(found)
 
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time; those of the last block change fastest."""
+        """Yield all elements, one at a time; those of the last block change fastest."""
         return (SignedPermutation._trusted(row) for row in self._rows())
 
     def _rows(self) -> Iterator[NDArray[np.int64]]:

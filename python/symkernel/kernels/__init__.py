@@ -1,12 +1,10 @@
-"""Invariant kernels, and the base kernels that scikit-learn lacks."""
+"""Make invariant kernels, and the base kernels that scikit-learn lacks."""
 
 from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.methods import Quadrature, Sample
-from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
 __all__ = [
-    "KERNEL_NAMES",
     "ArcCosine",
     "InvariantKernel",
     "Laplacian",
@@ -14,5 +12,4 @@ __all__ = [
     "Quadrature",
     "Sample",
     "VonMises",
-    "base_kernel_from_name",
 ]

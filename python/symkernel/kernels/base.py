@@ -1,9 +1,9 @@
-"""Base kernels that scikit-learn lacks, as scikit-learn kernels over the native core."""
+"""Compute the base kernels that scikit-learn lacks, as scikit-learn kernels."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from symkernel.backends.arrays import namespace
 from symkernel.groups import Trivial
 from symkernel.kernels.text import expression
-from symkernel.plans import BaseSpec, Plan, make_plan
+from symkernel.plans.base import BaseSpec, Plan
+from symkernel.plans.planner import make_plan
 from symkernel.validation import as_number, check_pair, check_samples
 
 Array = NDArray[Any]
@@ -31,6 +32,19 @@ class NativeKernel(Kernel):  # type: ignore[misc]
 
     def _plan(self, n_features: int) -> Plan:
         return make_plan(self._spec(), Trivial(n_features))
+
+    @overload
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: Literal[False] = False) -> Array: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, *, eval_gradient: Literal[True]
+    ) -> tuple[Array, Array]: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]: ...
 
     def __call__(
         self, X: Any, Y: Any = None, eval_gradient: bool = False

@@ -1,4 +1,4 @@
-"""The group average of a base kernel, as a scikit-learn kernel."""
+"""Average a base kernel over a group, as a scikit-learn kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples that an invariant kernel is called with more than once."""
+"""Keep samples that an invariant kernel is called with more than once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from symkernel.groups import Group
-from symkernel.plans import Plan
+from symkernel.plans.base import Plan
 
 Array = NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""How to average: methods by name, and those that take options as objects that carry them."""
+"""Name the ways to average: by a word, or by an object that carries options."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Quadrature:
 
     def __post_init__(self) -> None:
         if self.degree is not None:
-            object.__setattr__(self, "degree", _integer("degree", self.degree, 0))
+            object.__setattr__(self, "degree", integer("degree", self.degree, 0))
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Sample:
     random_state: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "n_samples", _integer("n_samples", self.n_samples, 1))
-        object.__setattr__(self, "random_state", _integer("random_state", self.random_state, 0))
+        object.__setattr__(self, "n_samples", integer("n_samples", self.n_samples, 1))
+        object.__setattr__(self, "random_state", integer("random_state", self.random_state, 0))
 
 
 def name_and_options(method: str | Quadrature | Sample) -> tuple[str, dict[str, Any]]:
@@ -104,7 +104,8 @@ def name_and_options(method: str | Quadrature | Sample) -> tuple[str, dict[str, 
     )
 
 
-def _integer(name: str, value: Any, least: int) -> int:
+def integer(name: str, value: Any, least: int) -> int:
+    """Read an integer of at least `least`, or raise ValueError with its name."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
     return int(value)

@@ -1,4 +1,4 @@
-"""Kernels of arrays that live on another device than the one that computes.
+"""Compute kernels of arrays that live on another device than the one that computes.
 
 A Gram matrix, or gradients, on the way from a GPU are cut into tiles of rows: while one is copied,
 the next is computed.

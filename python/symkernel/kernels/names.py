@@ -1,4 +1,4 @@
-"""Kernels by name, with the parameters of ``sklearn.kernel_ridge.KernelRidge``."""
+"""Make kernels by name, with the parameters of ``sklearn.kernel_ridge.KernelRidge``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def base_kernel_from_name(
 
     Examples
     --------
-    >>> from symkernel.kernels import base_kernel_from_name
+    >>> from symkernel.kernels.names import base_kernel_from_name
     >>> base_kernel_from_name("rbf", gamma=0.5, n_features=4)
     RBF(length_scale=1)
     """

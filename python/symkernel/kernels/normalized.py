@@ -1,4 +1,4 @@
-"""Division of a kernel by its norms: ``K(x, y) / sqrt(K(x, x) K(y, y))``, with derivatives."""
+"""Divide a kernel by its norms, ``K(x, y) / sqrt(K(x, x) K(y, y))``, with derivatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters and hyperparameters of an invariant kernel: those of its base, tied by the group."""
+"""Expose the hyperparameters of an invariant kernel: those of its base, tied by the group."""
 
 from __future__ import annotations
 

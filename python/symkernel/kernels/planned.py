@@ -1,4 +1,4 @@
-"""The plan of an invariant kernel, made once and kept while nothing changes."""
+"""Make the plan of an invariant kernel once, and keep it while nothing changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from symkernel.backends.arrays import is_on_device
 from symkernel.groups import Group
 from symkernel.kernels.base import NativeKernel
 from symkernel.kernels.kept import KeptSamples
-from symkernel.kernels.methods import name_and_options
+from symkernel.kernels.methods import integer, name_and_options
 from symkernel.kernels.moving import must_move
 from symkernel.kernels.parameters import BaseParameters
 from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.translate import spec_of
-from symkernel.plans import NotApplicableError, Plan, make_plan
+from symkernel.plans.base import BaseSpec, Plan
+from symkernel.plans.planner import make_plan
 from symkernel.validation import check_flag, check_pair, check_samples
 
 Array = NDArray[Any]
@@ -26,13 +27,18 @@ class PlannedKernel(BaseParameters):
 
     _remembered: RememberedPlan | None = None
 
-    def plan(self, n_features: int | None = None) -> Plan:
-        """How the average will be computed: method, exactness, cost per pair.
+    def plan(
+        self, n_features: int | None = None, *, n: int | None = None, m: int | None = None
+    ) -> Plan:
+        """Say how the average will be computed: method, exactness, cost per pair.
 
         Parameters
         ----------
         n_features : int, optional
             Number of features; needed only for a group given by name.
+        n, m : int, optional
+            Numbers of samples: the plan then says what their Gram matrix takes on the CPU, in
+            seconds and bytes, as its ``estimate``. `m=None` stands for the symmetric matrix.
 
         Returns
         -------
@@ -43,8 +49,25 @@ class PlannedKernel(BaseParameters):
         Raises
         ------
         ValueError
-            If the group is a name and `n_features` is missing, or the method does not apply.
+            If the group is a name and `n_features` is missing, the method does not apply, or n or
+            m is no positive integer.
+
+        Notes
+        -----
+        The estimate takes rates of this machine, measured once a process in about 15 ms, and leaves
+        out what is done once a sample or once a call.
+
+        Examples
+        --------
+        >>> from sklearn.gaussian_process.kernels import RBF
+        >>> from symkernel import InvariantKernel, groups
+        >>> plan = InvariantKernel(RBF(2.0), groups.Cyclic(20)).plan(n=2000)
+        >>> plan.estimate.gram  # bytes; plan.estimate.seconds is measured
+        32000000
         """
+        if n is not None or m is not None:
+            n, m = integer("n", n, 1), None if m is None else integer("m", m, 1)
+            return self.plan(n_features).sized(n, m, self._bound_group(n_features).degree)
         if isinstance(self.group, str) and n_features is None:
             raise ValueError(f"group={self.group!r} is a name: plan(n_features) needs a number")
         group = self._bound_group(n_features)
@@ -63,18 +86,13 @@ class PlannedKernel(BaseParameters):
         return last.plan
 
     def _make_plan(self, group: Group, method: str, options: dict[str, Any]) -> Plan:
-        # A kernel that is given by its spectrum averages itself: over invariant functions.
-        spectral = getattr(self.base, "spectral_plan", None)
-        if method == "spectral" and spectral is None:
-            raise NotApplicableError(
-                "method='spectral' needs a base kernel that is given by its spectrum, such as "
-                f"HeatKernel, SobolevKernel or PolynomialKernel of symkernel.spectral, not "
-                f"{self.base!r}"
-            )
-        if spectral is not None and method in ("auto", "spectral"):
-            plan: Plan = spectral(group)
-            return plan
-        return make_plan(spec_of(self.base, group), group, method, options)
+        # A kernel that is given by its spectrum says itself how it is averaged.
+        own = getattr(self.base, "spectral_plan", None)
+        if own is not None and method in ("auto", "spectral"):
+            spec = BaseSpec("spectrum", (), average=own)
+        else:
+            spec = spec_of(self.base, group)
+        return make_plan(spec, group, method, options)
 
     def prepare(self, X: Any) -> KeptSamples:
         """Check samples and bring them into the form that calls take, for more than one of them.

@@ -1,4 +1,4 @@
-"""The plan of a kernel's last call, kept for the next one."""
+"""Remember the plan of a kernel's last call for the next one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from symkernel.groups import Group
-from symkernel.plans import Plan
+from symkernel.plans.base import Plan
 
 
 class RememberedPlan:

@@ -1,4 +1,4 @@
-"""Translation of kernel objects into the native core's terms, and the check that they qualify.
+"""Translate kernel objects into the native core's terms, and check that they qualify.
 
 A one-sided average equals the two-sided one, and is an invariant kernel, only if
 ``k(g x, g y) = k(x, y)`` for the group; what fails that is refused here, with the reason.
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process import kernels as skl
 
-from symkernel.groups import Group, Torus
+from symkernel.groups import Group
 from symkernel.kernels.base import NativeKernel, VonMises
-from symkernel.plans import BaseSpec
+from symkernel.plans.base import BaseSpec
 from symkernel.validation import as_array, as_number
 
 Array = NDArray[Any]
@@ -93,10 +93,10 @@ def spec_of(base: Any, group: Group) -> BaseSpec:
 
 def _check_angles(base: Any, group: Group) -> None:
     """Raise ValueError where angles meet what does not know their period, on either side."""
-    torus = not group.is_finite and any(isinstance(f.group, Torus) for f in group.factors())
+    torus = not group.is_finite and bool(group.structure.angles)
     if isinstance(base, VonMises):
         for factor in group.factors():
-            if not (isinstance(factor.group, Torus) or factor.group.is_signed_permutation):
+            if not (factor.group.role.turns_angles or factor.group.is_signed_permutation):
                 raise ValueError(
                     f"{base!r} is a kernel of angles, which {factor.group!r} does not leave "
                     "invariant: it needs shifts of a Torus, permutations or signed permutations"

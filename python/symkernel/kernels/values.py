@@ -1,8 +1,8 @@
-"""Values of an invariant kernel: Gram matrices, products with them, and gradients."""
+"""Compute values of an invariant kernel: Gram matrices, products with them, and gradients."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,19 @@ class KernelValues(PlannedKernel):
         here: Self = clone(self)
         here.device = "auto"
         return here
+
+    @overload
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: Literal[False] = False) -> Array: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, *, eval_gradient: Literal[True]
+    ) -> tuple[Array, Array]: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]: ...
 
     def __call__(
         self, X: Any, Y: Any = None, eval_gradient: bool = False

@@ -1,4 +1,4 @@
-"""Continuous symmetry by the Lie derivative: find it, enforce it, promote it."""
+"""Find, enforce and promote continuous symmetry by the Lie derivative."""
 
 from symkernel.lie.algebra import (
     Algebra,
@@ -11,51 +11,26 @@ from symkernel.lie.algebra import (
     symplectic,
     translations,
 )
-from symkernel.lie.closure import Closure, closure_of
-from symkernel.lie.dictionary import Dictionary, Monomials, monomials
+from symkernel.lie.dictionary import monomials
 from symkernel.lie.discover import discover
-from symkernel.lie.discovery import Discovery
 from symkernel.lie.dynamics import discover_dynamics
-from symkernel.lie.enforce import EnforcedRegressor, invariant_ridge
+from symkernel.lie.enforce import EnforcedRegressor
 from symkernel.lie.equations import discover_equation
-from symkernel.lie.fields import DictionaryFields, Fields, polynomial_fields
-from symkernel.lie.fourier import Fourier, fourier
-from symkernel.lie.models import DictionaryFunction, Differentiable, GradientError
-from symkernel.lie.operator import (
-    LieOperator,
-    coefficient_operator,
-    dictionary_operator,
-    finite_rows,
-)
+from symkernel.lie.fields import polynomial_fields
+from symkernel.lie.fourier import fourier
 from symkernel.lie.promote import SymmetryPromotingRegressor
 from symkernel.lie.tangent_fields import discover_tangent
 
 __all__ = [
     "Algebra",
-    "Closure",
-    "Dictionary",
-    "DictionaryFields",
-    "DictionaryFunction",
-    "Differentiable",
-    "Discovery",
     "EnforcedRegressor",
-    "Fields",
-    "Fourier",
-    "GradientError",
-    "LieOperator",
-    "Monomials",
     "SymmetryPromotingRegressor",
     "affine",
-    "closure_of",
-    "coefficient_operator",
-    "dictionary_operator",
     "discover",
     "discover_dynamics",
     "discover_equation",
     "discover_tangent",
-    "finite_rows",
     "fourier",
-    "invariant_ridge",
     "linear",
     "lorentz",
     "monomials",

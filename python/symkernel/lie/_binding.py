@@ -1,4 +1,4 @@
-"""What regressors are given by name, bound to the samples of a fit."""
+"""Bind what regressors are given by name to the samples of a fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads of BLAS for many short calls."""
+"""Limit the threads of BLAS for many short calls."""
 
 from __future__ import annotations
 

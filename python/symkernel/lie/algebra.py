@@ -1,4 +1,4 @@
-"""Algebras of affine vector fields, given by a basis of generators."""
+"""Make algebras of affine vector fields, given by a basis of generators."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups import Group, LieGenerator
+from symkernel.groups import Group
 from symkernel.groups._checks import as_axes, as_count, as_shape
+from symkernel.groups.lie import LieGenerator
 from symkernel.lie.fields import Fields, field_name, orthonormal
 from symkernel.validation import as_array, as_rows
 
@@ -218,7 +219,7 @@ class Algebra(Fields):
 
 
 def translations(n: int) -> Algebra:
-    """Shifts of R^n: the n fields ∂_i.
+    """Return the shifts of R^n: the n fields ∂_i.
 
     Parameters
     ----------
@@ -241,7 +242,7 @@ def translations(n: int) -> Algebra:
 
 
 def special_orthogonal(n: int) -> Algebra:
-    """Rotations of R^n about the origin: x_i ∂_j - x_j ∂_i, i < j, n (n - 1) / 2 of them.
+    """Return the rotations of R^n about 0: the n (n - 1) / 2 fields x_i ∂_j - x_j ∂_i, i < j.
 
     Parameters
     ----------
@@ -262,7 +263,7 @@ def special_orthogonal(n: int) -> Algebra:
 
 
 def linear(n: int) -> Algebra:
-    """All n^2 linear fields x_j ∂_i.
+    """Return all n^2 linear fields x_j ∂_i.
 
     Parameters
     ----------
@@ -283,7 +284,7 @@ def linear(n: int) -> Algebra:
 
 
 def affine(n: int) -> Algebra:
-    """All n (n + 1) affine fields: the linear ones, then the translations.
+    """Return all n (n + 1) affine fields: the linear ones, then the translations.
 
     Parameters
     ----------
@@ -303,7 +304,7 @@ def affine(n: int) -> Algebra:
 
 
 def special_euclidean(n: int) -> Algebra:
-    """Rigid motions of R^n: the rotations, then the translations.
+    """Return the rigid motions of R^n: the rotations, then the translations.
 
     Parameters
     ----------
@@ -323,7 +324,7 @@ def special_euclidean(n: int) -> Algebra:
 
 
 def scalings(n: int) -> Algebra:
-    """Scalings of each feature by itself: the n fields x_i ∂_i.
+    """Return the scalings of each feature by itself: the n fields x_i ∂_i.
 
     Parameters
     ----------
@@ -346,7 +347,7 @@ def scalings(n: int) -> Algebra:
 
 
 def lorentz(n: int) -> Algebra:
-    """Lorentz algebra so(1, n - 1) of -x_0^2 + x_1^2 + ... + x_(n-1)^2: time comes first.
+    """Return the Lorentz algebra so(1, n - 1) of -x_0^2 + x_1^2 + ...: time comes first.
 
     Parameters
     ----------
@@ -369,7 +370,7 @@ def lorentz(n: int) -> Algebra:
 
 
 def symplectic(n: int) -> Algebra:
-    """Symplectic algebra of R^n, n = 2 m: linear Hamiltonian fields of (q_1..q_m, p_1..p_m).
+    """Return the symplectic algebra of R^n, n = 2 m: linear Hamiltonian fields.
 
     Parameters
     ----------
@@ -379,7 +380,7 @@ def symplectic(n: int) -> Algebra:
     Returns
     -------
     Algebra
-        The n (n + 1) / 2 matrices J S, S symmetric.
+        The n (n + 1) / 2 matrices J S, S symmetric, on features in the order (q_1..q_m, p_1..p_m).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a space of generators is as a Lie algebra: closed, solvable, simple, compact."""
+"""Tell what a space of generators is as a Lie algebra: closed, solvable, simple, compact."""
 
 from __future__ import annotations
 
@@ -120,7 +120,8 @@ def closure_of(algebra: Algebra, tolerance: float = _TOLERANCE) -> Closure:
     Examples
     --------
     >>> from symkernel import lie
-    >>> print(lie.closure_of(lie.special_euclidean(3)))  # doctest: +ELLIPSIS
+    >>> from symkernel.lie.closure import closure_of
+    >>> print(closure_of(lie.special_euclidean(3)))  # doctest: +ELLIPSIS
     closes under brackets: Levi part of dimension 3, radical of dimension 3; Killing form (0 +, ...
     """
     structure, defect = _structure(algebra, tolerance)
@@ -175,7 +176,7 @@ def _structure(algebra: Algebra, tolerance: float) -> tuple[NDArray[np.float64],
 
 
 def sampled_closure(fields: Fields, X: NDArray[np.float64], tolerance: float) -> Closure:
-    """Facts about any vector fields, from their brackets at points."""
+    """Tell the facts about any vector fields, from their brackets at points."""
     k = fields.dim
     values = fields.values(X)
     slopes = fields.jacobians(X)

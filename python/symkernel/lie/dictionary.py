@@ -1,4 +1,4 @@
-"""Dictionaries: fixed functions of the features, with their derivatives; monomials."""
+"""Evaluate dictionaries: fixed functions of the features, with derivatives; monomials."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ class _Given(Dictionary):
 
 
 def monomials(degree: int, n_features: int | None = None) -> Monomials:
-    """All monomials of at most a total degree; see ``Monomials``.
+    """Return all monomials of at most a total degree; see ``Monomials``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What ``discover`` found."""
+"""Hold what ``discover`` found, and name it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Discovery:
         return float(np.clip(1.5 * self.threshold, _BEST, _WORST))
 
     def angle(self, other: Fields | ArrayLike) -> float:
-        """Largest principal angle between the symmetries found and others, in radians.
+        """Return the largest principal angle between the symmetries found and others.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Discovery:
         Returns
         -------
         float
-            pi / 2 if the dimensions differ.
+            In radians; pi / 2 if the dimensions differ.
         """
         if isinstance(other, Algebra):
             rows = other.generators
@@ -124,7 +124,7 @@ class Discovery:
         return angle_between(self.generators, rows)
 
     def closure(self) -> Closure:
-        """Whether the symmetries close under brackets, and what algebra they then are."""
+        """Tell whether the symmetries close under brackets, and what algebra they then are."""
         if isinstance(self.algebra, Algebra):
             return closure_of(self.algebra, self.tolerance)
         return sampled_closure(self.algebra, self.points, self.tolerance)

@@ -84,7 +84,7 @@ class FittedDictionary(Differentiable):
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
     ) -> list[Sampled] | None:
-        """Fits to the velocities plus fresh noise; see ``Differentiable``."""
+        """Yield fits to the velocities plus fresh noise; see ``Differentiable``."""
         sigma = self._noise if noise is None else noise
         if sigma <= _EXACT * float(np.sqrt((self.values(X) ** 2).mean())):
             return None

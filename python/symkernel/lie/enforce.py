@@ -1,4 +1,4 @@
-"""Regression inside the functions that a symmetry leaves as they are."""
+"""Fit regression inside the functions that a symmetry leaves as they are."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from scipy import linalg
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.estimators import InvariantKernelRidge
-from symkernel.groups import Element, Group
+from symkernel.estimators.ridge import InvariantKernelRidge
+from symkernel.groups import Group
+from symkernel.groups.elements import Element
 from symkernel.lie._binding import bind_algebra, bind_dictionary, measure_points
 from symkernel.lie.algebra import Algebra
 from symkernel.lie.dictionary import Dictionary, Monomials
@@ -290,7 +291,8 @@ def invariant_ridge(symmetry: Any, **parameters: Any) -> InvariantKernelRidge:
     Examples
     --------
     >>> from symkernel import groups, lie
-    >>> lie.invariant_ridge(groups.SO(3).along(1, (4, 3)), alpha=0.1).alpha
+    >>> from symkernel.lie.enforce import invariant_ridge
+    >>> invariant_ridge(groups.SO(3).along(1, (4, 3)), alpha=0.1).alpha
     0.1
     """
     group = symmetry if isinstance(symmetry, Group) else getattr(symmetry, "group", None)

@@ -48,7 +48,7 @@ class StoredRows(RowMaker):
         return 1 + int(self._size.shape[1])
 
     def at(self, data: Sampled, rows: Any) -> Rows:
-        """Rows of some of the samples."""
+        """Return the rows of some of the samples."""
         size = self._size[rows]
         return Rows(self._derivative[rows], size, np.zeros((len(size), 0, self.algebra.dim)))
 

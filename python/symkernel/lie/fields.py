@@ -1,4 +1,4 @@
-"""Vector fields that a symmetry is looked for among: a basis, and what it does to points."""
+"""Evaluate vector fields that a symmetry is looked for among: a basis, at points."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ class DictionaryFields(Fields):
     Examples
     --------
     >>> from symkernel import lie
-    >>> fields = lie.DictionaryFields(lie.monomials(1, 2))
+    >>> from symkernel.lie.fields import DictionaryFields
+    >>> fields = DictionaryFields(lie.monomials(1, 2))
     >>> fields.dim, fields.names[:3]
     (6, ('∂0', 'x0 ∂0', 'x1 ∂0'))
     """
@@ -144,7 +145,7 @@ class DictionaryFields(Fields):
 
 
 def polynomial_fields(n: int, degree: int) -> DictionaryFields:
-    """All vector fields on R^n whose components are polynomials of at most a degree.
+    """Return all vector fields on R^n whose components are polynomials up to a degree.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Dictionaries of plane waves."""
+"""Evaluate dictionaries of plane waves."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Fourier(Dictionary):
 
 
 def fourier(order: int, n_features: int, period: ArrayLike = 1.0) -> Fourier:
-    """Plane waves up to an order; see ``Fourier``.
+    """Return the plane waves up to an order; see ``Fourier``.
 
     Parameters
     ----------

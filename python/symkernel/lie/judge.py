@@ -1,4 +1,4 @@
-"""From rows to a discovery: the spectrum, its threshold, and how often it comes out alike."""
+"""Judge rows of the Lie derivative: the spectrum, its threshold, and how stable it is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.exceptions import GradientError
 from symkernel.lie.discovery import Discovery
-from symkernel.lie.models import Differentiable, GradientError
+from symkernel.lie.models import Differentiable
 from symkernel.lie.rows import RowMaker, Sampled
 from symkernel.lie.spectrum import Spectrum, null_representatives, spectrum_of
 from symkernel.lie.threshold import Threshold, by_gap, by_noise, by_rounding
@@ -137,7 +138,7 @@ def sampled(function: Differentiable, points: NDArray[np.float64]) -> Sampled:
 
 
 def resampled(maker: RowMaker, data: Sampled, limit: Threshold, options: Options) -> Counter[int]:
-    """Number of symmetries in samples drawn again with replacement."""
+    """Count the symmetries in samples drawn again with replacement."""
     n, dim = len(maker.points), maker.algebra.dim
     size = min(n, max(_RESAMPLED, _PER_FIELD * dim))
     counts: Counter[int] = Counter()
@@ -149,7 +150,7 @@ def resampled(maker: RowMaker, data: Sampled, limit: Threshold, options: Options
 
 
 def everything(dim: int) -> Spectrum:
-    """Spectrum of a function that every field leaves alone."""
+    """Return the spectrum of a function that every field leaves alone."""
     return Spectrum(np.zeros(dim), np.eye(dim), np.zeros((dim, 0)), np.zeros((0, dim)))
 
 

@@ -1,4 +1,4 @@
-"""Kernel machines as functions with analytic derivatives."""
+"""Differentiate kernel machines analytically."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from symkernel.estimators import GroupScaler, InvariantKernelRidge, InvariantKernelRidgeCV
+from symkernel.estimators.group_scaler import GroupScaler
+from symkernel.estimators.ridge import InvariantKernelRidge
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.groups import Trivial
-from symkernel.kernels import KERNEL_NAMES, InvariantKernel, base_kernel_from_name
+from symkernel.kernels import InvariantKernel
+from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 from symkernel.lie.models import Differentiable
 from symkernel.lie.rows import Sampled
 
@@ -148,7 +151,7 @@ class KernelFunction(Differentiable):
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
     ) -> list[Sampled] | None:
-        """Fits to the predictions plus fresh noise; see ``Differentiable``."""
+        """Yield fits to the predictions plus fresh noise; see ``Differentiable``."""
         factored = self._factored()
         sigma = self.noise if noise is None else noise
         if factored is None or sigma is None:
@@ -167,7 +170,7 @@ class KernelFunction(Differentiable):
 def kernel_gradient(
     kernel: Any, X: NDArray[np.float64], Z: NDArray[np.float64], W: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Gradient of sum_j W[j] k(x, z_j), shape (n, p, d).
+    """Return the gradient of sum_j W[j] k(x, z_j), shape (n, p, d).
 
     Raises
     ------

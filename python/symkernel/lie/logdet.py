@@ -1,4 +1,4 @@
-r"""Reweighted log-det: a penalty on broken symmetries that does not shrink those that are broken.
+r"""Penalise broken symmetries by a reweighted log-det, which shrinks none that are broken.
 
 .. math::
 

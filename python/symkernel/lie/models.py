@@ -1,4 +1,4 @@
-"""Models as functions with derivatives: what the Lie derivative needs of them."""
+"""Differentiate models: what the Lie derivative needs of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.exceptions import GradientError
 from symkernel.lie.dictionary import as_dictionary
 from symkernel.lie.rows import Sampled
 from symkernel.validation import as_array
 
-__all__ = ["DictionaryFunction", "Differentiable", "GradientError", "as_differentiable"]
+__all__ = ["DictionaryFunction", "Differentiable", "as_differentiable"]
 
 Array = NDArray[Any]
 
@@ -27,10 +28,6 @@ _STEP = 2e-5
 _ROUGH = 1e-2
 # Points at which a user's gradient is compared with differences.
 _CHECKED = 16
-
-
-class GradientError(ValueError):
-    """Derivatives of a model are missing, wrong or not finite."""
 
 
 class Differentiable(ABC):
@@ -61,7 +58,7 @@ class Differentiable(ABC):
     def redraws(
         self, X: NDArray[np.float64], size: int, noise: float | None, rng: np.random.Generator
     ) -> list[Sampled] | None:
-        """Values and derivatives at X of fits to the model's own predictions plus fresh noise.
+        """Yield values and derivatives at X of fits to the own predictions plus fresh noise.
 
         Their distance from the model's is what noise and smoothing do together. None where the
         model does not tell.
@@ -100,7 +97,8 @@ class DictionaryFunction(Differentiable):
     --------
     >>> import numpy as np
     >>> from symkernel import lie
-    >>> F = lie.DictionaryFunction(lie.monomials(2, 2), [0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+    >>> from symkernel.lie.models import DictionaryFunction
+    >>> F = DictionaryFunction(lie.monomials(2, 2), [0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
     >>> F.values(np.array([[3.0, 4.0]])), F.jacobians(np.array([[3.0, 4.0]]))
     (array([[25.]]), array([[[6., 8.]]]))
     """

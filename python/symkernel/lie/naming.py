@@ -1,4 +1,4 @@
-"""Common names of algebras of affine fields: so(3), se(2), translations, scalings."""
+"""Name algebras of affine fields: so(3), se(2), translations, scalings."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Piece:
 
 
 def angle_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Largest principal angle between the spans of rows (k, ...); pi / 2 if dimensions differ."""
+    """Return the largest principal angle between spans of rows; pi / 2 if dimensions differ."""
     a, b = one.reshape(len(one), -1), other.reshape(len(other), -1)
     if len(a) != len(b):
         return float(np.pi / 2)

@@ -1,4 +1,4 @@
-r"""Least nuclear norm of a matrix that is linear in the weights of a model.
+r"""Find the least nuclear norm of a matrix that is linear in the weights of a model.
 
 Two problems, one iteration. With features :math:`\Theta` (n, p), targets y and a linear map
 :math:`w \mapsto M_w` to matrices of shape (rows, q):
@@ -92,7 +92,7 @@ class NuclearNormResult:
 
 
 def singular_value_threshold(matrix: Array, level: float) -> tuple[Array, Array]:
-    r"""Proximal map of the nuclear norm: every singular value less ``level``, at least 0.
+    r"""Apply the proximal map of the nuclear norm: every singular value less ``level``, at least 0.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class _Gaps:
         self._last = (0, np.inf)
 
     def expected(self, n_iter: int, excess: float) -> int:
-        """Iteration of the next certificate, the gap now being ``excess`` times too large."""
+        """Predict when the next certificate is due, the gap being ``excess`` times too large."""
         before, larger = self._last
         self._last, self.known = (n_iter, excess), True
         if not 1 < excess < 0.5 * larger or not np.isfinite(larger):
@@ -191,7 +191,7 @@ def interpolate(
     max_iter: int = 20_000,
     warm_start: WarmStart | None = None,
 ) -> NuclearNormResult:
-    r"""Least :math:`|M_w|_*` among the weights with ``features @ w == targets``.
+    r"""Find the least :math:`|M_w|_*` among the weights with ``features @ w == targets``.
 
     Parameters
     ----------

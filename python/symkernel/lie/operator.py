@@ -1,4 +1,4 @@
-"""The Lie derivative of functions that are linear in a dictionary."""
+"""Compute the Lie derivative of functions that are linear in a dictionary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups import Element
+from symkernel.groups.elements import Element
 from symkernel.lie.algebra import Algebra
 from symkernel.lie.dictionary import Dictionary, Monomials, as_dictionary
 from symkernel.lie.fields import Fields
@@ -61,8 +61,9 @@ class LieOperator:
     --------
     >>> import numpy as np
     >>> from symkernel import lie
+    >>> from symkernel.lie.operator import LieOperator
     >>> X = np.random.default_rng(0).standard_normal((50, 2))
-    >>> L = lie.LieOperator(lie.monomials(2), lie.special_orthogonal(2), X)
+    >>> L = LieOperator(lie.monomials(2), lie.special_orthogonal(2), X)
     >>> w = np.array([1.0, 0, 0, 2.0, 0, 2.0])  # 1 + 2 |x|^2
     >>> float(np.abs(L.columns(w)).max()) < 1e-14
     True
@@ -157,7 +158,7 @@ class LieOperator:
 def dictionary_operator(
     dictionary: Any, algebra: Fields, X: ArrayLike, output: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Lie derivatives of the functions of a dictionary at samples, as one tensor.
+    """Return the Lie derivatives of the functions of a dictionary at samples, as one tensor.
 
     Parameters
     ----------
@@ -183,15 +184,16 @@ def dictionary_operator(
     --------
     >>> import numpy as np
     >>> from symkernel import lie
+    >>> from symkernel.lie.operator import dictionary_operator
     >>> X = np.random.default_rng(0).standard_normal((5, 2))
-    >>> lie.dictionary_operator(lie.monomials(2), lie.affine(2), X).shape
+    >>> dictionary_operator(lie.monomials(2), lie.affine(2), X).shape
     (6, 5, 6)
     """
     return LieOperator(dictionary, algebra, X, output).tensor()
 
 
 def coefficient_operator(dictionary: Monomials, algebra: Algebra) -> NDArray[np.float64]:
-    """Lie derivative of polynomials under affine fields, exactly, in coefficients.
+    """Return the Lie derivative of polynomials under affine fields, exactly, in coefficients.
 
     Parameters
     ----------
@@ -214,7 +216,8 @@ def coefficient_operator(dictionary: Monomials, algebra: Algebra) -> NDArray[np.
     --------
     >>> import numpy as np
     >>> from symkernel import lie
-    >>> C = lie.coefficient_operator(lie.monomials(2), lie.special_orthogonal(2))
+    >>> from symkernel.lie.operator import coefficient_operator
+    >>> C = coefficient_operator(lie.monomials(2), lie.special_orthogonal(2))
     >>> int(np.linalg.matrix_rank(C.reshape(-1, 6)))  # 6 monomials, two invariants: 1, |x|^2
     4
     """
@@ -240,7 +243,7 @@ def finite_rows(
     X: ArrayLike,
     output: Iterable[ArrayLike] | None = None,
 ) -> NDArray[np.float64]:
-    """Rows whose product with the weights vanishes where F(g x) = g F(x) for given elements.
+    """Return rows whose product with the weights vanishes where F(g x) = g F(x) for elements g.
 
     Parameters
     ----------
@@ -265,8 +268,9 @@ def finite_rows(
     --------
     >>> import numpy as np
     >>> from symkernel import groups, lie
+    >>> from symkernel.lie.operator import finite_rows
     >>> X = np.random.default_rng(0).standard_normal((20, 1))
-    >>> rows = lie.finite_rows(lie.monomials(3), groups.O(1).elements(), X)
+    >>> rows = finite_rows(lie.monomials(3), groups.O(1).elements(), X)
     >>> [bool(np.abs(rows[:, k]).max() < 1e-12) for k in range(4)]
     [True, False, True, False]
     """

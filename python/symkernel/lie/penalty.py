@@ -1,4 +1,4 @@
-r"""The matrix of Lie derivatives :math:`M_w` as a linear map of the weights, made small.
+r"""Compress the matrix of Lie derivatives :math:`M_w`, a linear map of the weights.
 
 Column q of :math:`M_w` is the function :math:`L_q F_w`, written in coordinates in which the
 inner product of functions is the dot product. Its singular values therefore depend on the

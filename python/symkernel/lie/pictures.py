@@ -1,4 +1,4 @@
-"""Pictures of spectra. Needs matplotlib (the extra ``demo``)."""
+"""Draw spectra. Needs matplotlib (the extra ``demo``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FLOOR = 1e-16
 
 
 def draw_spectrum(found: Discovery) -> Figure:
-    """Residuals in ascending order, the threshold, and which are symmetries."""
+    """Draw the residuals in ascending order, the threshold, and which are symmetries."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(5.0, 3.4), layout="constrained")

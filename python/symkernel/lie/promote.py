@@ -1,4 +1,4 @@
-"""Regression that prefers symmetry: candidates are kept unless the data speak against them."""
+"""Fit regression that keeps candidate symmetries unless the data speak against them."""
 
 from __future__ import annotations
 

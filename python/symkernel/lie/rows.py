@@ -1,4 +1,4 @@
-"""Rows of the Lie derivative at samples: of functions, of sets of points, of dynamics."""
+"""Make rows of the Lie derivative at samples: of functions, of sets of points, of dynamics."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RowMaker(ABC):
 
     @abstractmethod
     def at(self, data: Sampled, rows: Any) -> Rows:
-        """Rows of some of the samples; the derivative is linear in the data."""
+        """Return the rows of some of the samples; the derivative is linear in the data."""
 
     # Numbers per sample and field.
     @property
@@ -68,12 +68,12 @@ class RowMaker(ABC):
         """Number of rows of a sample."""
 
     def blocks(self, data: Sampled) -> Iterator[Rows]:
-        """Rows of all samples, a block at a time."""
+        """Yield the rows of all samples, a block at a time."""
         for rows in self._slices():
             yield self.at(data, rows)
 
     def alone(self, errors: list[Sampled], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Largest residual that each error makes by itself, in combinations of size 1 (q, k)."""
+        """Return the largest residual of each error by itself, in combinations of size 1 (q, k)."""
         k = vectors.shape[1]
         gram = np.zeros((len(errors), k, k))
         for rows in self._slices():
@@ -110,7 +110,7 @@ class FunctionRows(RowMaker):
         return 2 * self._outputs + int(self.points.shape[1])
 
     def at(self, data: Sampled, rows: Any) -> Rows:
-        """Rows of some of the samples."""
+        """Return the rows of some of the samples."""
         frame, jacobians = self.frame.rows(rows), data.jacobians[rows]
         fields = self.algebra.values(self.points[rows])
         moved = frame.components(fields)
@@ -137,7 +137,7 @@ class DynamicsRows(RowMaker):
         return int(self.points.shape[1]) * (int(self.points.shape[1]) + 2)
 
     def at(self, data: Sampled, rows: Any) -> Rows:
-        """Rows of some of the samples."""
+        """Return the rows of some of the samples."""
         to, back = self.frame.to, self.frame.back
         fields = self.algebra.values(self.points[rows])
         slopes = self.algebra.jacobians(self.points[rows])
@@ -161,7 +161,7 @@ class TangentRows(RowMaker):
         return 2 * int(self.points.shape[1])
 
     def at(self, data: Sampled, rows: Any) -> Rows:
-        """Rows of some of the samples."""
+        """Return the rows of some of the samples."""
         fields = (self.algebra.values(self.points[rows]) @ self.frame.to.T).transpose(0, 2, 1)
         derivative = np.matmul(data.jacobians[rows], fields)
         return Rows(derivative, fields, np.zeros((len(fields), 0, self.algebra.dim)))

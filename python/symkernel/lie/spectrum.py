@@ -1,4 +1,4 @@
-"""The spectrum of the Lie derivative: how far each combination of fields is from a symmetry."""
+"""Compute the spectrum of the Lie derivative: how far combinations are from symmetries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set that samples lie on: flat, the zero set of polynomials, or neither."""
+"""Tell what set samples lie on: flat, the zero set of polynomials, or neither."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ class Frame:
         return Frame(self.to, self.back, self.dimension, self.tangents[at], self.reason)
 
     def components(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Tangential part of vectors (n, q, d), in coordinates, (n, q, r)."""
+        """Return the tangential part of vectors (n, q, d), in coordinates, (n, q, r)."""
         z = vectors @ self.to.T
         return z if self.tangents is None else np.matmul(z, self.tangents)
 
     def slopes(self, jacobians: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Tangential part of covectors (n, p, d), in coordinates, (n, p, r)."""
+        """Return the tangential part of covectors (n, p, d), in coordinates, (n, p, r)."""
         z = jacobians @ self.back
         return z if self.tangents is None else np.matmul(z, self.tangents)
 
     def normal(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Part of vectors (n, q, d) across the set, (n, q, d); no columns if there is none."""
+        """Return the part of vectors (n, q, d) across the set; no columns if there is none."""
         if self.is_full:
             return np.zeros((*vectors.shape[:2], 0))
         return vectors - self.components(vectors) @ self.back.T

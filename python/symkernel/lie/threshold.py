@@ -1,4 +1,4 @@
-"""Which residuals count as zero: by rounding, by noise, or by the gap in the spectrum."""
+"""Decide which residuals count as zero: by rounding, by noise, or by the gap in the spectrum."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def as_threshold(value: Any) -> Threshold | None:
 
 
 def by_rounding(error: float, how: str) -> Threshold:
-    """Threshold of exact derivatives: a hundred times their relative error."""
+    """Return the threshold of exact derivatives: a hundred times their relative error."""
     value = max(_ROUNDING, 100 * error)
     return Threshold(
         min(value, _LARGEST), f"derivatives are {how}, with a relative error of {error:.1g}"
@@ -60,7 +60,7 @@ def by_rounding(error: float, how: str) -> Threshold:
 
 
 def by_noise(floor: float, cause: str, values: NDArray[np.float64]) -> Threshold:
-    """Threshold from the residual that errors alone make, a few times that.
+    """Return the threshold from the residual that errors alone make, a few times that.
 
     Errors have a spread, and fits have a bias of their own: within the margin the widest gap of
     the spectrum decides.
@@ -86,7 +86,7 @@ def by_noise(floor: float, cause: str, values: NDArray[np.float64]) -> Threshold
 
 
 def by_gap(values: NDArray[np.float64]) -> Threshold:
-    """Threshold in the widest gap of a spectrum whose errors are not known."""
+    """Return the threshold in the widest gap of a spectrum whose errors are not known."""
     s = np.maximum(values, _ROUNDING)
     ratios = s[1:] / s[:-1]
     ratios = np.where(s[:-1] <= _BELOW, ratios, 0.0)

@@ -1,4 +1,4 @@
-"""What approximate averages share: the plan, and the way a rule is used.
+"""Average approximately by a rule, as all approximate plans do.
 
 Which sums are kernels. Let P = sum_i w_i R_i act on functions of the sample, w_i > 0.
 
@@ -25,9 +25,9 @@ from typing import Protocol
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
-from symkernel.plans.normal_form import normal_form
+from symkernel.plans.base import Array, BaseSpec, Plan
 from symkernel.plans.rotation_rules import RotationRule
 from symkernel.plans.weighted_tables import Table, WeightedTables
 
@@ -103,7 +103,7 @@ class Averaged(Plan):
             )
         self.base = base
         self.group = group
-        self._normal = normal_form(group)
+        self._structure = group.structure
         self.error = math.nan
 
     @abstractmethod
@@ -156,7 +156,7 @@ class Averaged(Plan):
     def _unprepared(self, gradient: Array) -> Array:
         """Gradients in samples as they were given; centring is an orthogonal projection."""
         flat = gradient.reshape(-1, gradient.shape[-1])
-        return self.base.unscaled_gradient(self._normal.centred(flat)).reshape(gradient.shape)
+        return self.base.unscaled_gradient(self._structure.centred(flat)).reshape(gradient.shape)
 
     def _prepared(self, X: Array) -> Array:
         if is_on_device(X):
@@ -164,7 +164,7 @@ class Averaged(Plan):
                 f"method={self.method!r} computes on the CPU only: give NumPy arrays, or use an "
                 "exact method"
             )
-        return np.ascontiguousarray(self._normal.centred(self.base.scaled(X)))
+        return np.ascontiguousarray(self._structure.centred(self.base.scaled(X)))
 
     def _values(self, table: Table, X: Array, Y: Array) -> Array:
         """Mean over a table, in double precision."""

@@ -1,12 +1,14 @@
-"""What every plan offers, and the description of a base kernel that plans work from."""
+"""Define what every plan offers, and the description of a base kernel that plans work from."""
 
 from __future__ import annotations
 
+import copy
 import html
+import math
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +18,34 @@ from numpy.typing import NDArray
 from symkernel.backends.arrays import like, namespace
 from symkernel.backends.packed import pack
 from symkernel.backends.prepared import Prepared
+from symkernel.exceptions import ApproximationWarning
+from symkernel.groups import Group
+from symkernel.plans.estimate import Cost, Estimate, estimate
+
+__all__ = [
+    "Array",
+    "BaseSpec",
+    "Cost",
+    "Plan",
+    "warn_of_approximation",
+]
 
 Array = NDArray[Any]
+
+
+# Times of an exponential that one value of a kernel's scalar map takes (measured with AVX-512).
+_MAP_TIMES = {
+    "matern12": 3.1,
+    "matern32": 2.3,
+    "matern52": 2.3,
+    "rational_quadratic": 3.6,
+    "dot_product": 0.4,
+    "polynomial": 0.5,
+    "laplacian": 1.6,
+    "arccosine0": 5.2,
+    "arccosine1": 7.1,
+    "arccosine2": 9.2,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +65,8 @@ class BaseSpec:
     exponent : int
         Samples are divided by this power of two, and so is the length scale among the parameters:
         0 unless the length scale is so far from 1 that its square would leave single precision.
+    average : callable, optional
+        Takes a group and returns the plan; for kernels that say themselves how they are averaged.
     """
 
     name: str
@@ -44,11 +74,17 @@ class BaseSpec:
     scale: Array | None = None
     manhattan: bool = False
     exponent: int = 0
+    average: Callable[[Group], Plan] | None = None
 
     @property
     def native(self) -> tuple[str, tuple[float, ...]]:
         """Name and parameters, as the backends take them."""
         return self.name, self.parameters
+
+    @property
+    def map_time(self) -> float:
+        """Time of one value of the kernel's scalar map, in exponentials."""
+        return _MAP_TIMES.get(self.name, 1.0)
 
     @property
     def units(self) -> Hashable:
@@ -87,14 +123,6 @@ class BaseSpec:
         return gradient if self.scale is None else gradient / like(self.scale, gradient)
 
 
-class NotApplicableError(ValueError):
-    """A method cannot average this kernel over this group; the message gives the reason."""
-
-
-class ApproximationWarning(UserWarning):
-    """An average is approximate where that was not asked for, or misses its tolerance."""
-
-
 def warn_of_approximation(message: str) -> None:
     """Warn with ApproximationWarning at the line that called this package."""
     frame, level = sys._getframe(1), 2
@@ -102,34 +130,6 @@ def warn_of_approximation(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, ApproximationWarning, stacklevel=level)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Arithmetic per pair of samples.
-
-    Parameters
-    ----------
-    multiply_adds : float
-        Multiply-adds that produce the inner products.
-    maps : float
-        Evaluations of the base kernel's scalar function (an exponential for RBF).
-    """
-
-    multiply_adds: float
-    maps: float
-
-    # A scalar map takes about as long as this many multiply-adds (measured: 67 G multiply-adds and
-    # 3.1 G exponentials per second and core with AVX-512, 15 and 1.1 with AVX2).
-    MAP_WEIGHT = 20.0
-
-    @property
-    def total(self) -> float:
-        """Cost in multiply-adds."""
-        return self.multiply_adds + self.MAP_WEIGHT * self.maps
-
-    def __str__(self) -> str:
-        return f"{self.multiply_adds:,.0f} multiply-adds + {self.maps:,.0f} kernel maps per pair"
 
 
 class Plan(ABC):
@@ -149,9 +149,18 @@ class Plan(ABC):
         What is done, in order, in words.
     packs : bool
         Whether ``gram_packed`` works in n (n + 1) / 2 numbers; else it packs a full matrix.
+    tolerance : float
+        Error that an approximation aims at; nan for others.
+    scratch : int
+        Bytes that one thread writes for tables beside the samples and the result.
+    estimate : Estimate or None
+        Seconds and bytes, of a plan from `sized`.
     """
 
     packs: bool = False
+    tolerance: float = math.nan
+    scratch: int = 0
+    estimate: Estimate | None = None
     method: str
     exact: bool
     error: float
@@ -180,6 +189,23 @@ class Plan(ABC):
     def chosen(self) -> tuple[int, bool] | None:
         """The rule that samples have chosen for a quadrature, which another can go on with."""
         return None
+
+    def sized(self, n: int, m: int | None, n_features: int) -> Plan:
+        """Return the same plan with an estimate of the time and memory of a Gram matrix.
+
+        Parameters
+        ----------
+        n : int
+            Samples.
+        m : int or None
+            Samples on the other side; None for the symmetric matrix.
+        n_features : int
+            Numbers per sample.
+        """
+        plan = copy.copy(self)
+        prepares = self.preparation is not None
+        plan.estimate = estimate(self.cost, n, m, n_features, prepares, self.scratch)
+        return plan
 
     def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
@@ -217,7 +243,8 @@ class Plan(ABC):
         return f"approximate, error about {self.error:.1e}"
 
     def __str__(self) -> str:
-        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {self._how}, {self.cost}"
+        words = f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {self._how}, {self.cost}"
+        return words if self.estimate is None else f"{words}\n{self.estimate}"
 
     # A plan is no constructor call: what a prompt shows of it is what it says of itself.
     def __repr__(self) -> str:
@@ -228,4 +255,5 @@ class Plan(ABC):
         return (
             f"<b>Plan</b> <code>method={html.escape(self.method)!r}</code>"
             f"<ol>{steps}</ol>{html.escape(self._how)}; {html.escape(str(self.cost))}"
+            f"{'' if self.estimate is None else '<br>' + html.escape(str(self.estimate))}"
         )

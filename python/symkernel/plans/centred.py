@@ -1,18 +1,19 @@
-"""Averages over translations and a finite group: over the finite group, of centred samples."""
+"""Average over translations by centring, and over a finite group beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
+from symkernel.groups.structure import Structure
 from symkernel.plans.base import Array, BaseSpec, Plan
-from symkernel.plans.normal_form import NormalForm, normal_form
+from symkernel.plans.lifted import Lifted, WayBack
 
 
-class Centred(Plan):
+class Centred(Lifted):
     """The plan of a group without its translations, which centring has removed.
 
     Translations have no average, being not compact; a kernel of centred samples is one of the
@@ -20,77 +21,30 @@ class Centred(Plan):
 
     Parameters
     ----------
-    normal : NormalForm
+    structure : Structure
         The group, taken apart.
     inner : Plan
-        Plan for ``normal.rest``.
+        Plan for ``structure.rest``.
     """
 
-    def __init__(self, normal: NormalForm, inner: Plan) -> None:
-        self._normal = normal
-        self._inner = inner
-        self.method = inner.method
-        self.exact = inner.exact
-        self.error = inner.error
-        self.cost = inner.cost
-        self.steps = (*normal.steps, *inner.steps)
-        self.packs = inner.packs
+    _prepares = True
 
-    @property
-    def _how(self) -> str:
-        return self._inner._how
+    def __init__(self, structure: Structure, inner: Plan) -> None:
+        super().__init__(inner, structure.centring)
+        self._structure = structure
 
-    @property
-    def preparation(self) -> Hashable:
-        """Centred, and what the inner plan does."""
-        inner = self._inner.preparation
-        return None if inner is None else ("centred", inner)
-
-    def prepare(self, X: Array) -> Array | Prepared:
-        """Centre samples, and prepare them as the inner plan does."""
-        return X if self._inner.preparation is None else self._inner.prepare(self._centred(X))
-
-    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        return self._inner.gram(self._centred(X), None if Y is None else self._centred(Y), n_jobs)
-
-    def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
-        return self._inner.gram_packed(self._centred(X), n_jobs)
-
-    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(x_i, x_i), shape (n,)."""
-        return self._inner.diag(self._centred(X), n_jobs)
-
-    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c), without storing K."""
-        centred = self._centred(X)
-        return self._inner.matvec(centred, centred if Y is X else self._centred(Y), V, n_jobs)
-
-    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
-        return self._inner.gradient(self._centred(X), n_jobs)
-
-    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
-        return self._inner.diag_gradient(self._centred(X), n_jobs)
+    def _lift(self, X: Array, n_jobs: int | None) -> Array:
+        centred: Array = namespace(X).ascontiguousarray(self._structure.centred(X))
+        return centred
 
     # Centring is an orthogonal projection: gradients go through it as samples do.
-    def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-        gradient = self._inner.gradient_x(self._centred(X), self._centred(Y), V, n_jobs)
-        flat = self._normal.centred(gradient.reshape(-1, X.shape[1]))
+    def _lift_and_back(self, X: Any, n_jobs: int | None) -> tuple[Any, WayBack]:
+        there = X if isinstance(X, Prepared) else self._lift(X, n_jobs)
+        return there, self._projected
+
+    def _projected(self, gradient: Array) -> Array:
+        flat = self._structure.centred(gradient.reshape(-1, gradient.shape[-1]))
         return flat.reshape(gradient.shape)
-
-    def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-        return self._normal.centred(self._inner.diag_gradient_x(self._centred(X), n_jobs))
-
-    def _centred(self, X: Any) -> Any:
-        if isinstance(X, Prepared):
-            return X
-        centred: Array = namespace(X).ascontiguousarray(self._normal.centred(X))
-        return centred
 
 
 def on_centred(
@@ -113,9 +67,9 @@ def on_centred(
     def made(base: BaseSpec, group: Group) -> Plan:
         if group.is_finite:
             return make(base, group)
-        normal = normal_form(group)
-        if not normal.centres or not normal.rest.is_finite:
+        structure = group.structure
+        if not structure.centres or structure.continuous:
             return make(base, group)
-        return Centred(normal, make(base, normal.rest))
+        return Centred(structure, make(base, structure.rest))
 
     return made

@@ -1,4 +1,4 @@
-"""Closed forms: exact averages whose cost does not grow with the group."""
+"""Average exactly by closed forms, whose cost does not grow with the group."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from symkernel.backends import execute
 from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
 from symkernel.backends.prepared import Prepared, rows_of
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups._kept import once_per_group
+from symkernel.groups.structure import Structure
 from symkernel.plans import rounded
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.mixtures import Mixture, mixture_of
-from symkernel.plans.normal_form import NormalForm, normal_form, recognise
+from symkernel.plans.recognise import recognise
 
 # The permanents of all minors take a table of 2^(n+1) vectors: 128 MiB for 20 points.
 MAX_MINORS = 20
@@ -101,7 +103,7 @@ class ClosedForm(Plan):
     def __init__(self, base: BaseSpec, group: Group, tolerance: float = 1e-13) -> None:
         self.base = base
         self.group = group
-        self._normal, self._table = self._recognised(group)
+        self._structure, self._table = self._recognised(group)
         if self._table.form in _PAIR_COST and _has_kink(base):
             raise NotApplicableError(
                 "a kernel with a kink at distance 0 (Laplacian, Matern with nu < 1) needs "
@@ -113,16 +115,17 @@ class ClosedForm(Plan):
         if mixture is not None:
             self.error = max(mixture.error, self.error)
         self.cost = form_cost(self._table, 1 if mixture is None else len(mixture))
+        self.scratch = scratch_bytes(self._table)
         self.steps = (
-            *self._normal.steps,
+            *self._structure.centring,
             *sum_step(self._table),
             *_mixture_step(mixture),
-            *_scratch_step(self._table),
+            *_scratch_step(self.scratch),
             _description(self._table),
         )
 
-    def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
-        return normal_form(group), _form_table(group)
+    def _recognised(self, group: Group) -> tuple[Structure, FormTable]:
+        return group.structure, _form_table(group)
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
@@ -191,7 +194,7 @@ class ClosedForm(Plan):
     def _unprepared(self, gradient: Array, unit: float) -> Array:
         """Gradients in samples as they were given; centring is an orthogonal projection."""
         flat = gradient.reshape(-1, gradient.shape[-1]) * gradient.dtype.type(1.0 / unit)
-        return self.base.unscaled_gradient(self._normal.centred(flat)).reshape(gradient.shape)
+        return self.base.unscaled_gradient(self._structure.centred(flat)).reshape(gradient.shape)
 
     def _require_minors(self, what: str) -> None:
         most = max((p for p, _ in self._table.blocks), default=0)
@@ -214,7 +217,7 @@ class ClosedForm(Plan):
 
     def prepare(self, X: Array) -> Prepared:
         """Centre samples, in units of the length scales, for more than one call."""
-        rows = self._normal.centred(self.base.scaled(X.astype(np.float64, copy=False)))
+        rows = self._structure.centred(self.base.scaled(X.astype(np.float64, copy=False)))
         return Prepared(rows, X.dtype)
 
     def _in_units(
@@ -305,7 +308,7 @@ class ClosedForm(Plan):
 
 @once_per_group
 def _form_table(group: Group) -> FormTable:
-    return recognise(normal_form(group))
+    return recognise(group.structure)
 
 
 def _in_unit(samples: Prepared, dtype: np.dtype[Any], unit: float, kept: bool) -> Any:
@@ -392,8 +395,7 @@ def sum_step(table: FormTable) -> tuple[str, ...]:
     return (f"sum over {s:,} permutations of points",) if s > 1 else ()
 
 
-def _scratch_step(table: FormTable) -> tuple[str, ...]:
-    size = scratch_bytes(table)
+def _scratch_step(size: int) -> tuple[str, ...]:
     return (f"tables of up to {size / 1e6:.0f} MB per thread",) if size else ()
 
 

@@ -1,21 +1,24 @@
-"""Fourier analysis on the group: inner products with a whole orbit from irreducible blocks."""
+"""Compute inner products with a whole orbit from irreducible blocks, by Fourier analysis."""
 
 from __future__ import annotations
 
 import math
 import weakref
 from collections.abc import Hashable
+from dataclasses import replace
 
 import numpy as np
 
 from symkernel.backends import cpu, cuda, execute
 from symkernel.backends.prepared import Prepared
 from symkernel.backends.tables import BlockTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.mixing import feature_orbits
 from symkernel.groups.table import ActionTable
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
+from symkernel.plans.by_group import ByGroup
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
@@ -26,6 +29,9 @@ _MAX_SEARCH, _UNFELT_SEARCH = 2e8, 3e6
 # Kernels with a kink at distance 0: what lies between close samples needs their features, to more
 # digits than changes of basis keep.
 _KINKED = ("matern12", "arccosine0")
+
+# The native elements, and samples that were transformed for them, are kept with the table.
+_shift_table = ByGroup(shift_table)
 
 _decompositions: weakref.WeakKeyDictionary[ActionTable, BlockTable | None] = (
     weakref.WeakKeyDictionary()
@@ -59,7 +65,7 @@ class Shifts(Plan):
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
         require_inner_products(base)
-        table = shift_table(group)
+        table = _shift_table(group)
         if table is None:
             raise NotApplicableError(f"{group!r} does not consist of all shifts of a grid")
         channels = len(table.layout)
@@ -70,7 +76,7 @@ class Shifts(Plan):
         self.base = base
         self.group = group
         self._table = table
-        self.cost = Cost(len(table.maps) * transform, float(group.order))
+        self.cost = Cost(len(table.maps) * transform, float(group.order), base.map_time)
         grid = " x ".join(map(str, table.grid))
         parts = f" for each of {len(table.maps)} maps of the grid" if len(table.maps) > 1 else ""
         on_gpu = ""
@@ -213,7 +219,7 @@ class Irreps(Plan):
         self.base = base
         self.group = group
         self._table = found
-        self.cost = block_cost(found)
+        self.cost = replace(block_cost(found), map_time=base.map_time)
         products = sum(m * r * r for m, r in found.blocks)
         self.steps = (
             f"change to {len(found.blocks)} irreducible representations "

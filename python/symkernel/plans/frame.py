@@ -1,8 +1,7 @@
-"""Kernels of weighted frames: averages over a few points of every orbit, continuous everywhere."""
+"""Average over the weighted frames of every orbit, continuously."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from symkernel.backends.arrays import is_on_device
 from symkernel.canonical.weighted import weighted_frame
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 
 __all__ = ["FramePlan"]
@@ -166,15 +166,9 @@ class FramePlan(Plan):
         """Raise NotApplicableError: weights have kinks."""
         raise NotApplicableError(_NO_GRADIENT)
 
-    def __str__(self) -> str:
-        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {_ITS_OWN}, {self.cost}"
-
-    def _repr_html_(self) -> str:
-        steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
-        return (
-            f"<b>Plan</b> <code>method={html.escape(self.method)!r}</code>"
-            f"<ol>{steps}</ol>{_ITS_OWN}; {html.escape(str(self.cost))}"
-        )
+    @property
+    def _how(self) -> str:
+        return _ITS_OWN
 
 
 class _Block:

@@ -1,4 +1,4 @@
-r"""Orthonormal invariant polynomials of a group, from its generators, whatever its order.
+r"""Find orthonormal invariant polynomials of a group, from its generators.
 
 With u_a(x) = sqrt(j! / a!) x^a over all exponents a of degree j, (x . y)^j = sum_a u_a(x) u_a(y),
 and orthogonal maps of x act on the coefficients as orthogonal matrices. Averaging over a group
@@ -33,8 +33,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
-from symkernel.groups import Element, SignedPermutation
-from symkernel.plans.base import NotApplicableError
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import SignedPermutation
+from symkernel.groups.elements import Element
 
 Array = NDArray[np.float64]
 Part = tuple[int, ...]

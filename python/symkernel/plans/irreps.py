@@ -1,4 +1,4 @@
-"""Isotypic decomposition of a finite group's action, found numerically from its elements.
+"""Decompose a finite group's action into isotypic parts, numerically from its elements.
 
 In an orthonormal basis that splits R^d into real irreducible representations, copies of one sharing
 their matrices, the action is block diagonal and
@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from symkernel.backends.tables import BlockTable
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable
-from symkernel.plans.base import Cost, NotApplicableError
+from symkernel.plans.base import Cost
 
 Array = NDArray[Any]
 

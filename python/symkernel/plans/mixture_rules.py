@@ -1,4 +1,4 @@
-"""Short positive sums for E exp(-c u) and E exp(-c / u) over a Gamma distribution.
+"""Find short positive sums for E exp(-c u) and E exp(-c / u) over a Gamma distribution.
 
 With ``u = exp(tau)`` the integrand is ``exp(a tau - exp(tau) - c exp(-+tau))``: analytic in the
 strip |Im tau| < pi/2, so the trapezoidal rule of step h errs by about exp(-pi^2/h), and every

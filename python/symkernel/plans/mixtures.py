@@ -1,4 +1,4 @@
-r"""Matern and rational quadratic kernels as short positive sums of Gaussians, error controlled.
+r"""Write Matern and rational quadratic kernels as short positive sums of Gaussians.
 
 Both are Gaussian scale mixtures, so every closed form that holds for Gaussians holds for them, one
 term at a time. With u distributed as Gamma(a), density ``u^(a-1) exp(-u) / Gamma(a)``,
@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.plans.base import BaseSpec, NotApplicableError
+from symkernel.exceptions import NotApplicableError
+from symkernel.plans.base import BaseSpec
 from symkernel.plans.mixture_rules import mixture_rule, window
 from symkernel.validation import as_number
 

@@ -1,4 +1,4 @@
-"""Closed forms of polynomial kernels: sums of moments of the inner product."""
+"""Average polynomial kernels in closed form, by moments of the inner product."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.closed_form import ClosedForm, largest_square, sum_step
 from symkernel.plans.polynomial_tail import polynomial_degree
 
@@ -67,7 +68,7 @@ class Moments(ClosedForm):
             )
         self.base = base
         self.group = group
-        self._normal, self._table = self._recognised(group)
+        self._structure, self._table = self._recognised(group)
         if self._table.form not in _PAIR_COST:
             raise NotApplicableError(
                 f"{group!r} has no closed form for polynomial kernels: SO(2), O(2), SO(3), O(3) on "
@@ -76,7 +77,7 @@ class Moments(ClosedForm):
         self._degree = degree
         self.cost = _cost(self._table, degree)
         self.steps = (
-            *self._normal.steps,
+            *self._structure.centring,
             *sum_step(self._table),
             f"moments of {_name(self._table)} to degree {degree}",
         )
@@ -90,7 +91,9 @@ class Moments(ClosedForm):
         neither overflow nor vanish; the weights take what that changes.
         """
         samples = [
-            self._normal.centred(Z.astype(np.float64, copy=False)) for Z in (X, Y) if Z is not None
+            self._structure.centred(Z.astype(np.float64, copy=False))
+            for Z in (X, Y)
+            if Z is not None
         ]
         ready, weights, unit = polynomial_units(self.base, self._degree, samples, X.dtype)
         ready = [namespace(Z).ascontiguousarray(Z, dtype=X.dtype) for Z in ready]

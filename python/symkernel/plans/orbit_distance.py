@@ -1,18 +1,22 @@
-"""Kernels of the orbit distance, for the groups where they are positive semidefinite."""
+"""Compute kernels of the orbit distance, where they are positive semidefinite."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from symkernel.alignment.chambers import Sorting, chamber_map
 from symkernel.backends.arrays import like, to_host
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec
+from symkernel.plans.lifted import Lifted, WayBack
 from symkernel.plans.orbit_sum import OrbitSum
 
 # Kernels of |x - y|, and of |x - y|_1.
 _OF_DISTANCE = ("rbf", "matern12", "matern32", "matern52", "rational_quadratic", "matern")
 
 
-class OrbitDistance(Plan):
+class OrbitDistance(Lifted):
     """k(d(x, y)) for the orbit distance d(x, y) = min over g of |x - g y| of a reflection group.
 
     For a group that reflections generate d(x, y) = |c(x) - c(y)|, c the map into one chamber, so
@@ -34,11 +38,6 @@ class OrbitDistance(Plan):
         For other groups, where such kernels are indefinite, and other kernels.
     """
 
-    method = "orbit_distance"
-    exact = True
-    error = 1e-15
-    packs = True
-
     def __init__(self, base: BaseSpec, group: Group) -> None:
         chamber = chamber_map(group)
         if chamber is None:
@@ -54,47 +53,16 @@ class OrbitDistance(Plan):
                 f"the kernel {base.name!r} is not a function of the distance |x - y|, so that "
                 "there is no kernel of the orbit distance to go with it"
             )
-        self._chamber = chamber
-        self._inner = OrbitSum(base, Trivial(group.degree))
-        self.cost = self._inner.cost
+        super().__init__(OrbitSum(base, Trivial(group.degree)), (chamber.what,))
+        self.method = "orbit_distance"
         self.steps = (chamber.what, "kernel of the distance of what results")
+        self._chamber = chamber
 
-    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        return self._inner.gram(self._points(X), None if Y is None else self._points(Y), n_jobs)
-
-    def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
-        return self._inner.gram_packed(self._points(X), n_jobs)
-
-    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(x_i, x_i), shape (n,)."""
-        return self._inner.diag(self._points(X), n_jobs)
-
-    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c), without storing K."""
-        return self._inner.matvec(self._points(X), self._points(Y), V, n_jobs)
-
-    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
-        return self._inner.gradient(self._points(X), n_jobs)
-
-    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
-        return self._inner.diag_gradient(self._points(X), n_jobs)
+    def _lift(self, X: Array, n_jobs: int | None) -> Array:
+        points: Array = like(self._chamber.points(to_host(X)), X)
+        return points
 
     # c is an element of the group on each side of a mirror: gradients go back by its inverse. On a
     # mirror the kernel has a kink, and this is the gradient on one of the sides.
-    def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-        gradient = self._inner.gradient_x(self._points(X), self._points(Y), V, n_jobs)
-        return self._chamber.back(X, gradient)
-
-    def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-        gradient = self._inner.diag_gradient_x(self._points(X), n_jobs)
-        return self._chamber.back(X, gradient[:, None, :])[:, 0]
-
-    def _points(self, X: Array) -> Array:
-        points: Array = like(self._chamber.points(to_host(X)), X)
-        return points
+    def _lift_and_back(self, X: Array, n_jobs: int | None) -> tuple[Array, WayBack]:
+        return self._lift(X, n_jobs), partial(self._chamber.back, X)

@@ -1,15 +1,17 @@
-"""The orbit sum: the mean over every element of a finite group, for any base kernel."""
+"""Sum over every element of a finite group, for any base kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from functools import cached_property
 
 from symkernel.backends import execute
 from symkernel.backends.prepared import Prepared
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.table import ActionTable, PointSizes, PointTable
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 
 # More elements than this are not enumerated: at 1e7 elements a pair takes tens of milliseconds.
 MAX_ELEMENTS = 10_000_000
@@ -55,6 +57,7 @@ class OrbitSum(Plan):
             self._on_points, self.cost = True, _point_cost(points)
             r = points.coordinates
             route = f"one {r} x {r} product per pair of {points.points}-point sets"
+        self.cost = replace(self.cost, map_time=base.map_time)
         self.steps = (f"sum over {group.order:,} elements", route)
 
     # Made by the first call: a plan of millions of elements may only be compared with another.

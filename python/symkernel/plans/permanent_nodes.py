@@ -1,4 +1,4 @@
-"""Averages over the nodes of a rotation rule and, in closed form, over permutations of points.
+"""Average over the nodes of a rotation rule and, in closed form, over permutations.
 
     K(x, y) = sum_a w_a per[k(x_i, R_a y_j)] / n!
 
@@ -17,11 +17,12 @@ import numpy as np
 
 from symkernel.backends import forms
 from symkernel.backends.forms import FormTable, Rates
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.closed_form import form_cost, weighted_rates
 from symkernel.plans.mixtures import mixture_of
-from symkernel.plans.normal_form import normal_form, recognise
+from symkernel.plans.recognise import recognise
 
 # Numbers held at once: turned samples, or values that are averaged over nodes.
 _ENTRIES = 2**20
@@ -95,7 +96,7 @@ def permanents(base: BaseSpec, group: Group, tolerance: float = _MIXTURE_TOLERAN
 
 @lru_cache(maxsize=32)
 def _permanents(base: BaseSpec, group: Group, tolerance: float) -> Permanents:
-    table = recognise(normal_form(group))
+    table = recognise(group.structure)
     if table.form not in ("permanents", "signed_permanents"):
         raise NotApplicableError(f"the average over {group!r} is not a permanent")
     mixture = mixture_of(base, tolerance=tolerance)

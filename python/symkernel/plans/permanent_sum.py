@@ -1,4 +1,4 @@
-"""Exact averages over permutations of points beside another finite group: sums of permanents.
+"""Average exactly over permutations of points beside a finite group: sums of permanents.
 
     K(x, y) = 1/|H| sum over h in H of per[k(x_i, h y_j)] / n!
 
@@ -16,12 +16,13 @@ from operator import mul
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
+from symkernel.groups.structure import Structure
 from symkernel.groups.table import table_matrices
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
-from symkernel.plans.normal_form import NormalForm, normal_form
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
 
@@ -57,8 +58,8 @@ class PermanentSum(Plan):
     def __init__(self, base: BaseSpec, group: Group) -> None:
         self.base = base
         self.group = group
-        self._normal = normal_form(group)
-        found = [_Split(base, self._normal, f) for f in self._heads()]
+        self._structure = group.structure
+        found = [_Split(base, self._structure, f) for f in self._heads()]
         if not found:
             raise NotApplicableError(
                 f"{group!r} is no product of permutations of points and a finite group along other "
@@ -74,14 +75,14 @@ class PermanentSum(Plan):
         form, head = self._split.form, self._split.head
         self.error = max(1e-14, form.error)
         self.steps = (
-            *self._normal.steps,
+            *self._structure.centring,
             f"sum over {self._split.order:,} elements of the other factors",
             *form.steps(head.group.order if head.group.log_order < 50.0 else math.inf, "h"),
         )
 
     def _heads(self) -> list[Factor]:
         """Factors whose average is a permanent, and from which all others stay apart."""
-        factors = self._normal.factors
+        factors = self._structure.factors
         if len(factors) < 2 or len({f.shape for f in factors}) > 1:
             return []
         heads = []
@@ -92,7 +93,7 @@ class PermanentSum(Plan):
             if not apart or count > math.log(_MOST_ELEMENTS):
                 continue
             try:
-                permanents(self.base, _alone(head), _TOLERANCE)
+                permanents(self.base, head.action, _TOLERANCE)
             except ValueError:
                 continue
             heads.append(head)
@@ -119,14 +120,14 @@ class PermanentSum(Plan):
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         if self.base.scale is not None:  # derivatives per feature need the features themselves
-            return self._summed().gradient(self._normal.centred(X), n_jobs)
+            return self._summed().gradient(self._structure.centred(X), n_jobs)
         K, slopes = self._nodes.gradient(self.base, self._ready(X), n_jobs)
         return _beside(K, X), _beside(slopes, X)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         if self.base.scale is not None:
-            return self._summed().diag_gradient(self._normal.centred(X), n_jobs)
+            return self._summed().diag_gradient(self._structure.centred(X), n_jobs)
         values, slopes = self._nodes.diagonal(self.base, self._ready(X), True, n_jobs)
         return _beside(values, X), _beside(slopes, X)
 
@@ -141,26 +142,26 @@ class PermanentSum(Plan):
         return self._unready(self._nodes.diagonal_gradient_x(self.base, self._ready(X), n_jobs), X)
 
     def _summed(self) -> OrbitSum:
-        return OrbitSum(self.base, self._normal.rest)
+        return OrbitSum(self.base, self._structure.rest)
 
     def _ready(self, X: Array) -> Array:
         host = to_host(X) if is_on_device(X) else X
-        return np.ascontiguousarray(self._normal.centred(self.base.scaled(host)))
+        return np.ascontiguousarray(self._structure.centred(self.base.scaled(host)))
 
     def _unready(self, gradient: Array, X: Array) -> Array:
         """Gradients in samples as they were given; centring is an orthogonal projection."""
         flat = gradient.reshape(-1, gradient.shape[-1])
-        flat = self.base.unscaled_gradient(self._normal.centred(flat))
+        flat = self.base.unscaled_gradient(self._structure.centred(flat))
         return _beside(flat.reshape(gradient.shape), X)
 
 
 class _Split:
     """One factor by permanents, the others by a sum."""
 
-    def __init__(self, base: BaseSpec, normal: NormalForm, head: Factor) -> None:
+    def __init__(self, base: BaseSpec, structure: Structure, head: Factor) -> None:
         self.head = head
-        self.others = [f for f in normal.factors if f is not head]
-        self.form: Permanents = permanents(base, _alone(head), _TOLERANCE)
+        self.others = structure.beside(head)
+        self.form: Permanents = permanents(base, head.action, _TOLERANCE)
         self.order = math.prod(int(f.group.order) for f in self.others)
         one = self.form.cost
         self.cost = Cost(self.order * one.multiply_adds, self.order * one.maps)
@@ -175,12 +176,8 @@ class _Split:
         )
         matrices = table_matrices(acting.table(_MOST_ELEMENTS))
         weights = np.full(len(matrices), 1.0 / len(matrices))
-        finite = _alone(self.head)
+        finite = self.head.action
         return PermanentNodes(finite, places(axes, shape), matrices, weights, _TOLERANCE)
-
-
-def _alone(factor: Factor) -> Group:
-    return factor.group.along(factor.axes, factor.shape)
 
 
 def _beside(values: Array, X: Array) -> Array:

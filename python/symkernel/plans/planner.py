@@ -1,87 +1,42 @@
-"""Chooses how a kernel is averaged over a group."""
+"""Choose how a kernel is averaged over a group."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from symkernel.groups import Group, GroupTooLargeError
-from symkernel.plans.angles import Angles
-from symkernel.plans.base import (
-    BaseSpec,
-    Cost,
-    NotApplicableError,
-    Plan,
-    warn_of_approximation,
-)
-from symkernel.plans.canonical import Canonical
-from symkernel.plans.centred import on_centred
-from symkernel.plans.closed_form import ClosedForm
-from symkernel.plans.fourier import fourier
-from symkernel.plans.frame import FramePlan
-from symkernel.plans.moments import Moments
-from symkernel.plans.normal_form import normal_form
-from symkernel.plans.orbit_distance import OrbitDistance
-from symkernel.plans.orbit_sum import OrbitSum
-from symkernel.plans.permanent_sum import PermanentSum
-from symkernel.plans.polynomial_sum import PATIENT, UNFELT, Limits, PolynomialSum
+from symkernel.exceptions import GroupTooLargeError, NotApplicableError
+from symkernel.groups import Group
+from symkernel.plans.base import BaseSpec, Plan, warn_of_approximation
+from symkernel.plans.by_group import ByGroup
+from symkernel.plans.entries import ENTRIES, METHODS, Entry, Question
 from symkernel.plans.polynomial_tail import polynomial_degree
-from symkernel.plans.quadrature import Quadrature
-from symkernel.plans.sampled import Sampled
+
+# Kernels whose plans cost the same for all hyperparameters that are not 0.
+_SETTLED = frozenset(
+    {
+        "rbf",
+        "matern12",
+        "matern32",
+        "matern52",
+        "dot_product",
+        "polynomial",
+        "laplacian",
+        "arccosine0",
+        "arccosine1",
+        "arccosine2",
+    }
+)
 
 
-def closed_form(base: BaseSpec, group: Group, limits: Limits = PATIENT) -> Plan:
-    """Cheapest closed form of a polynomial kernel, or of a mixture of RBF kernels."""
-    plans: list[Plan] = []
-    reasons = []
-    polynomial = polynomial_degree(base) is not None
-    invariant = partial(PolynomialSum, limits=limits)
-    for form in (Moments, invariant) if polynomial else (ClosedForm, PermanentSum):
-        if plans and plans[0].cost.total <= _WORTH_A_SEARCH * Cost.MAP_WEIGHT:
-            break
-        try:
-            plans.append(form(base, group))
-        except NotApplicableError as reason:
-            reasons.append(reason)
-    if not plans:
-        raise reasons[-1 if polynomial else 0]
-    return min(plans, key=lambda plan: plan.cost.total)
+def _no_choices(group: Group) -> dict[Hashable, Entry]:
+    return {}
 
 
-def _plain_closed_form(base: BaseSpec, group: Group) -> Plan:
-    """Closed form that needs neither tables of polynomials nor elements of another group."""
-    return (ClosedForm if polynomial_degree(base) is None else Moments)(base, group)
-
-
-# Exact methods by name. Each entry makes a plan or raises NotApplicableError (or, for a group too
-# large to enumerate, GroupTooLargeError) with the reason.
-_EXACT: dict[str, Callable[[BaseSpec, Group], Plan]] = {
-    "sum": on_centred(OrbitSum),
-    "closed_form": closed_form,
-    "fourier": on_centred(fourier),
-}
-
-# Other methods, approximate or kernels of their own, each with the options it takes.
-_APPROXIMATE: dict[str, tuple[Callable[..., Plan], tuple[str, ...]]] = {
-    "quadrature": (Quadrature, ("degree", "resumed")),
-    "sample": (Sampled, ("n_samples", "random_state")),
-    "frame": (FramePlan, ()),
-}
-
-# Invariant kernels that are no averages: asked for by name, never chosen.
-_NO_AVERAGE: dict[str, Callable[[BaseSpec, Group], Plan]] = {
-    "canonical": on_centred(Canonical),
-    "orbit_distance": OrbitDistance,
-}
-
-METHODS = ("auto", *_EXACT, *_APPROXIMATE, *_NO_AVERAGE)
-
-
-# Below this many multiply-adds per pair no search for irreducible representations is worth it, and
-# below this many elements no closed form that has to be set up.
-_WORTH_A_SEARCH = _FEW_ELEMENTS = 128
+# What was chosen for a group by family of kernels: a step of an optimiser is a new kernel.
+_choices = ByGroup(_no_choices)
 
 
 def make_plan(
@@ -101,7 +56,9 @@ def make_plan(
         from its irreducible representations; "auto" takes the cheapest of these, which are exact.
         "quadrature" and "sample" are approximate. No averages are "frame", a kernel of weighted
         frames, "canonical", one of canonical forms, and "orbit_distance", one of min over g of
-        |x - g y|, for reflection groups.
+        |x - g y|, for reflection groups. "spectral" is for kernels given by their spectrum.
+    options : mapping, optional
+        Options of the method by name; those it does not take are left aside.
 
     Returns
     -------
@@ -121,85 +78,97 @@ def make_plan(
     if method not in METHODS:
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
-    # Angles count modulo 2 pi, so that canonical forms under a finite group are those of points.
-    angles = base.name == "von_mises"
-    if method in _NO_AVERAGE and not (angles and method == "canonical" and group.is_finite):
-        return _NO_AVERAGE[method](base, group)
-    if angles:
-        return Angles(base, group, method, make_plan)
-    if method in _APPROXIMATE:
-        make_approximate, names = _APPROXIMATE[method]
-        given = {k: v for k, v in (options or {}).items() if k in names}
-        return make_approximate(base, group, **given)
-    if method != "auto":
-        try:
-            return _EXACT[method](base, group)
-        except GroupTooLargeError as reason:
-            raise _with_advice(reason, base, group) from None
+    asked = Question(base, group, method, make_plan, options or {})
+    if method == "auto":
+        return _chosen(replace(asked, patient=False))
+    named = [entry for entry in ENTRIES if method in entry.methods]
+    for entry in named:
+        if entry.serves(base, group):
+            answer = entry.applies(asked)
+            if isinstance(answer, GroupTooLargeError):
+                answer = _with_advice(answer, asked)
+            return _plan_or_raise(answer)
+    raise NotApplicableError(f"method={method!r} needs {named[0].needs}, not {base.name!r}")
+
+
+def _chosen(asked: Question) -> Plan:
+    """The cheapest exact plan; that of the entry which was cheapest before, where it applies."""
+    base, group = asked.base, asked.group
+    choices, family = _choices(group), _family(base)
+    if family in choices:
+        answer = choices[family].applies(asked)
+        if isinstance(answer, Plan):
+            return answer
     plans: list[Plan] = []
-    reasons: list[ValueError] = []
-    for name in ("closed_form", "sum", "fourier"):
-        cheapest = min((p.cost.total for p in plans), default=math.inf)
-        # Both other methods take a value of the kernel for every element.
-        if plans and least_of_a_sum(group) >= cheapest:
-            break
-        make = _EXACT[name]
-        if name == "closed_form":
-            make = partial(closed_form, limits=UNFELT)
-        if name == "closed_form" and least_of_a_sum(group) <= _FEW_ELEMENTS * Cost.MAP_WEIGHT:
-            make = _plain_closed_form
-        if name == "fourier" and plans:
-            if min(p.cost.multiply_adds for p in plans) <= _WORTH_A_SEARCH:
-                break
-            make = on_centred(partial(fourier, below=cheapest))
-        try:
-            plans.append(make(base, group))
-        except (NotApplicableError, GroupTooLargeError) as reason:
-            reasons.append(reason)
-    if not plans and polynomial_degree(base) is not None:
-        try:
-            plans.append(closed_form(base, group))
-        except NotApplicableError as reason:
-            reasons.append(reason)
-    if plans:
-        return min(plans, key=lambda plan: plan.cost.total)
-    if not group.is_finite:
-        try:
-            plan = Quadrature(base, group)
-        except NotApplicableError as reason:
-            raise NotApplicableError(
-                f"{reasons[0]}; {reason}; method='sample' averages over random elements"
-            ) from None
-        if not plan.exact:
-            error = plan.tolerance if math.isnan(plan.error) else plan.error
-            warn_of_approximation(
-                f"no exact average of this kernel over {group!r} is within reach: a quadrature is "
-                f"used, which aims at an error of {error:.0e}. Ask for it with method='quadrature' "
-                "to silence this"
-            )
-        return plan
+    entries: list[Entry] = []
+    reasons: list[NotApplicableError | GroupTooLargeError] = []
+    for entry in _serving(asked):
+        if entry.chosen:
+            answer = entry.applies(replace(asked, hand=tuple(plans)))
+            if isinstance(answer, Plan):
+                plans.append(answer)
+                entries.append(entry)
+            else:
+                reasons.append(answer)
+    if not plans:
+        return _last_resort(asked, reasons)
+    best = min(range(len(plans)), key=lambda i: plans[i].cost.total)
+    if family is not None:
+        choices[family] = entries[best]
+    return plans[best]
+
+
+def _last_resort(asked: Question, reasons: list[NotApplicableError | GroupTooLargeError]) -> Plan:
+    """A plan that takes long to find, or an approximation with a warning; or the reasons."""
+    last = None
+    for entry in _serving(asked):
+        if entry.resort(asked.base, asked.group):
+            answer = entry.applies(replace(asked, patient=True))
+            if isinstance(answer, Plan):
+                if not answer.exact:
+                    error = answer.tolerance if math.isnan(answer.error) else answer.error
+                    warn_of_approximation(
+                        f"no exact average of this kernel over {asked.group!r} is within reach: a "
+                        f"{answer.method} is used, which aims at an error of {error:.0e}. Ask for "
+                        f"it with method={answer.method!r} to silence this"
+                    )
+                return answer
+            last = answer
+    if not asked.group.is_finite and last is not None:
+        raise NotApplicableError(
+            f"{reasons[0]}; {last}; method='sample' averages over random elements"
+        )
     # The orbit sum's reason says how large the group is; the others what else was tried.
-    too_large = [r for r in reasons if isinstance(r, GroupTooLargeError)]
-    raise _with_advice(too_large[0], base, group) if too_large else reasons[0]
+    too_large = [reason for reason in reasons if isinstance(reason, GroupTooLargeError)]
+    raise _with_advice(too_large[0], asked) if too_large else reasons[0]
 
 
-def least_of_a_sum(group: Group) -> float:
-    """Return a lower bound of the cost per pair of every plan that takes elements one by one."""
-    rest = group if group.is_finite else normal_form(group).rest
-    return Cost.MAP_WEIGHT * (math.exp(rest.log_order) if rest.log_order < 700.0 else math.inf)
+def _serving(asked: Question) -> list[Entry]:
+    return [entry for entry in ENTRIES if entry.serves(asked.base, asked.group)]
 
 
-def _with_advice(reason: GroupTooLargeError, base: BaseSpec, group: Group) -> GroupTooLargeError:
+def _family(base: BaseSpec) -> Hashable:
+    """What the costs of a kernel's plans depend on; None where that is not known beforehand."""
+    if base.name not in _SETTLED:
+        return None
+    zeros = tuple(p == 0.0 for p in base.parameters)
+    return base.name, polynomial_degree(base), zeros, base.scale is None
+
+
+def _plan_or_raise(answer: Plan | NotApplicableError | GroupTooLargeError) -> Plan:
+    if isinstance(answer, Plan):
+        return answer
+    raise answer
+
+
+def _with_advice(reason: GroupTooLargeError, asked: Question) -> GroupTooLargeError:
     """The same error, which names a method that would work."""
     if reason.advice:
         return reason
-    for name, make in _EXACT.items():
-        try:
-            make(base, group)
-        except ValueError:
-            continue
-        advice = f"method={name!r} averages over it exactly"
-        break
-    else:
-        advice = "method='sample' averages over random elements, to a stated error"
-    return GroupTooLargeError(reason.group, reason.order, reason.limit, advice)
+    asked = replace(asked, options={}, hand=(), patient=True)
+    for entry in _serving(asked):
+        # What is not exact always applies, but drawing its elements may take long.
+        if entry.does and (not entry.chosen or isinstance(entry.applies(asked), Plan)):
+            advice = f"method={entry.methods[0]!r} {entry.does}"
+            return GroupTooLargeError(reason.group, reason.order, reason.limit, advice)
+    return reason

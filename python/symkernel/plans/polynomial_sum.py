@@ -1,4 +1,4 @@
-"""Exact averages of polynomial kernels over groups of any order: by invariant polynomials."""
+"""Average polynomial kernels exactly over groups of any order, by invariant polynomials."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
-from symkernel.groups import (
-    Alternating,
-    Element,
-    Group,
-    Hyperoctahedral,
-    SignedPermutation,
-    Symmetric,
-    Young,
-)
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.along import places
+from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
+from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.invariant_polynomials import Invariants, MultisetSums, OrbitSums, left_fixed
 from symkernel.plans.moments import MAX_DEGREE, polynomial_units
-from symkernel.plans.normal_form import normal_form
 from symkernel.plans.polynomial_tail import polynomial_degree
 
 
@@ -89,12 +82,12 @@ class PolynomialSum(Plan):
         self.base = base
         self.group = group
         self._degree = degree
-        self._normal = normal_form(group)
-        self._features: Invariants = invariants(self._normal.rest, degree, limits)
+        self._structure = group.structure
+        self._features: Invariants = invariants(self._structure.rest, degree, limits)
         count = len(self._features.degrees)
         self.cost = Cost(float(count), 0.0)
         self.steps = (
-            *self._normal.steps,
+            *self._structure.centring,
             f"{count:,} invariant polynomials to degree {degree}",
             "product of features",
         )
@@ -151,7 +144,7 @@ class PolynomialSum(Plan):
 
     def _units(self, X: Array, Y: Array | None = None) -> tuple[Array, Array | None, Array, float]:
         """Centred samples near a radius of 1, weights of the polynomials, and the unit of X."""
-        samples = [self._normal.centred(_double(Z)) for Z in (X, Y) if Z is not None]
+        samples = [self._structure.centred(_double(Z)) for Z in (X, Y) if Z is not None]
         ready, by_power, unit = polynomial_units(self.base, self._degree, samples, X.dtype)
         other = ready[1] if len(ready) > 1 else None
         return ready[0], other, by_power[:, self._features.degrees], unit
@@ -163,7 +156,7 @@ class PolynomialSum(Plan):
 
     def _unready(self, gradient: Array, unit: float, X: Array) -> Array:
         """Gradients in samples as they were given; centring is an orthogonal projection."""
-        flat = self._normal.centred(gradient.reshape(-1, gradient.shape[-1]) / unit)
+        flat = self._structure.centred(gradient.reshape(-1, gradient.shape[-1]) / unit)
         return like(flat.reshape(gradient.shape), X)  # type: ignore[no-any-return]
 
 
@@ -186,14 +179,15 @@ def invariants(group: Group, degree: int, limits: Limits) -> Invariants:
     probes = _probes(group)
     signed = [g for g in probes if isinstance(g, SignedPermutation)]
     rest = [g for g in probes if not isinstance(g, SignedPermutation)]
-    factors = normal_form(group).factors
+    structure = group.structure
+    factors = structure.factors
     alone = len(factors) == 1
     listed = math.comb(d + degree, degree) <= limits.monomials
     reasons = []
     if alone or rest or not listed:  # else sums over orbits are all there is to do
-        heads = factors if len({f.shape for f in factors}) == 1 else ()
+        heads = () if structure.shape is None else factors
         for head in sorted(heads, key=lambda f: -f.group.log_order):
-            others = [f.group.along(f.axes, f.shape) for f in factors if f is not head]
+            others = [f.action for f in structure.beside(head)]
             try:
                 sums = _by_multisets(head, degree, limits.multisets)
                 if sums is not None:
@@ -214,20 +208,17 @@ def _probes(group: Group) -> tuple[Element, ...]:
 
 def _by_multisets(factor: Factor, degree: int, most: int) -> MultisetSums | None:
     """Sums over all permutations of points; None where a group has no such form."""
-    group = factor.group
-    n = group.degree
+    role, n = factor.group.role, factor.group.degree
     # Two coordinates of exponent 0 are exchanged to make an odd permutation even.
-    even_suffice = isinstance(group, Alternating) and n >= degree + 2
-    if not (even_suffice or isinstance(group, Symmetric | Hyperoctahedral | Young)):
+    even_suffice = role.even and n >= degree + 2
+    if not (even_suffice or role.exchanges):
         return None
     kinds = [0] * n
-    if isinstance(group, Young):
-        for kind, block in enumerate(group.blocks):
-            for place in block:
-                kinds[place] = kind
+    for kind, block in enumerate(role.blocks):
+        for place in block:
+            kinds[place] = kind
     at = places(factor.axes, factor.shape).T
-    even = isinstance(group, Hyperoctahedral)
-    return MultisetSums(at, kinds, even, degree, most)
+    return MultisetSums(at, kinds, role.signs, degree, most)
 
 
 def _double(X: Array) -> Array:

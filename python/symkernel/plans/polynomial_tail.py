@@ -1,4 +1,4 @@
-"""A-priori bound of the error of quadrature, from the kernel's values on a circle.
+"""Bound the error of quadrature a priori, from the kernel's values on a circle.
 
 k(x, R y) depends on R through t = x.Ry, |t| <= |x||y|, and a polynomial of degree p in t is one in
 the entries of R. With k = sum_p c_p T_p(t / |x||y|), a rule Q of degree L errs on the terms p > L

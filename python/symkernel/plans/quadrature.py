@@ -1,18 +1,13 @@
-"""Averages over SO(n) and O(n), with finite groups and translations beside them, by quadrature."""
+"""Average over SO(n) and O(n), with finite groups and translations beside, by quadrature."""
 
 from __future__ import annotations
 
 import math
 
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.plans.averaged import Averaged, Nodes, Scheme
-from symkernel.plans.base import (
-    Array,
-    BaseSpec,
-    Cost,
-    NotApplicableError,
-    warn_of_approximation,
-)
+from symkernel.plans.base import Array, BaseSpec, Cost, warn_of_approximation
 from symkernel.plans.polynomial_tail import polynomial_degree
 from symkernel.plans.rotation_sums import RotationSums
 from symkernel.plans.rule_choice import RuleChoice, relative_error

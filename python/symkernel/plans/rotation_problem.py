@@ -1,20 +1,20 @@
-"""A group taken apart: centring, SO(n) or O(n) along some axes, and a finite group beside it."""
+"""Take a group apart: centring, SO(n) or O(n) along some axes, a finite group beside."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache, reduce
-from operator import mul
+from functools import lru_cache
 
 import numpy as np
 
-from symkernel.groups import SO, Group, O, Trivial
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group
 from symkernel.groups.along import layout, places
 from symkernel.groups.factor import Factor
+from symkernel.groups.structure import Structure, product_of
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable, table_matrices
-from symkernel.plans.base import Array, Cost, NotApplicableError
-from symkernel.plans.normal_form import NormalForm, normal_form
+from symkernel.plans.base import Array, Cost
 from symkernel.plans.rotation_rules import RotationRule, rotation_rule
 from symkernel.plans.weighted_tables import Table, full_table, require_entries
 
@@ -28,15 +28,15 @@ class RotationProblem:
 
     Parameters
     ----------
-    normal : NormalForm
-        The group's normal form.
+    structure : Structure
+        What the group is made of.
     head : Factor
         The factor SO(n) or O(n).
     others : tuple of Factor
         Finite factors.
     """
 
-    normal: NormalForm
+    structure: Structure
     head: Factor
     others: tuple[Factor, ...]
 
@@ -48,7 +48,7 @@ class RotationProblem:
     @property
     def reflections(self) -> bool:
         """Whether reflections belong to the group."""
-        return isinstance(self.head.group, O)
+        return self.head.group.role.reflections
 
     @property
     def n_others(self) -> int:
@@ -68,7 +68,7 @@ class RotationProblem:
     @property
     def finite(self) -> Group:
         """The finite factors as one group; there is at least one."""
-        return reduce(mul, (f.group.along(f.axes, f.shape) for f in self.others))
+        return product_of(self.others)
 
     def rule(self, degree: int, two_sided: bool = False) -> RotationRule:
         """Quadrature rule for the head."""
@@ -93,15 +93,9 @@ class RotationProblem:
 
     def _rows(self) -> Array | None:
         """Permutations of the points; None if the finite part does more than permute them."""
-        shape, axes = self.head.shape, self.head.axes
-        rest = [a for a in range(len(shape)) if a not in axes]
-        lengths = tuple(shape[a] for a in rest)
-        group: Group = Trivial(math.prod(lengths))
-        for f in self.others:
-            if not f.group.is_permutation or f.shape != shape or set(f.axes) & set(axes):
-                return None
-            action = f.group.along(tuple(rest.index(a) for a in f.axes), lengths)
-            group = action if isinstance(group, Trivial) else group * action
+        group = self.structure.point_permutations(self.head)
+        if group is None:
+            return None
         table = group.table(MAX_TERMS)
         assert isinstance(table, SignedPermutationTable)
         return table.indices
@@ -117,13 +111,11 @@ class RotationProblem:
 @lru_cache(maxsize=32)
 def rotation_problem(group: Group) -> RotationProblem:
     """Take a group apart; NotApplicableError, with the reason, if there is no such form."""
-    normal = normal_form(group)
-    heads = [f for f in normal.factors if not f.group.is_finite]
-    if len(heads) != 1 or not isinstance(heads[0].group, SO | O):
+    heads = group.structure.continuous
+    if len(heads) != 1 or not heads[0].group.role.rotates:
         found = ", ".join(repr(f.group) for f in heads) or "none"
         raise NotApplicableError(
             f"quadrature needs one factor SO(n) or O(n) beside finite groups and translations; the "
             f"continuous factors of {group!r} are: {found}"
         )
-    others = tuple(f for f in normal.factors if f is not heads[0])
-    return RotationProblem(normal, heads[0], others)
+    return RotationProblem(group.structure, heads[0], group.structure.beside(heads[0]))

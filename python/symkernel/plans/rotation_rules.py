@@ -1,4 +1,4 @@
-"""Quadrature rules with positive weights for Haar measure on SO(n) and O(n).
+"""Make quadrature rules with positive weights for Haar measure on SO(n) and O(n).
 
 A rule of degree L integrates every polynomial of degree at most L in the entries of the matrix;
 on SO(3) these are the Wigner functions D^l with l <= L. Two kinds of rules are used.

@@ -1,4 +1,4 @@
-"""How the nodes of a rotation rule are summed, with the finite group beside the rotations.
+"""Sum over the nodes of a rotation rule, with the finite group beside the rotations.
 
 The elements of the finite group are summed over at every node, or, where they are permutations of
 points and the kernel is a mixture of products over points, replaced by a permanent at every node.
@@ -11,12 +11,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.plans.averaged import Nodes, Scheme, typical
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
-from symkernel.plans.normal_form import format_order
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents
+from symkernel.plans.recognise import format_order
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem
 from symkernel.plans.rotation_rules import RotationRule
 from symkernel.plans.weighted_tables import WeightedTables
@@ -133,7 +134,7 @@ class RotationSums:
         count = _PLANAR_IMAGES if self.problem.n == 2 else _IMAGES
         if self.permanents is not None:
             count = _IMAGES_PERMANENTS
-        turns = head.group.along(head.axes, head.shape).sample(count, 0)
+        turns = head.action.sample(count, 0)
         return np.ascontiguousarray(np.concatenate([Z, *(turn.apply(Z) for turn in turns)]))
 
     def require_affordable(self, scheme: Scheme, degree: int) -> Scheme:
@@ -162,11 +163,11 @@ class RotationSums:
         problem = self.problem
         if self.permanents is not None:
             inner = self.permanents.steps(problem.n_others)
-            return (*problem.normal.steps, rotations, *inner)
+            return (*problem.structure.centring, rotations, *inner)
         if problem.n_others == 1:
-            return (*problem.normal.steps, rotations)
+            return (*problem.structure.centring, rotations)
         finite = f"sum over {problem.n_others:,} elements of the finite part"
-        return (*problem.normal.steps, finite, rotations)
+        return (*problem.structure.centring, finite, rotations)
 
 
 @lru_cache(maxsize=32)

@@ -1,4 +1,4 @@
-"""Closed forms computed in double precision and rounded to the data's, block by block."""
+"""Compute closed forms in double precision and round them to the data's, block by block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rotation rule to use: of a given degree, by an a-priori bound, or by measured errors."""
+"""Choose a rotation rule: of a given degree, by an a-priori bound, or by measured errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages over random elements of any group."""
+"""Average over random elements of any group."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from symkernel.backends.memory import require_memory
-from symkernel.groups import Element, Group, SignedPermutation
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group, SignedPermutation
+from symkernel.groups.elements import Element
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.plans.averaged import Averaged, typical
-from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem
 from symkernel.plans.weighted_tables import Table, WeightedTables, require_entries
 
@@ -92,7 +94,7 @@ class Sampled(Averaged):
                 f"n_samples={n_samples} takes {self.n_samples**2:,} terms per pair; at most "
                 f"{MAX_TERMS:,} are summed"
             )
-        for f in self._normal.factors:
+        for f in self._structure.factors:
             if not f.group.is_linear:
                 raise NotApplicableError(
                     f"{f.group!r} acts on angles, which kernels of the distance do not respect"
@@ -117,7 +119,7 @@ class Sampled(Averaged):
         matrices = np.stack([g.as_matrix() for g in drawn])
         ratios = _ratios(matrices)
         self._parts = WeightedTables(((1.0, problem.table(ratios)),))
-        alone = RotationProblem(problem.normal, problem.head, ()).table(
+        alone = RotationProblem(problem.structure, problem.head, ()).table(
             matrices[:_MEASURED_ELEMENTS]
         )
         assert isinstance(alone, PointTable)
@@ -126,7 +128,7 @@ class Sampled(Averaged):
         ]
         self._rest = problem.table(np.eye(problem.n)[None])
         self.cost = problem.cost(self.n_samples**2)
-        steps = list(self._normal.steps)
+        steps = list(self._structure.centring)
         if problem.n_others > 1:
             steps.append(f"sum over {problem.n_others:,} elements of the finite part")
         self.steps = (
@@ -136,7 +138,7 @@ class Sampled(Averaged):
         )
 
     def _draw_elements(self) -> None:
-        group = self._normal.rest
+        group = self._structure.rest
         d, m = group.degree, self.n_samples
         if group.is_signed_permutation:  # indices and signs of all ratios
             require_memory((m, m, d), 5, "the table of random elements", "Use fewer n_samples.")
@@ -161,7 +163,7 @@ class Sampled(Averaged):
                 f"{bound:.2g} (one-sided {math.sqrt(bound):.2g}) of sqrt(k(x, x) k(y, y))"
             )
         self.steps = (
-            *self._normal.steps,
+            *self._structure.centring,
             f"{m} random elements of {group!r}, both sides averaged: positive semidefinite, "
             f"{known}",
         )

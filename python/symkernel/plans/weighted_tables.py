@@ -1,4 +1,4 @@
-"""Weighted sums of native orbit sums, over tables that need not be groups."""
+"""Add up native orbit sums with weights, over tables that need not be groups."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symkernel.backends import cpu
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
-from symkernel.plans.base import Array, BaseSpec, NotApplicableError
+from symkernel.plans.base import Array, BaseSpec
 
 Table = SignedPermutationTable | MatrixTable | PointTable
 

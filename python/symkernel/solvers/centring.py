@@ -1,4 +1,4 @@
-"""Leave-one-out residuals of a fit whose targets are centred by the samples that are left."""
+"""Find leave-one-out residuals of a fit whose targets are centred by the samples left."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Array = NDArray[Any]
 
 
 def weighted_mean(y: Array, sample_weight: Array | None) -> Array:
-    """Mean of every target, in float64: shape y.shape[1:]."""
+    """Return the mean of every target, in float64: shape y.shape[1:]."""
     return np.asarray(np.average(y.astype(np.float64), axis=0, weights=sample_weight))
 
 
 def centred_residuals(
     residuals: Callable[[Array], Array], y: Array, sample_weight: Array | None = None
 ) -> Array:
-    r"""Residuals :math:`y_i - f_{-i}(x_i)` where the mean of the others is subtracted, and added.
+    r"""Return :math:`y_i - f_{-i}(x_i)`, the mean of the others subtracted, and added.
 
     The residual of sample i is linear in the targets, so that with the mean :math:`m_{-i}` of the
     samples but i it is
@@ -47,7 +47,8 @@ def centred_residuals(
     Samples that are unrelated: each is predicted by the mean of the others.
 
     >>> import numpy as np
-    >>> from symkernel.solvers import centred_residuals, leave_one_out_residuals
+    >>> from symkernel.solvers.centring import centred_residuals
+    >>> from symkernel.solvers.leave_one_out import leave_one_out_residuals
     >>> alone = lambda y: leave_one_out_residuals(np.eye(3), y, np.array([0.1]))
     >>> centred_residuals(alone, np.array([[3.0], [5.0], [10.0]])).round(12).ravel().tolist()
     [-4.5, -1.5, 6.0]
@@ -57,5 +58,6 @@ def centred_residuals(
     # Of targets whose weighted sum is zero: small numbers, so that nothing cancels.
     others = -w[:, None] * centred / (w.sum() - w)[:, None]
     targets = np.concatenate([centred, np.ones((len(y), 1))], axis=1)
-    found = residuals(targets.astype(np.result_type(y.dtype, np.float32), copy=False))
+    single = y.dtype == np.float32
+    found = residuals(targets.astype(np.float32 if single else np.float64, copy=False))
     return np.asarray(found[:, :, :-1] - others * found[:, :, -1:], dtype=found.dtype)

@@ -1,4 +1,4 @@
-"""Ridge regression on features that come in blocks, with exact leave-one-out errors.
+"""Fit ridge regression on features in blocks, with exact leave-one-out errors.
 
 With the centred features Z = U S V^T, centred targets y and an intercept that is not penalised,
 the coefficients for alpha are c = V S / (S^2 + alpha) U^T y, and
@@ -55,14 +55,14 @@ class FactoredFeatures(ABC):
 
     @abstractmethod
     def coefficients(self, alpha: float | Array) -> tuple[Array, Array]:
-        """Coefficients (D, t) and intercepts (t,), for one alpha or one per target."""
+        """Return the coefficients (D, t) and intercepts (t,), for one alpha or one per target."""
 
     @abstractmethod
     def _left(self) -> Iterator[tuple[slice, Array]]:
         """Blocks of rows of U, and which rows they are."""
 
     def leave_one_out(self, alphas: Array) -> Array:
-        """Mean squared leave-one-out errors, (a, t).
+        """Return the mean squared leave-one-out errors, (a, t).
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class FactoredRows(FactoredFeatures):
     blocks: Blocks
 
     def coefficients(self, alpha: float | Array) -> tuple[Array, Array]:
-        """Coefficients (D, t) and intercepts (t,), for one alpha or one per target."""
+        """Return the coefficients (D, t) and intercepts (t,), for one alpha or one per target."""
         found = self.right @ self._solved(alpha, 1)
         return found, self.mean - self.feature_mean @ found
 
@@ -132,7 +132,7 @@ class FactoredColumns(FactoredFeatures):
     blocks: Blocks
 
     def coefficients(self, alpha: float | Array) -> tuple[Array, Array]:
-        """Coefficients (D, t) and intercepts (t,), for one alpha or one per target."""
+        """Return the coefficients (D, t) and intercepts (t,), for one alpha or one per target."""
         dual = self.left @ self._solved(alpha, 0)
         found, intercept = [np.zeros((0, dual.shape[1]))], self.mean.copy()
         for block in self.blocks():

@@ -1,4 +1,4 @@
-"""Exact leave-one-out residuals of kernel ridge regression for many alphas at once."""
+"""Find exact leave-one-out residuals of kernel ridge regression for many alphas at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[Any]
 def leave_one_out_residuals(
     K: Array, y: Array, alphas: Array, sample_weight: Array | None = None
 ) -> Array:
-    r"""Residuals :math:`y_i - f_{-i}(x_i)`, where sample i was left out of the fit.
+    r"""Return :math:`y_i - f_{-i}(x_i)`, where sample i was left out of the fit.
 
     With :math:`K = Q \Lambda Q^T` and :math:`c = Q (\Lambda + \alpha)^{-1} Q^T y`,
 
@@ -64,7 +64,7 @@ def leave_one_out_residuals(
     Two unrelated samples predict nothing about each other, so the residuals are the targets:
 
     >>> import numpy as np
-    >>> from symkernel.solvers import leave_one_out_residuals
+    >>> from symkernel.solvers.leave_one_out import leave_one_out_residuals
     >>> leave_one_out_residuals(np.eye(2), np.array([[3.0], [5.0]]), np.array([0.1])).round(12)
     array([[[3.],
             [5.]]])
@@ -97,7 +97,7 @@ def leave_one_out_residuals(
 
 
 def inverse_shifted(values: Array, alphas: Array) -> Array:
-    """1 / (Lambda + alpha), of shape (n, a); a column of NaN where the system is singular."""
+    """Return 1 / (Lambda + alpha), (n, a); a column of NaN where the system is singular."""
     # A positive semidefinite K has eigenvalues under zero by rounding alone, and those must not
     # cancel a small alpha. Truly negative ones (an indefinite kernel) are kept.
     shifted = np.where(is_rounding(values), np.abs(values), values)[:, None] + alphas

@@ -1,4 +1,4 @@
-"""The ridge system and leave-one-out on a GPU, by CuPy (cuSOLVER)."""
+"""Solve the ridge system, and leave one out, on a GPU, by CuPy (cuSOLVER)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 def solve_ridge_on_device(K: Any, y: Any, alpha: Any, sample_weight: Any = None) -> Any:
-    """Dual coefficients of kernel ridge regression, as ``solve_ridge``, for CuPy arrays.
+    """Solve for dual coefficients, as ``solve_ridge``, of CuPy arrays.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def _set_diagonal(A: Any, values: Any) -> None:
 
 
 def leave_one_out_on_device(K: Any, y: Any, alphas: Array, sample_weight: Any = None) -> Array:
-    """Leave-one-out residuals, as ``leave_one_out_residuals``, for CuPy arrays.
+    """Return leave-one-out residuals, as ``leave_one_out_residuals``, of CuPy arrays.
 
     Parameters
     ----------

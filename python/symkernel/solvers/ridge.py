@@ -1,4 +1,4 @@
-"""The ridge system (K + alpha I) c = y by Cholesky, in the memory of K."""
+"""Solve the ridge system (K + alpha I) c = y by Cholesky, in the memory of K."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 def solve_ridge(
     K: Array, y: Array, alpha: float | Array, sample_weight: Array | None = None
 ) -> Array:
-    r"""Dual coefficients of kernel ridge regression.
+    r"""Solve for the dual coefficients of kernel ridge regression.
 
     Without weights, :math:`c = (K + \alpha I)^{-1} y`. With weights :math:`W = S^2`, the minimiser
     of :math:`\sum_i w_i (y_i - f(x_i))^2 + \alpha |f|^2` has
@@ -65,7 +65,7 @@ def solve_ridge(
     Examples
     --------
     >>> import numpy as np
-    >>> from symkernel.solvers import solve_ridge
+    >>> from symkernel.solvers.ridge import solve_ridge
     >>> solve_ridge(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[6.0], [4.0]]), 1.0)
     array([[2.],
            [2.]])
@@ -90,7 +90,7 @@ def solve_ridge(
 
 
 def one_per_target(alpha: float | Array, n_targets: int) -> Array:
-    """Regularisation as an array of one value, or one per target."""
+    """Read regularisation as an array of one value, or one per target."""
     alphas = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
     if alphas.shape not in ((1,), (n_targets,)):
         raise ValueError(
@@ -132,7 +132,7 @@ def _solve_shifted(A: Array, b: Array, alphas: Array) -> Array:
 
 
 def is_meaningful(c: Array, b: Array, norm: float) -> bool:
-    """Whether the fitted values stand above their rounding, about eps |A| |c|.
+    """Tell whether the fitted values stand above their rounding, about eps |A| |c|.
 
     A large condition number alone does no harm: Cholesky is backward stable, and smooth kernels
     with a small alpha are ill-conditioned and predict well. But zero pivots that rounding made

@@ -1,4 +1,4 @@
-"""The factored ridge matrix A = S K S + alpha I: variances and leave-one-out residuals."""
+"""Factor the ridge matrix A = S K S + alpha I, for variances and left-out residuals."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def factor_ridge(
     Examples
     --------
     >>> import numpy as np
-    >>> from symkernel.solvers import factor_ridge
+    >>> from symkernel.solvers.ridge_factor import factor_ridge
     >>> K = np.array([[2.0, 0.0], [0.0, 1.0]])
     >>> factor = factor_ridge(None, lambda: K, 2, np.array([1.0]))
     >>> factor.explained(np.array([[3.0, 4.0]])).round(12)

@@ -1,4 +1,4 @@
-"""The ridge system (K + alpha I) c = y by Cholesky, in the n (n + 1) / 2 numbers of a triangle."""
+"""Solve the ridge system (K + alpha I) c = y by Cholesky, in one triangle of K."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 def solve_ridge_packed(
     packed: Array, y: Array, alpha: float, sample_weight: Array | None = None
 ) -> Array | None:
-    r"""Dual coefficients of kernel ridge regression from a Gram matrix in packed form.
+    r"""Solve for the dual coefficients of kernel ridge regression, of a packed Gram matrix.
 
     As ``solve_ridge`` for one alpha, in half the memory; but since the factor takes the place of
     the matrix, a system that proves singular, indefinite or full of NaN is left to ``solve_ridge``.
@@ -54,7 +54,7 @@ def solve_ridge_packed(
     --------
     >>> import numpy as np
     >>> from symkernel.backends.packed import pack
-    >>> from symkernel.solvers import solve_ridge_packed
+    >>> from symkernel.solvers.ridge_packed import solve_ridge_packed
     >>> K = np.array([[2.0, 0.0], [0.0, 1.0]])
     >>> solve_ridge_packed(pack(K), np.array([[6.0], [4.0]]), 1.0)
     array([[2.],

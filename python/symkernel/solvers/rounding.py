@@ -1,4 +1,4 @@
-"""Which eigenvalues of a symmetric matrix are zero up to rounding."""
+"""Tell which eigenvalues of a symmetric matrix are zero up to rounding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FEW = 10
 
 
 def is_rounding(values: Array) -> Array:
-    """Mask of eigenvalues that rounding alone may have produced.
+    """Return the mask of eigenvalues that rounding alone may have produced.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Eigenfunctions of manifolds, and those that a group leaves as they are.
+"""Evaluate eigenfunctions of manifolds, and those that a group leaves as they are.
 
 A manifold lists its levels, which are whole eigenspaces of its Laplacian, and an orthonormal basis
 of each. ``InvariantBasis`` finds the invariant functions of each level from the generators of a
@@ -15,14 +15,13 @@ array([  1,  11,  56, 176, 396, 738])
 from symkernel.spectral.basis import InvariantBasis
 from symkernel.spectral.classifier import SpectralClassifier
 from symkernel.spectral.kernels import HeatKernel, SobolevKernel
-from symkernel.spectral.manifold import Level, Manifold
+from symkernel.spectral.manifold import Manifold
 from symkernel.spectral.polynomial_kernel import PolynomialKernel
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.product import Product
 from symkernel.spectral.regressor import SpectralRegressor
 from symkernel.spectral.rotations import SO3
 from symkernel.spectral.sphere import Sphere
-from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.spectral.symmetric_polynomials import SymmetricPolynomials
 from symkernel.spectral.to_manifold import Stereographic, ToSphere, ToTorus
 from symkernel.spectral.torus import Torus
@@ -31,8 +30,6 @@ __all__ = [
     "SO3",
     "HeatKernel",
     "InvariantBasis",
-    "InvariantSubspace",
-    "Level",
     "Manifold",
     "PolynomialKernel",
     "Polynomials",

@@ -1,4 +1,4 @@
-"""What the spectral regressor and classifier share: which levels, which coefficients."""
+"""Choose levels and fit coefficients, for the spectral regressor and classifier."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SpectralFit:
     coef: str
     alpha: Any
     alphas: Any
-    tolerance: float
+    tol: float
     n_jobs: int | None
 
     basis_: InvariantBasis
@@ -98,7 +98,7 @@ class SpectralFit:
 
     def _make_basis(self, **words: Any) -> InvariantBasis:
         return InvariantBasis(
-            self.manifold_, self.group_, tolerance=self.tolerance, n_jobs=self.n_jobs, **words
+            self.manifold_, self.group_, tol=self.tol, n_jobs=self.n_jobs, **words
         )
 
     def _solve(self, X: Array, targets: Array, shape: tuple[int, ...]) -> None:
@@ -221,7 +221,7 @@ class SpectralFit:
             work += self.manifold_._search_work(group, known)
             if total > _MOST_FUNCTIONS or work > _MOST_WORK:
                 break
-            parts.append(basis._subspace(known, self.tolerance))
+            parts.append(basis._subspace(known, self.tol))
             invariant += parts[-1].dimension
             if invariant > budget:
                 parts.pop()

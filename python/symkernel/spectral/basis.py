@@ -1,4 +1,4 @@
-"""Invariant functions as features: the scikit-learn transformer."""
+"""Make invariant functions features: the scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     n_components : int, default=None
         Use the largest set of whole levels, from the lowest, with at most that many invariant
         functions. Where ``max_level`` is given too, both bound.
-    tolerance : float, default=1e-9
+    tol : float, default=1e-9
         Singular values of the generators' equations (D(g) - I) c = 0 up to this count as zero. It
         has to lie between rounding errors and the spectral gap of the generators,
         abs(exp(2 pi i/n) - 1) for a rotation by 2 pi/n: an error says so when a singular value
@@ -76,7 +76,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ------
     ValueError
         In ``fit`` and ``dimensions``: if the group does not act on the manifold, if none of
-        ``max_level`` and ``n_components`` is given, if they are negative, if the tolerance
+        ``max_level`` and ``n_components`` is given, if they are negative, if ``tol``
         meets no gap, or if the search would take too long, which is known before it starts. In
         ``transform``: if samples are not on the manifold.
 
@@ -106,14 +106,14 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         *,
         max_level: int | float | None = None,
         n_components: int | None = None,
-        tolerance: float = 1e-9,
+        tol: float = 1e-9,
         n_jobs: int | None = None,
     ) -> None:
         self.manifold = manifold
         self.group = group
         self.max_level = max_level
         self.n_components = n_components
-        self.tolerance = tolerance
+        self.tol = tol
         self.n_jobs = n_jobs
 
     @property
@@ -144,7 +144,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     # Kept for as long as no parameter changes: dimensions, fit and transform share the work.
     def _solve(self, n_features: int | None = None) -> list[InvariantSubspace]:
         bound = self._bound(n_features)
-        key = (*bound, self.max_level, self.n_components, self.tolerance)
+        key = (*bound, self.max_level, self.n_components, self.tol)
         kept = self.__dict__.get("_solved")
         if kept is None or kept[0] != key:
             self._solved = kept = (key, self._subspaces(*bound))
@@ -155,12 +155,12 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Return the basis of the first levels, which have been solved already."""
         words = {**self.get_params(deep=False), "n_components": None, "max_level": parts[-1].level}
         basis = InvariantBasis(**words)
-        key = (*basis._bound(), basis.max_level, None, basis.tolerance)
+        key = (*basis._bound(), basis.max_level, None, basis.tol)
         basis._solved = (key, parts)
         return basis
 
     def _subspaces(self, manifold: Manifold, group: Group) -> list[InvariantSubspace]:
-        tolerance = as_level(self.tolerance, "tolerance")
+        tolerance = as_level(self.tol, "tol")
         if self.n_components is not None:
             budget = as_count(self.n_components, "n_components")
             return self._largest(manifold, group, budget, self.max_level is not None)
@@ -180,7 +180,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If the first levels seem to have all there are, and fewer; unless ``all_there_are``.
         """
-        tolerance = as_level(self.tolerance, "tolerance")
+        tolerance = as_level(self.tol, "tol")
         top = None if self.max_level is None else as_level(self.max_level, "max_level")
         found: list[InvariantSubspace] = []
         total = empty = passed = 0
@@ -249,7 +249,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return values.astype(array.dtype, copy=False)
 
     def projector(self, level: int | float) -> Array:
-        """Average over the group on the eigenfunctions of one level, (multiplicity, multiplicity).
+        """Return the average over the group, a matrix on the eigenfunctions of one level.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 def kept_basis(
     kernel: Any, manifold: Manifold, group: Group, max_level: int | float
 ) -> InvariantBasis:
-    """Invariant functions, kept by the kernel for when only its hyperparameters change."""
+    """Return invariant functions, kept by the kernel while only hyperparameters change."""
     kept: InvariantBasis | None = kernel.__dict__.get("_kept")
     basis = InvariantBasis(manifold, group, max_level=max_level)
     if kept is None or kept.get_params() != basis.get_params():

@@ -1,4 +1,4 @@
-"""Classification in the invariant functions of a manifold, by regression on +-1 targets."""
+"""Classify in the invariant functions of a manifold, by regression on +-1 targets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SpectralClassifier(
         squared error.
     alphas : array-like of shape (n_alphas,), default=None
         Values that "cv" tries.
-    tolerance : float, default=1e-9
+    tol : float, default=1e-9
         Of the null spaces.
     n_jobs : int, default=None
         Threads for eigenfunctions.
@@ -97,7 +97,7 @@ class SpectralClassifier(
         coef: Literal["ridge", "empirical"] = "ridge",
         alpha: float | Literal["cv"] = "cv",
         alphas: ArrayLike | None = None,
-        tolerance: float = 1e-9,
+        tol: float = 1e-9,
         n_jobs: int | None = None,
     ) -> None:
         self.manifold = manifold
@@ -108,7 +108,7 @@ class SpectralClassifier(
         self.coef = coef
         self.alpha = alpha
         self.alphas = alphas
-        self.tolerance = tolerance
+        self.tol = tol
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -139,7 +139,7 @@ class SpectralClassifier(
         return self
 
     def decision_function(self, X: Any) -> Array:
-        """Values of the fitted functions.
+        """Return the values of the fitted functions.
 
         Parameters
         ----------

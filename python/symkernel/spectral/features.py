@@ -1,4 +1,4 @@
-"""Invariant functions at samples in blocks, so that they never have to be held at once."""
+"""Evaluate invariant functions at samples in blocks, and never hold them all at once."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FeatureBlocks:
         return self._kept
 
     def rows(self) -> Iterator[Array]:
-        """Blocks of samples, (k, width)."""
+        """Yield the blocks of samples, (k, width)."""
         if self._fits:
             yield self._all()
             return
@@ -78,7 +78,7 @@ class FeatureBlocks:
             yield self._values(self._parts, self._X[first : first + step])[:, self._skip :]
 
     def columns(self) -> Iterator[Array]:
-        """Blocks of features, (n, k), each of whole levels."""
+        """Yield the blocks of features, (n, k), each of whole levels."""
         if self._fits:
             yield self._all()
             return

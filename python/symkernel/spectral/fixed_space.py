@@ -1,4 +1,4 @@
-"""The vectors that several equations send to zero: joint null spaces, with their spectral gap."""
+"""Find the vectors that several equations send to zero, with their spectral gap."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _controller() -> Any:
 
 
 def blas_threads(count: int | None) -> Any:
-    """Context in which BLAS uses that many threads; None for as many as it does anyway.
+    """Return a context in which BLAS uses that many threads; None for as many as it does.
 
     Libraries are looked up once: that costs as much as the null space of a hundred functions.
     """
@@ -112,10 +112,10 @@ def check_gap(gap: float, residual: float, tolerance: float) -> None:
     """Raise when it is not clear which singular values are zero."""
     if gap < _CLEARANCE * tolerance or residual * _CLEARANCE > tolerance:
         raise ValueError(
-            f"tolerance={tolerance:g} does not separate invariant functions from others: the "
+            f"tol={tolerance:g} does not separate invariant functions from others: the "
             f"largest singular value that counts as zero is {residual:.3g}, the smallest positive "
-            f"one {gap:.3g}; both must differ from the tolerance by a factor of {_CLEARANCE:g}. "
-            "Rotations by 2 pi/n need a tolerance well below 2 pi/n, inexact generators one well "
+            f"one {gap:.3g}; both must differ from tol by a factor of {_CLEARANCE:g}. "
+            "Rotations by 2 pi/n need a tol well below 2 pi/n, inexact generators one well "
             "above their errors"
         )
 

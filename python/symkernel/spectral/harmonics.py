@@ -1,4 +1,4 @@
-"""Real spherical harmonics in any dimension, by recurrences that never leave the polynomials.
+"""Evaluate real spherical harmonics in any dimension, by recurrences of polynomials.
 
 On the sphere of R^j write x = (x', t). The solid harmonics of degree l are
 
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 def harmonic_count(d: int, degree: int) -> int:
-    """Dimension of the harmonic polynomials of a degree in d variables."""
+    """Return the dimension of the harmonic polynomials of a degree in d variables."""
     lower = math.comb(d + degree - 3, degree - 2) if degree >= 2 else 0
     return math.comb(d + degree - 1, degree) - lower
 

@@ -1,4 +1,4 @@
-"""Kernels of manifolds that are given by their spectrum: Sobolev and heat kernels."""
+"""Compute kernels of manifolds that are given by their spectrum: Sobolev and heat kernels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         as_level(self.max_level, "max_level")
 
     def spectral_plan(self, group: Group) -> SpectralPlan:
-        """How the average over a group is computed; what ``InvariantKernel`` asks for.
+        """Tell how the average over a group is computed; what ``InvariantKernel`` asks for.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         )
 
     def truncation(self) -> float:
-        """What levels beyond ``max_level`` add to K(x, x), of the plain kernel.
+        """Tell what levels beyond ``max_level`` add to K(x, x), of the plain kernel.
 
         The sum of p(lambda) times multiplicity, which bounds what they add to K(x, y) and to its
         averages. Summed level by level, and from the 2000th further level on by Weyl's law.
@@ -164,7 +164,22 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         self._check_parameters()
         return self.spectral_plan(Trivial(self.manifold.ambient))
 
-    def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+    @overload
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: Literal[False] = False) -> Array: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, *, eval_gradient: Literal[True]
+    ) -> tuple[Array, Array]: ...
+
+    @overload
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]: ...
+
+    def __call__(
+        self, X: Any, Y: Any = None, eval_gradient: bool = False
+    ) -> Array | tuple[Array, Array]:
         """Gram matrix, and its gradient for theta when asked.
 
         Parameters
@@ -193,11 +208,11 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
         return K, gradient[:, :, [not h.fixed for h in self.hyperparameters]]
 
     def diag(self, X: Any) -> Array:
-        """K(x_i, x_i), shape (n,), without the Gram matrix."""
+        """Return K(x_i, x_i), shape (n,), without the Gram matrix."""
         return self._plain().diag(check_samples(X))
 
     def is_stationary(self) -> bool:
-        """Whether the kernel depends on x - y only."""
+        """Tell whether the kernel depends on x - y only."""
         return False
 
 

@@ -1,4 +1,4 @@
-"""What every manifold offers: eigenfunctions of its Laplacian, level by level."""
+"""Define what every manifold offers: eigenfunctions of its Laplacian, level by level."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Manifold(ABC):
 
     @abstractmethod
     def all_levels(self) -> Iterator[Level]:
-        """All levels in ascending order, without end."""
+        """Return all levels in ascending order, without end."""
 
     @abstractmethod
     def random_points(self, n: int, random_state: RandomState = None) -> NDArray[np.float64]:
@@ -123,7 +123,7 @@ class Manifold(ABC):
     # -- levels -------------------------------------------------------------------------------
 
     def levels(self, max_level: float) -> list[Level]:
-        """Levels up to ``max_level``, in ascending order.
+        """Return the levels up to ``max_level``, in ascending order.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Manifold(ABC):
         return found
 
     def count(self, max_level: float) -> int:
-        """Total number of eigenfunctions up to ``max_level``.
+        """Return the total number of eigenfunctions up to ``max_level``.
 
         Examples
         --------
@@ -173,7 +173,7 @@ class Manifold(ABC):
     # -- functions ----------------------------------------------------------------------------
 
     def eigenfunctions(self, X: ArrayLike, level: int | float) -> NDArray[np.float64]:
-        """Orthonormal basis of one level at samples.
+        """Return the orthonormal basis of one level at samples.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class Manifold(ABC):
         return self._eigenfunctions(self.check_points(X), self._level(level).level)
 
     def check_points(self, X: ArrayLike) -> NDArray[np.float64]:
-        """``X`` as float64 (n, ambient) on the manifold to within 1e-6.
+        """Read ``X`` as float64 (n, ambient) on the manifold to within 1e-6.
 
         Raises
         ------
@@ -252,11 +252,11 @@ class GradedByDegree(Manifold):
         """Return the number of functions up to a degree."""
 
     def all_levels(self) -> Iterator[Level]:
-        """All degrees, without end."""
+        """Return all degrees, without end."""
         return map(self._of_degree, itertools.count())
 
     def count(self, max_level: float) -> int:
-        """Total number of eigenfunctions up to ``max_level``, in closed form.
+        """Return the total number of eigenfunctions up to ``max_level``, in closed form.
 
         Examples
         --------
@@ -282,10 +282,10 @@ _ON_MANIFOLD = 1e-6
 
 
 def as_level(value: Any, name: str) -> float:
-    """``value`` as a number that is finite and not negative."""
+    """Return ``value`` as a number that is finite and not negative."""
     return as_number(value, name, 0.0)
 
 
 def is_trivial(group: Group | None) -> bool:
-    """Whether a group is given by no map at all, so that every function is invariant."""
+    """Tell whether a group is given by no map at all, so that every function is invariant."""
     return group is None or not (group.generators or group.lie_algebra)

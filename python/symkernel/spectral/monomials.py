@@ -1,4 +1,4 @@
-"""Monomials as rows of letters: maps of letters, sparse operators between degrees.
+"""Write monomials as rows of letters, with maps and sparse operators between degrees.
 
 u_a = sqrt(l! / a!) x^a is orthonormal for Bombieri's inner product. The operators
 S_i u_a = sqrt(a_i / l) u_{a - e_i} embed degree l into R^d tensor degree l - 1 isometrically, which
@@ -42,7 +42,7 @@ _FULL = 0.1
 def letter_maps(
     elements: Sequence[SignedPermutation], d: int, largest: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
-    """Letters (i, e) go to (g[i], e) with the sign s_i^e: (g.x)_i^e = s_i^e x[g[i]]^e."""
+    """Map letters (i, e) to (g[i], e) with the sign s_i^e: (g.x)_i^e = s_i^e x[g[i]]^e."""
     powers = np.arange(largest)
     maps = np.empty((len(elements), d * largest), np.int32)
     signs = np.ones((len(elements), d * largest), np.int8)
@@ -55,7 +55,7 @@ def letter_maps(
 
 
 def bombieri(words: Words, degree: int) -> Array:
-    """sqrt(l! / a!) for each word, whose letters have powers up to the degree.
+    """Return sqrt(l! / a!) for each word, whose letters have powers up to the degree.
 
     Factorials are multiplied up exactly to rounding, as products of few factors.
     """
@@ -172,7 +172,7 @@ def _contracted(matrix: Array, step: list[Any], inner: Any) -> Any:
 
 
 def raising(d: int, degree: int, words: Words, largest: int, upper: Words) -> Any:
-    """Multiplication by |x|^2 from monomials of degree - 2 to given ones of degree, sparse.
+    """Return multiplication by |x|^2 from monomials of degree - 2 to those of degree, sparse.
 
     Both with respect to x^a / sqrt(a!): x_i^2 takes a to a + 2 e_i with the factor
     sqrt((a_i + 1)(a_i + 2)). The letters of ``words`` number powers up to ``largest``, those of

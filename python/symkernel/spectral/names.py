@@ -1,4 +1,4 @@
-"""Manifolds and groups that are given by name, bound to a number of features."""
+"""Bind manifolds and groups that are given by name to a number of features."""
 
 from __future__ import annotations
 

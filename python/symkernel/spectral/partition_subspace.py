@@ -1,4 +1,4 @@
-"""Invariant polynomials of permutations within blocks of features, by partitions.
+"""Find invariant polynomials of permutations within blocks, by partitions.
 
 The orbits of monomials under all permutations of n features are the partitions of their degree into
 at most n parts, under those within blocks the choices of one partition for each block, and under
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.modes import enumerate_modes
-from symkernel.groups import Alternating, Group, Hyperoctahedral, Symmetric, Young
+from symkernel.groups import Group
 from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.spectral.symmetric_polynomials import (
     Partition,
@@ -58,14 +58,9 @@ def blocks_of(group: Group, degree: int) -> Blocks | None:
     Even permutations have the invariants of all of them below degree n (n - 1) / 2, that of the
     product of all differences.
     """
-    n = group.degree
-    if isinstance(group, Young):
-        return Blocks(tuple(group.blocks), 1)
-    if isinstance(group, Hyperoctahedral):
-        return Blocks((tuple(range(n)),), 2)
-    even = isinstance(group, Alternating) and n > 2 and degree < n * (n - 1) // 2
-    if isinstance(group, Symmetric) or even:
-        return Blocks((tuple(range(n)),), 1)
+    role, n = group.role, group.degree
+    if role.exchanges or (role.even and n > 2 and degree < n * (n - 1) // 2):
+        return Blocks(tuple(map(tuple, role.blocks)), 2 if role.signs else 1)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The plan of a kernel that is given by its spectrum: sums over invariant functions."""
+"""Plan a kernel that is given by its spectrum: sums over invariant functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device, namespace, to_host
-from symkernel.plans import Cost, NotApplicableError, Plan
+from symkernel.exceptions import NotApplicableError
+from symkernel.plans.base import Cost, Plan
 from symkernel.validation import as_floats
 
 __all__ = ["SpectralPlan", "SpectrumPart", "beside"]
@@ -113,7 +114,7 @@ class SpectralPlan(Plan):
             yield slice(first, first + step)
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X."""
+        """Return the Gram matrix of shape (n, m); `Y=None` means X."""
         points = self._points(X)
         others = points if Y is None else self._points(Y)
         K = np.zeros((len(points), len(others)))
@@ -126,12 +127,12 @@ class SpectralPlan(Plan):
         return beside(K, X)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(x_i, x_i), shape (n,)."""
+        """Return K(x_i, x_i), shape (n,)."""
         values, _ = self._diagonal(X, n_jobs, slopes=False)
         return beside(values, X)
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c), without storing K: the functions cost, not the pairs."""
+        """Return K(X, Y) V, (n, c), without storing K: the functions cost, not the pairs."""
         points, others = self._points(X), self._points(Y)
         host = np.asarray(to_host(V) if is_on_device(V) else V, np.float64)
         product = np.zeros((len(points), host.shape[1]))
@@ -145,7 +146,7 @@ class SpectralPlan(Plan):
         return beside(product, X)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
+        """Return K(X, X) and its derivatives (n, n, p) in log hyperparameters."""
         points = self._points(X)
         n, count = len(points), self._parts[0].slopes.shape[0] if self._parts else 0
         K, gradient = np.zeros((n, n)), np.zeros((n, n, count))
@@ -156,7 +157,7 @@ class SpectralPlan(Plan):
         return beside(K, X), beside(gradient, X)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
+        """Return K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         values, slopes = self._diagonal(X, n_jobs, slopes=True)
         return beside(values, X), beside(slopes, X)
 
@@ -175,21 +176,21 @@ class SpectralPlan(Plan):
         return values, found
 
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """Not available: manifolds do not differentiate their eigenfunctions."""
+        """Refuse: manifolds do not differentiate their eigenfunctions."""
         raise NotApplicableError(
             "method='spectral' has no derivatives in the samples: eigenfunctions are evaluated, "
             "not differentiated"
         )
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Not available: manifolds do not differentiate their eigenfunctions."""
+        """Refuse: manifolds do not differentiate their eigenfunctions."""
         return self.gradient_x(X, X, X, n_jobs)
 
-    def __str__(self) -> str:
-        how = "exact up to rounding"
-        if not self.exact:
-            how = f"levels beyond add about {self.error:.2g} of the plain kernel's diagonal"
-        return f"{' -> '.join(self.steps)}\nmethod={self.method!r}, {how}, {self.cost}"
+    @property
+    def _how(self) -> str:
+        if self.exact:
+            return super()._how
+        return f"levels beyond add about {self.error:.2g} of the plain kernel's diagonal"
 
 
 def beside(values: NDArray[np.float64], X: Array) -> Array:

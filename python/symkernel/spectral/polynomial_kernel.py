@@ -1,4 +1,4 @@
-"""The polynomial kernel as a sum over invariant polynomials."""
+"""Compute the polynomial kernel as a sum over invariant polynomials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import Group, Symmetric
+from symkernel.groups import Group
 from symkernel.kernels import Polynomial
 from symkernel.spectral.basis import kept_basis
 from symkernel.spectral.kernels import _evaluate
@@ -62,7 +62,7 @@ class PolynomialKernel(Polynomial):
     """
 
     def spectral_plan(self, group: Group) -> SpectralPlan:
-        """How the average over a group is computed; what ``InvariantKernel`` asks for.
+        """Tell how the average over a group is computed; what ``InvariantKernel`` asks for.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class PolynomialKernel(Polynomial):
         self._spec()  # checks parameters
         degree = int(self.degree)
         manifold = Polynomials(group.degree)
-        if isinstance(group, Symmetric):
+        if group.role.sorts and len(group.role.blocks) == 1:
             part = self._by_partitions(group.degree, degree)
             what = f"{part.width} monomial symmetric functions to degree {degree}"
         else:

@@ -1,4 +1,4 @@
-"""Polynomials on R^d, graded by degree."""
+"""Evaluate polynomials on R^d, graded by degree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
-from symkernel.groups import Group, SignedPermutation, SignFlips
+from symkernel.groups import Group, SignedPermutation
 from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral import monomials
 from symkernel.spectral.fixed_space import fixed_space
@@ -104,10 +104,10 @@ class Polynomials(GradedByDegree):
         if blocks is not None:
             of = self._level(level)
             return by_partitions(blocks, int(of.level), of.eigenvalue, of.multiplicity, self._over)
-        known = self._level(level) if isinstance(group, SignFlips) else self._listed_level(level)
+        known = self._level(level) if group.role.flips else self._listed_level(level)
         degree = int(known.level)
         largest = max(1, degree)
-        if isinstance(group, SignFlips):
+        if group.role.flips:
             return self._even(known)
         words = enumerate_modes(self._d, degree, largest, fourier=False)
         signed = [g for g in group.generators if isinstance(g, SignedPermutation)]
@@ -183,7 +183,7 @@ class Polynomials(GradedByDegree):
         blocks = self._by_partitions(group, int(known.level))
         if blocks is not None:
             return 1e5 * blocks.count(int(known.level))
-        if isinstance(group, SignFlips):
+        if group.role.flips:
             return 1e3 * self._fewest_sums(group, int(known.level))
         count = float(known.multiplicity)
         signed = sum(isinstance(g, SignedPermutation) for g in group.generators)
@@ -196,7 +196,7 @@ class Polynomials(GradedByDegree):
         blocks = self._by_partitions(group, degree)
         if blocks is not None:
             return float(blocks.count(degree))
-        if isinstance(group, SignFlips):
+        if group.role.flips:
             return float(self._of_degree(degree // 2).multiplicity * (degree % 2 == 0))
         count = self._of_degree(degree).multiplicity
         if count <= _FEW_ORBITS or not (group.is_finite and group.is_signed_permutation):

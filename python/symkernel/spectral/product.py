@@ -1,4 +1,4 @@
-"""Products of manifolds, side by side in one sample."""
+"""Multiply manifolds, side by side in one sample."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Product(DenseManifold):
         return int(self._columns[-1].stop)
 
     def all_levels(self) -> Iterator[Level]:
-        """All eigenvalues in ascending order, without end."""
+        """Yield all eigenvalues in ascending order, without end."""
         for known, _ in self._combined():
             yield known
 

@@ -1,4 +1,4 @@
-"""Regression in the invariant functions of a manifold: spectral averaging as an estimator."""
+"""Fit regression in the invariant functions of a manifold: spectral averaging."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SpectralRegressor(
     alphas : array-like of shape (n_alphas,), default=None
         Values that "cv" tries; None for 31 between 1e-14 and 10 times the largest eigenvalue of
         the Gram matrix of the centred features.
-    tolerance : float, default=1e-9
+    tol : float, default=1e-9
         Of the null spaces; see ``InvariantBasis``.
     n_jobs : int, default=None
         Threads for eigenfunctions; None for as many as OpenMP would take, -1 for all processors.
@@ -139,7 +139,7 @@ class SpectralRegressor(
         coef: Literal["ridge", "empirical"] = "ridge",
         alpha: float | ArrayLike | Literal["cv"] = "cv",
         alphas: ArrayLike | None = None,
-        tolerance: float = 1e-9,
+        tol: float = 1e-9,
         n_jobs: int | None = None,
     ) -> None:
         self.manifold = manifold
@@ -150,7 +150,7 @@ class SpectralRegressor(
         self.coef = coef
         self.alpha = alpha
         self.alphas = alphas
-        self.tolerance = tolerance
+        self.tol = tol
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any) -> Self:

@@ -1,4 +1,4 @@
-"""Invariant functions of a level from its values at points: representation matrices, null spaces.
+"""Find invariant functions of a level from its values at points.
 
 phi(g x) = D(g) phi(x) holds at every x, so that D(g) is found from twice as many random points as
 there are functions, by least squares: the basis is orthonormal, and the equations are as well
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.linalg import expm, qr, solve_triangular
 
 from symkernel.backends.modes import thread_count
-from symkernel.groups import Element, Group, OrthogonalMatrix
+from symkernel.groups import Group, OrthogonalMatrix
+from symkernel.groups.elements import Element
 from symkernel.groups.lie import LieGenerator
 from symkernel.groups.motion import Motion
 from symkernel.spectral.fixed_space import blas_threads, fixed_space

@@ -1,4 +1,4 @@
-"""The plan of a plain spectral kernel: sums over whole levels in closed form."""
+"""Plan a plain spectral kernel: sums over whole levels in closed form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device, to_host
-from symkernel.plans import Cost
+from symkernel.plans.base import Cost
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.plan import SpectralPlan, beside
 
@@ -85,7 +85,7 @@ class ReproducingPlan(SpectralPlan):
         return self._functions.features(X, n_jobs)
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X."""
+        """Return the Gram matrix of shape (n, m); `Y=None` means X."""
         points = self._points(X)
         others = points if Y is None else self._points(Y)
         K = np.empty((len(points), len(others)))
@@ -99,7 +99,7 @@ class ReproducingPlan(SpectralPlan):
         return weights @ self._multiplicities
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c): by pairs or by functions, whichever is less work."""
+        """Return K(X, Y) V of shape (n, c): by pairs or by functions, whichever is less work."""
         by_functions = float(len(X) + len(Y)) * self.n_features
         if by_functions < float(len(X)) * len(Y) * self.cost.multiply_adds:
             return self._functions.matvec(X, Y, V, n_jobs)
@@ -111,7 +111,7 @@ class ReproducingPlan(SpectralPlan):
         return beside(product, X)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
+        """Return K(X, X) and its derivatives (n, n, p) in log hyperparameters."""
         points = self._points(X)
         n, count = len(points), len(self._slopes)
         K, gradient = np.empty((n, n)), np.empty((n, n, count))
@@ -125,10 +125,10 @@ class ReproducingPlan(SpectralPlan):
         return beside(K, X), beside(gradient, X)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(x_i, x_i), shape (n,)."""
+        """Return K(x_i, x_i), shape (n,)."""
         return beside(np.full(len(self._points(X)), self._constant(self._weights)), X)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
+        """Return K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         slopes = np.tile(self._constant(self._slopes), (len(self._points(X)), 1))
         return self.diag(X), beside(slopes, X)

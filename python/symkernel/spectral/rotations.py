@@ -1,4 +1,4 @@
-"""The rotation group as a manifold."""
+"""Evaluate eigenfunctions of the rotation group as a manifold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Element, Group
+from symkernel.groups import SO, Group
 from symkernel.groups._checks import RandomState, as_count
+from symkernel.groups.elements import Element
 from symkernel.spectral.fixed_space import fixed_space
 from symkernel.spectral.manifold import GradedByDegree, Level
 from symkernel.spectral.representation import DenseManifold

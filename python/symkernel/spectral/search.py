@@ -1,4 +1,4 @@
-"""How large a search for invariant functions may become, and what has been found before."""
+"""Bound a search for invariant functions, and remember what it found."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT_BYTES = 2**28
 
 
 def levels_within_reach(manifold: Manifold, group: Group, max_level: int | float) -> list[Level]:
-    """Levels up to ``max_level``, whose invariant functions can be found.
+    """Return the levels up to ``max_level``, whose invariant functions can be found.
 
     Raises
     ------

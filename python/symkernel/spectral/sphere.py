@@ -1,4 +1,4 @@
-"""Spheres of any dimension."""
+"""Evaluate spherical harmonics on spheres of any dimension."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import qr
 
-from symkernel.groups import Element, Group
+from symkernel.groups import Group
 from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.groups.elements import Element
 from symkernel.spectral import monomials
 from symkernel.spectral.harmonics import harmonic_count, solid_harmonics
 from symkernel.spectral.manifold import GradedByDegree, Level, is_trivial

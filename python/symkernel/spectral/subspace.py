@@ -1,4 +1,4 @@
-"""The invariant functions of one level: orbit sums of modes, or combinations of a basis."""
+"""Hold the invariant functions of one level: orbit sums of modes, or combinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symmetric polynomials by partitions: the same features at any number of coordinates.
+"""Evaluate symmetric polynomials by partitions, at any number of coordinates.
 
 The monomial symmetric function m_p(x) of a partition p = (p_1 >= ... >= p_k) is the sum of the
 different monomials x_{i_1}^{p_1} ... x_{i_k}^{p_k} over distinct i. In them the average over all
@@ -51,7 +51,7 @@ _BLOCK_ENTRIES = 2**20
 
 
 def partitions(degree: int) -> list[Partition]:
-    """Partitions of 0, 1, ..., degree, their parts descending.
+    """List the partitions of 0, 1, ..., degree, their parts descending.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def _steps(degree: int) -> _Steps:
 
 
 def monomial_symmetric(X: ArrayLike, degree: int) -> Array:
-    """Monomial symmetric functions of samples, for all partitions up to a degree.
+    """Evaluate monomial symmetric functions of samples, for all partitions up to a degree.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def monomial_symmetric(X: ArrayLike, degree: int) -> Array:
 
 
 def monomial_counts(n: int, degree: int) -> Array:
-    """How many monomials each monomial symmetric function has at n coordinates.
+    """Count the monomials of each monomial symmetric function at n coordinates.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def arrangements(partition: Partition, n: int) -> int:
 
 
 def kernel_weights(n: int, degree: int) -> Array:
-    """Weights of m_p(x) m_p(y) in the average of (x . P y)^j over all permutations, j = |p|.
+    """Return the weights of m_p(x) m_p(y) in the average of (x . P y)^j, j = |p|.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From ordinary data to a manifold: scaling into a box, normalisation, stereographic projection."""
+"""Bring ordinary data to a manifold: scaling, normalisation, stereographic projection."""
 
 from __future__ import annotations
 

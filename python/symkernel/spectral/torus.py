@@ -1,4 +1,4 @@
-"""Flat tori: periodic coordinates and Fourier modes."""
+"""Evaluate Fourier modes on flat tori of periodic coordinates."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Torus(Manifold):
         return 2.0 * math.pi / self._period
 
     def all_levels(self) -> Iterator[Level]:
-        """All sums of d squares, without end."""
+        """Yield all sums of d squares, without end."""
         if self._d == 1:  # squares thin out: no table of what lies between
             for k in itertools.count():
                 yield Level(k * k, self._frequency**2 * k * k, 2 if k else 1)
@@ -250,7 +250,7 @@ def _phases(words: NDArray[np.int32], largest: int, shift: Array) -> Array:
 
 
 def conjugates(words: NDArray[np.int32], largest: int) -> NDArray[np.int32]:
-    """Words of -k."""
+    """Return the words of -k."""
     coordinate, place = np.divmod(words, 2 * largest)
     turned = coordinate * 2 * largest + (2 * largest - 1 - place)
     return np.where(words < 0, -1, turned).astype(np.int32)

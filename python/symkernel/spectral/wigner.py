@@ -1,4 +1,4 @@
-"""How rotations act on real spherical harmonics: Wigner's matrices."""
+"""Compute how rotations act on real spherical harmonics: Wigner's matrices."""
 
 from __future__ import annotations
 

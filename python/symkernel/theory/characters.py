@@ -1,4 +1,4 @@
-"""Characters of isometries on the eigenspaces of manifolds."""
+"""Compute characters of isometries on the eigenspaces of manifolds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.spectral import SO3, Level, Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral import SO3, Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral.manifold import Level
 from symkernel.theory.classes import CycleType
 
 __all__ = ["complete_sums", "cycle_series", "level_characters", "reach"]
@@ -19,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 def cycle_series(manifold: Manifold, cycles: CycleType, top: int) -> list[int]:
-    """Trace of a signed permutation on the levels 0..top of a torus, polynomials or a sphere.
+    """Return the trace of a signed permutation on levels 0..top of a manifold.
 
     On polynomials the coefficients of prod 1/(1 - s t^m) over its cycles, of length m and sign s
     (Molien); on tori modes that it leaves alone: one frequency for each positive cycle.
@@ -45,7 +46,7 @@ def cycle_series(manifold: Manifold, cycles: CycleType, top: int) -> list[int]:
 
 
 def complete_sums(power_sums: Array) -> Array:
-    """Traces h_l on homogeneous polynomials of degree l, (c, top + 1), from p_k = tr g^k.
+    """Return traces h_l on homogeneous polynomials of degree l, (c, top + 1), from p_k = tr g^k.
 
     Newton: l h_l = sum_(k=1..l) p_k h_(l-k).
     """
@@ -57,7 +58,7 @@ def complete_sums(power_sums: Array) -> Array:
 
 
 def level_characters(manifold: Manifold, matrices: Array, levels: Sequence[Level]) -> Array:
-    """Traces of isometries, matrices (c, d, d), on levels of a manifold: (c, n_levels).
+    """Return the traces of isometries, matrices (c, d, d), on levels of a manifold: (c, n_levels).
 
     Raises
     ------
@@ -182,7 +183,7 @@ def _product_characters(manifold: Product, matrices: Array, levels: Sequence[Lev
 
 
 def reach(factor: Manifold, eigenvalue: float) -> float:
-    """Largest level of a factor with at most this eigenvalue."""
+    """Return the largest level of a factor with at most this eigenvalue."""
     below = itertools.takewhile(
         lambda known: known.eigenvalue <= eigenvalue * (1.0 + 1e-9), factor.all_levels()
     )

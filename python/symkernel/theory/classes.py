@@ -1,4 +1,4 @@
-"""Conjugacy classes of a group with the eigenvalues of their elements: what characters need."""
+"""List conjugacy classes of a group with the eigenvalues that characters need."""
 
 from __future__ import annotations
 
@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import (
-    SO,
-    Factor,
-    Group,
-    Hyperoctahedral,
-    O,
-    SignedPermutationTable,
-    Symmetric,
-)
+from symkernel.groups import Group
+from symkernel.groups.factor import Factor
+from symkernel.groups.table import SignedPermutationTable
 from symkernel.theory.haar import haar_classes
 
 __all__ = ["CycleTypes", "Spectra", "cycle_types", "representatives", "spectra"]
@@ -139,7 +133,7 @@ def representatives(group: Group, top: int) -> tuple[Array, Array]:
     weights, matrices = np.ones(1), np.eye(1)[None]
     order: list[int] = []
     for part in parts:
-        if isinstance(part.group, (SO, O)):
+        if part.group.role.rotates:
             own_weights, own = haar_classes(part.group, top)
         else:
             own = _table_matrices(part.group)
@@ -180,12 +174,14 @@ def _rest(parts: list[Factor]) -> int:
 
 
 def _atomic(group: Group) -> dict[CycleType, int]:
-    if isinstance(group, Symmetric):
+    role = group.role
+    everything = role.exchanges and len(role.blocks) == 1
+    if everything and not role.signs:
         return {
             tuple((m, 1, k) for m, k in sorted(parts.items())): _class_size(parts, group.degree)
             for parts in _partitions(group.degree, group.degree)
         }
-    if isinstance(group, Hyperoctahedral):
+    if everything:
         return dict(_signed_types(group.degree))
     return _listed(group)
 
@@ -270,7 +266,7 @@ def _from_types(counts: dict[CycleType, int], top: int) -> Spectra:
 
 
 def _atomic_spectra(group: Group, top: int) -> Spectra:
-    if isinstance(group, (SO, O)):
+    if group.role.rotates:
         weights, matrices = haar_classes(group, top)
         return _from_matrices(matrices, top, weights)
     types = cycle_types(group)

@@ -1,4 +1,4 @@
-"""How many functions there are, and how many of them a group leaves as they are: exact counts."""
+"""Count functions, and how many of them a group leaves as they are, exactly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from symkernel.groups import Group
 from symkernel.groups._checks import as_count
-from symkernel.spectral import Level, Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral import Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral.manifold import Level
 from symkernel.theory.characters import complete_sums, cycle_series, level_characters, reach
 from symkernel.theory.classes import cycle_types, representatives, spectra
 from symkernel.theory.orbit_counts import named_series
@@ -95,7 +96,7 @@ class DimensionCounts:
 
 
 def total_dimension(manifold: Manifold, max_level: float) -> int:
-    """Exact number of eigenfunctions up to a level.
+    """Count the eigenfunctions up to a level, exactly.
 
     Parameters
     ----------
@@ -119,14 +120,15 @@ def total_dimension(manifold: Manifold, max_level: float) -> int:
     --------
     >>> from symkernel import theory
     >>> from symkernel.spectral import Torus
-    >>> theory.total_dimension(Torus(10), max_level=3)
+    >>> from symkernel.theory.counts import total_dimension
+    >>> total_dimension(Torus(10), max_level=3)
     1161
     """
     return as_manifold(manifold).count(max_level)
 
 
 def invariant_dimension(manifold: Manifold, group: Group | None, max_level: float) -> int:
-    """Exact number of invariant eigenfunctions up to a level, without computing any.
+    """Count the invariant eigenfunctions up to a level, exactly, without computing any.
 
     Parameters
     ----------
@@ -165,7 +167,7 @@ def invariant_dimension(manifold: Manifold, group: Group | None, max_level: floa
 
 
 def dimension_counts(manifold: Manifold, group: Group | None, max_level: float) -> DimensionCounts:
-    """Exact numbers of eigenfunctions and of invariant ones, level by level.
+    """Count eigenfunctions and invariant ones, exactly, level by level.
 
     Parameters
     ----------
@@ -216,7 +218,7 @@ def dimension_counts(manifold: Manifold, group: Group | None, max_level: float) 
 
 
 def molien_series(group: Group, degree: int) -> tuple[int, ...]:
-    """Numbers of invariant homogeneous polynomials of degree 0..degree.
+    """Count the invariant homogeneous polynomials of degree 0..degree.
 
     The coefficients of Molien's series, the average of 1/det(1 - t g) over the group.
 
@@ -251,7 +253,7 @@ def molien_series(group: Group, degree: int) -> tuple[int, ...]:
 
 
 def as_manifold(manifold: Any) -> Manifold:
-    """``manifold``, if it is one."""
+    """Return ``manifold``, if it is one."""
     if not isinstance(manifold, Manifold):
         raise TypeError(f"manifold must be a Manifold, got {type(manifold).__name__}")
     return manifold

@@ -1,4 +1,4 @@
-"""Effective dimensions, and how many samples a symmetry is worth at finite size."""
+"""Compute effective dimensions, and how many samples a symmetry is worth at finite size."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SampleGain:
 def effective_dimension(
     K: ArrayLike | Kernel, ridge: float | ArrayLike, X: ArrayLike | None = None
 ) -> Any:
-    """Trace of K (K + n ridge)^-1: how many functions a ridge regression really fits.
+    """Return the trace of K (K + n ridge)^-1: how many functions a ridge regression really fits.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def sample_gain(
     *,
     sizes: Sequence[int] | None = None,
 ) -> SampleGain:
-    """How many times more samples a plain kernel needs than its invariant average.
+    """Tell how many times more samples a plain kernel needs than its invariant average.
 
     Parameters
     ----------

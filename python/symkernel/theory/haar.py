@@ -1,4 +1,4 @@
-"""Haar measure on the classes of SO(n) and O(n): Weyl's integration formula."""
+"""Integrate over the classes of SO(n) and O(n): Weyl's integration formula."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, O
+from symkernel.groups import Group
 
 __all__ = ["haar_classes"]
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 _MOST_NODES = 1_000_000
 
 
-def haar_classes(group: SO | O, degree: int) -> tuple[Array, Array]:
+def haar_classes(group: Group, degree: int) -> tuple[Array, Array]:
     """Return a quadrature over the classes of SO(n) or O(n): weights (c,), matrices (c, n, n).
 
     Exact for class functions that are polynomials of up to ``degree`` in the matrix entries.
@@ -32,7 +32,7 @@ def haar_classes(group: SO | O, degree: int) -> tuple[Array, Array]:
     """
     n = group.degree
     weights, matrices = _component(n, degree, np.ones(0))
-    if isinstance(group, SO):
+    if not group.role.reflections:
         return weights, matrices
     if n % 2:
         return np.tile(weights, 2) / 2.0, np.concatenate([matrices, -matrices])

@@ -1,4 +1,4 @@
-"""Risk against the number of samples, for several models on the same data, with confidence."""
+"""Draw risk against the number of samples, for several models on the same data."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from symkernel.diagnostics import Augmented
-from symkernel.estimators import InvariantKernelRidge
 from symkernel.estimators._progress import Progress
+from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.groups import Group
 from symkernel.groups._checks import as_count
 from symkernel.spectral import Manifold, SpectralRegressor
@@ -35,7 +35,7 @@ _RESAMPLES = 2000
 
 
 def mean_squared_error(y: Array, predicted: Array) -> float:
-    """Mean of squared differences over samples and targets."""
+    """Return the mean of squared differences over samples and targets."""
     return float(np.mean((as_floats(y, "y") - as_floats(predicted, "predicted")) ** 2))
 
 
@@ -176,7 +176,7 @@ class LearningCurve:
     # -- results ------------------------------------------------------------------------------
 
     def risks(self, name: str) -> Array:
-        """Risks of one model, (n_repeats, n_sizes).
+        """Return the risks of one model, (n_repeats, n_sizes).
 
         Raises
         ------
@@ -195,7 +195,7 @@ class LearningCurve:
         return np.array(rows)
 
     def mean(self, name: str, *, average: str = "mean") -> Array:
-        """Risk averaged over repeats, (n_sizes,).
+        """Return the risk averaged over repeats, (n_sizes,).
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class LearningCurve:
     def band(
         self, name: str, confidence: float = 0.95, *, average: str = "mean"
     ) -> tuple[Array, Array]:
-        """Confidence band of the average risk: percentiles over resampled repeats.
+        """Return the confidence band of the average risk: percentiles over resampled repeats.
 
         Parameters
         ----------
@@ -234,7 +234,7 @@ class LearningCurve:
         return lower, upper
 
     def gain(self, slow: str, fast: str, *, average: str = "mean") -> Array:
-        """How many times more samples one model needs for the average risk of another.
+        """Tell how many times more samples one model needs for the average risk of another.
 
         Parameters
         ----------

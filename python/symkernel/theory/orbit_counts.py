@@ -1,18 +1,11 @@
-"""Invariants of permutations and signs of copies, counted as orbits: exact generating functions."""
+"""Count invariants of permutations and signs of copies, by generating functions of orbits."""
 
 from __future__ import annotations
 
 import math
 
-from symkernel.groups import (
-    Alternating,
-    Group,
-    Hyperoctahedral,
-    SignFlips,
-    Symmetric,
-    Trivial,
-    Young,
-)
+from symkernel.groups import Group
+from symkernel.groups.role import Kind
 from symkernel.spectral import Manifold, Polynomials, Sphere, Torus
 
 __all__ = ["named_series"]
@@ -59,27 +52,22 @@ def named_series(manifold: Manifold, group: Group, top: int) -> Series | None:
 
 
 def _of_copies(named: Group, copies: int, one: Series, even: Series) -> Series | None:
-    if isinstance(named, Symmetric):
-        return multisets(one, copies)
-    if isinstance(named, Hyperoctahedral):
-        return multisets(even, copies)
-    if isinstance(named, Alternating):
+    role = named.role
+    if role.kind is not Kind.EXCHANGES:
+        return None
+    own = even if role.signs else one
+    if role.even:
         if copies == 1:
-            return one
+            return own
         # An orbit of all permutations is two of even ones where no two copies are alike.
-        both = zip(multisets(one, copies), subsets(one, copies), strict=True)
+        both = zip(multisets(own, copies), subsets(own, copies), strict=True)
         return [a + b for a, b in both]
-    if isinstance(named, (SignFlips, Trivial)):
-        out = [1] + [0] * (len(one) - 1)
-        for _ in range(copies):
-            out = product(out, even if isinstance(named, SignFlips) else one)
-        return out
-    if isinstance(named, Young):
-        out = [1] + [0] * (len(one) - 1)
-        for block in named.blocks:
-            out = product(out, multisets(one, len(block)))
-        return out
-    return None
+    # Features that stay in place are copies by themselves.
+    sizes = list(map(len, role.blocks)) or [1] * copies
+    out = [1] + [0] * (len(one) - 1)
+    for size in sizes:
+        out = product(out, own if size == 1 else multisets(own, size))
+    return out
 
 
 def product(a: Series, b: Series) -> Series:
@@ -93,7 +81,7 @@ def product(a: Series, b: Series) -> Series:
 
 
 def multisets(one: Series, n: int) -> Series:
-    """Multisets of n things by total level, when ``one`` counts things by level.
+    """Count multisets of n things by total level, when ``one`` counts things by level.
 
     The coefficient of z^n in prod_l (1 - z q^l)^(-a_l), whose logarithm is
     sum_k z^k a(q^k) / k: n h_n = sum_k a(q^k) h_(n-k), in exact integers.
@@ -102,7 +90,7 @@ def multisets(one: Series, n: int) -> Series:
 
 
 def subsets(one: Series, n: int) -> Series:
-    """Sets of n different things by total level: the coefficient of z^n in prod (1 + z q^l)^a_l."""
+    """Count sets of n different things by total level: the z^n in prod (1 + z q^l)^a_l."""
     return _symmetric(one, n, -1)
 
 

@@ -1,19 +1,19 @@
-"""Volumes of the orbits of SO(n) and O(n) on points of spheres, and who shares these orbits."""
+"""Compute volumes of the orbits of SO(n) and O(n) on points of spheres."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
-from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
-from symkernel.groups import Factor, Group, O, SignedPermutation, SignedPermutationTable
+from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.along import places
-from symkernel.groups.table import table_matrices
+from symkernel.groups.factor import Factor
+from symkernel.groups.structure import product_of
+from symkernel.groups.table import SignedPermutationTable, table_matrices
 
 __all__ = ["inverse_volumes", "n_copies", "n_images", "shift_images"]
 
@@ -78,12 +78,12 @@ def inverse_volumes(
 
 
 def n_copies(factor: Factor) -> int:
-    """Number of points that SO(n) or O(n) turns together."""
+    """Count the points that SO(n) or O(n) turns together."""
     return math.prod(factor.shape) // factor.group.degree
 
 
 def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
-    """Number of orbits of SO(n) or O(n) that finite factors take the one of x to.
+    """Count the orbits of SO(n) or O(n) that finite factors take the one of x to.
 
     All their elements, less those that map every orbit to itself: maps that belong to both, and
     -1, where the points leave a direction to turn in.
@@ -104,7 +104,7 @@ def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
     """
     if not others:
         return 1
-    finite = _together(others)
+    finite = product_of(others)
     if any(set(f.axes) & set(head.axes) for f in others):
         images = _images(finite, x)
     else:
@@ -112,15 +112,15 @@ def n_images(head: Factor, others: Sequence[Factor], x: Array) -> int:
         minus = SignedPermutation(np.arange(len(x)), np.full(len(x), -1))
         images = np.stack([x, -x]) if finite.contains(minus) else x[None]
     at = places(head.axes, head.shape)
-    kept = _turned(x[at], images[:, at], isinstance(head.group, O))
+    kept = _turned(x[at], images[:, at], head.group.role.reflections)
     return int(finite.order) // int(kept.sum())
 
 
 def shift_images(basis: Array, others: Sequence[Factor], x: Array, period: float) -> int:
-    """As ``n_images``, of shifts of a torus with an orthonormal basis (k, d)."""
+    """Count as ``n_images`` for shifts of a torus with an orthonormal basis (k, d)."""
     if not others:
         return 1
-    finite = _together(others)
+    finite = product_of(others)
     if ((np.abs(basis) > _SAME).sum(axis=1) > 2).all():
         return int(finite.order)  # signed permutations tell three coordinates apart
     apart = _images(finite, x) - x
@@ -132,11 +132,6 @@ def shift_images(basis: Array, others: Sequence[Factor], x: Array, period: float
     turns = (apart - shifts) / period
     kept = np.abs(turns - np.round(turns)).max(axis=1) < _SAME
     return int(finite.order) // int(kept.sum())
-
-
-def _together(factors: Sequence[Factor]) -> Group:
-    """Factors as one group, which counts each map once."""
-    return reduce(mul, (f.group.along(f.axes, f.shape) for f in factors))
 
 
 def _images(finite: Group, x: Array) -> Array:

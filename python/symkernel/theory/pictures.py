@@ -1,4 +1,4 @@
-"""Pictures of counts and learning curves. Needs matplotlib (the extra ``demo``)."""
+"""Draw counts and learning curves. Needs matplotlib (the extra ``demo``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def draw_counts(counts: DimensionCounts) -> Figure:
-    """Cumulative counts of one group beside their ratio."""
+    """Draw the cumulative counts of one group beside their ratio."""
     return _draw({"invariant": counts})
 
 
@@ -80,8 +80,9 @@ def plot_dimension_counts(
     --------
     >>> from symkernel import groups, theory
     >>> from symkernel.spectral import Sphere
+    >>> from symkernel.theory.pictures import plot_dimension_counts
     >>> named = {name: groups.PointGroup(name) for name in "TOI"}
-    >>> figure = theory.plot_dimension_counts(Sphere(3), named, 20)
+    >>> figure = plot_dimension_counts(Sphere(3), named, 20)
     >>> len(figure.axes)
     2
     """

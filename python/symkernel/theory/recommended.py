@@ -1,4 +1,4 @@
-"""Which level to use for a number of samples and a smoothness."""
+"""Recommend a level for a number of samples and a smoothness."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Recommendation:
 def recommended_level(
     n: int, smoothness: float, manifold: Manifold, group: Group | None = None
 ) -> Recommendation:
-    """Number of functions and highest level for n samples of a target of given smoothness.
+    """Recommend a number of functions and a level for n samples and a smoothness.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Results of many fits in a CSV file that a later run goes on from."""
+"""Record results of many fits in a CSV file that a later run goes on from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of Fourier modes that continuous shifts of a torus leave alone."""
+"""Count Fourier modes that continuous shifts of a torus leave alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Group, GroupTooLargeError, O, SignedPermutation
+from symkernel.exceptions import GroupTooLargeError
+from symkernel.groups import Group, SignedPermutation
 
 __all__ = ["shifted_series"]
 
@@ -15,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 def shifted_series(group: Group, top: int) -> list[int]:
-    """Invariants on a torus of continuous shifts beside permutations.
+    """Count invariants on a torus of continuous shifts beside permutations.
 
     Modes k with k . b = 0 for all shifts b, averaged over the linear part: of those that an
     element leaves alone, one frequency for each positive cycle, the sum of frequency times shift
@@ -23,7 +24,7 @@ def shifted_series(group: Group, top: int) -> list[int]:
     """
     basis = group._shift_basis
     linear = group._linear
-    if any(isinstance(f.group, (SO, O)) for f in linear.factors()):
+    if any(f.group.role.rotates for f in linear.factors()):
         raise ValueError(f"group must not turn coordinates of a torus, {group!r} does")
     if not linear.is_finite or linear.order > 200_000:
         raise GroupTooLargeError(

@@ -1,4 +1,4 @@
-"""Weyl's law: how many eigenfunctions there are in the end, on a manifold and on its quotient."""
+"""Estimate how many eigenfunctions there are in the end, on a manifold and on its quotient."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import SO, Factor, Group, O
+from symkernel.groups import Group
 from symkernel.groups._checks import RandomState, as_generator
+from symkernel.groups.factor import Factor
 from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
 from symkernel.theory.counts import as_manifold
@@ -46,14 +47,14 @@ class Quotient:
     error: float = 0.0
 
     def weyl(self, eigenvalue: float) -> float:
-        """omega_d / (2 pi)^d vol eigenvalue^(d/2), omega_d the volume of the unit ball."""
+        """Return omega_d / (2 pi)^d vol eigenvalue^(d/2), omega_d the volume of the unit ball."""
         ball = math.pi ** (self.dim / 2) / math.gamma(self.dim / 2 + 1)
         scale = ball / (2.0 * math.pi) ** self.dim * self.volume
         return float(scale * eigenvalue ** (self.dim / 2))
 
 
 def volume(manifold: Manifold) -> float:
-    """Riemannian volume of a manifold, for the metric that its eigenvalues belong to.
+    """Return the Riemannian volume of a manifold, in the metric of its eigenvalues.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def quotient(
     n_samples: int = _SAMPLES,
     random_state: RandomState = 0,
 ) -> Quotient:
-    """Dimension and volume of the space of orbits.
+    """Return dimension and volume of the space of orbits.
 
     Parameters
     ----------
@@ -144,8 +145,8 @@ def quotient(
     manifold.check(group)
     if group.is_finite:
         return Quotient(manifold.dim, total / group.order)
-    turning = [f for f in group.factors() if isinstance(f.group, (SO, O)) and f.group.dim]
-    others = [f for f in group.factors() if f.group.is_finite]
+    turning = [f for f in group.structure.continuous if f.group.role.rotates]
+    others = group.structure.finite
     shifts = len(group._shift_basis) > 0
     known = len(turning) + shifts <= 1 and (isinstance(manifold, Torus) or not shifts)
     if not known or isinstance(manifold, SO3):
@@ -180,7 +181,7 @@ def weyl_estimate(
     n_samples: int = _SAMPLES,
     random_state: RandomState = 0,
 ) -> float:
-    """Weyl's estimate of the number of invariant functions with at most this eigenvalue.
+    """Estimate by Weyl's law the number of invariant functions up to an eigenvalue.
 
     omega_d / (2 pi)^d vol(M/G) eigenvalue^(d/2) with d = dim(M/G); what it leaves out grows as
     eigenvalue^((d - 1)/2), so it says little until there are many functions. The exact number is
@@ -244,7 +245,7 @@ def _group_volume(factor: Factor) -> float:
     n, p = factor.group.degree, n_copies(factor)
     found = math.prod(_sphere(k) for k in range(max(n - p, 1), n))
     # O(n) by the trivial group has two components; by O(n - p) one, which is that of SO.
-    return found * (2.0 if isinstance(factor.group, O) and p >= n else 1.0)
+    return found * (2.0 if factor.group.role.reflections and p >= n else 1.0)
 
 
 def _shift_volume(manifold: Manifold, group: Group) -> float:

@@ -1,1 +1,1 @@
-"""Ways to the nearest point of an orbit, one file each."""
+"""Find the nearest point of an orbit, one way in each file."""

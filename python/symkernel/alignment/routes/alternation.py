@@ -1,4 +1,4 @@
-"""Permutations of many points beside rotations: assignment and rotation in turns, from many starts.
+"""Align many points by assignment and rotation in turns, from many starts.
 
 No polynomial algorithm is known for the least distance. Each turn is a minimum over one of the two
 factors, so the distance falls until neither helps: an upper bound. Lower bounds come from what no
@@ -11,11 +11,11 @@ import itertools
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
-from symkernel.alignment.routes.matching import point_blocks
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.routes.rotation import Cloud, cloud_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 
 __all__ = ["Alternation"]
@@ -45,7 +45,7 @@ class Alternation(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
 
     Notes
@@ -60,13 +60,13 @@ class Alternation(Route):
         self._cloud = cloud = cloud_of(group)
         self._points, self._dimension = cloud.places.shape
         factors = cloud.factors
-        blocks = point_blocks(factors[0].group) if len(factors) == 1 else None
         lone = len(factors) == 1 and factors[0].group.degree == self._points
-        if blocks is None or not lone or self._dimension not in (2, 3):
-            raise NoRouteError(
+        if not (lone and factors[0].group.role.exchanges) or self._dimension not in (2, 3):
+            raise NotApplicableError(
                 f"{group!r} is not Symmetric or Young on points beside rotations of the plane or "
                 "of space"
             )
+        blocks = factors[0].group.role.blocks
         self._blocks = tuple(map(len, blocks))
         order = np.array([point for block in blocks for point in block])
         # the points of a block next to each other

@@ -1,13 +1,14 @@
-"""Shifts of angles: the nearest shift in the chordal distance, in closed form."""
+"""Find the nearest shift of angles in the chordal distance, in closed form."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
-from symkernel.alignment.structure import places_of, structure_of
-from symkernel.canonical import MotionTransporters
-from symkernel.groups import Group, Torus
+from symkernel.alignment.base import Array, Pairs, Route
+from symkernel.canonical.transporters import MotionTransporters
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group
+from symkernel.groups.along import places
 
 __all__ = ["Angles"]
 
@@ -28,20 +29,20 @@ class Angles(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
     """
 
     name = "angles"
 
     def __init__(self, group: Group) -> None:
-        factors = structure_of(group).factors
-        if len(factors) != 1 or not isinstance(factors[0].group, Torus):
-            raise NoRouteError(
+        factors = group.structure.factors
+        if len(factors) != 1 or not group.structure.angles:
+            raise NotApplicableError(
                 f"{group!r} is not one Torus: beside other groups the nearest shift of angles has "
                 "no closed form"
             )
-        self._places = places_of(factors[0].axes, factors[0].shape)
+        self._places = places(factors[0].axes, factors[0].shape)
         self.steps = ("chordal distance of angles", "the argument of a sum of phases")
 
     def squares(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Array:

@@ -1,4 +1,4 @@
-"""Translations: removed by centring, after which the rest of the group is left."""
+"""Remove translations by centring, and leave the rest of the group to another route."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from math import prod
 import numpy as np
 
 from symkernel.alignment.base import Array, Pairs, Route
-from symkernel.canonical import ComposedTransporters, MotionTransporters
+from symkernel.canonical.transporters import ComposedTransporters, MotionTransporters
 from symkernel.groups.factor import Factor
+from symkernel.groups.structure import other_axes
 
 __all__ = ["Centring", "Weighting"]
 
@@ -60,7 +61,7 @@ class Centring(Route):
         """Samples less their means, and the means, each (n, d)."""
         centred = X.astype(np.float64)
         for f in self._centres:
-            others = tuple(1 + a for a in range(len(f.shape)) if a not in f.axes)
+            others = tuple(1 + a for a in other_axes(f.axes, f.shape))
             arrays = centred.reshape(len(X), *f.shape)
             if prod(f.shape) == f.group.degree:
                 centred = np.zeros_like(centred)  # every sample is a shift of every other

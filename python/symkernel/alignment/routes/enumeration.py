@@ -1,4 +1,4 @@
-"""All elements of a finite group, one by one: the nearest is kept."""
+"""Try all elements of a finite group, one by one, and keep the nearest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import cpu, pairs
 from symkernel.backends.tables import ShiftTable
-from symkernel.canonical import MotionTransporters, PermutationTransporters, Transporters
+from symkernel.canonical.transporters import (
+    MotionTransporters,
+    PermutationTransporters,
+    Transporters,
+)
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable

@@ -1,4 +1,4 @@
-"""Permutations of points: a linear assignment problem for every pair of samples."""
+"""Solve a linear assignment problem for every pair of samples."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from math import prod
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
-from symkernel.alignment.structure import along_axes, places_of, structure_of
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
-from symkernel.canonical import ComposedTransporters, PermutationTransporters, Transporters
-from symkernel.groups import Group, Hyperoctahedral, Symmetric, Young
+from symkernel.canonical.transporters import (
+    ComposedTransporters,
+    PermutationTransporters,
+    Transporters,
+)
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group
+from symkernel.groups.along import places
+from symkernel.groups.structure import other_axes, product_along
 from symkernel.groups.table import table_matrices
 
-__all__ = ["Matching", "matching_cost", "point_blocks"]
+__all__ = ["Matching", "matching_cost"]
 
 # Elements of the factor on coordinates, each of which takes an assignment of its own.
 _MOST_MATRICES = 20_000
-
-
-def point_blocks(group: Group) -> tuple[tuple[int, ...], ...] | None:
-    """Points that change places with each other, for groups of all such permutations; or None."""
-    if isinstance(group, Young):
-        return group.blocks
-    if isinstance(group, Symmetric | Hyperoctahedral):
-        return (tuple(range(group.degree)),)
-    return None
 
 
 class Matching(Route):
@@ -43,7 +40,7 @@ class Matching(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups.
 
     Notes
@@ -55,32 +52,31 @@ class Matching(Route):
     name = "matching"
 
     def __init__(self, group: Group) -> None:
-        factors = structure_of(group).factors
-        heads = [f for f in factors if point_blocks(f.group) is not None]
-        shapes = {f.shape for f in factors}
-        if not group.is_finite or len(heads) != 1 or len(shapes) != 1:
-            raise NoRouteError(
+        structure = group.structure
+        heads = [f for f in structure.factors if f.group.role.exchanges]
+        shape = structure.shape
+        if not group.is_finite or len(heads) != 1 or shape is None:
+            raise NotApplicableError(
                 f"{group!r} is not one group of all permutations of points (Symmetric, Young, "
                 "Hyperoctahedral) beside finite groups that act on coordinates"
             )
-        head, shape = heads[0], factors[0].shape
-        others = tuple(f for f in factors if f is not head)
-        rest = [a for a in range(len(shape)) if a not in head.axes]
+        head = heads[0]
+        others = structure.beside(head)
+        rest = other_axes(head.axes, shape)
         if any(set(f.axes) & set(head.axes) for f in others):
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} permutes points along an axis on which more than that acts"
             )
-        blocks = point_blocks(head.group)
-        assert blocks is not None
-        self._signed = isinstance(head.group, Hyperoctahedral)
-        self._blocks = tuple(map(len, blocks))
-        order = [point for block in blocks for point in block]
+        role = head.group.role
+        self._signed = role.signs
+        self._blocks = tuple(map(len, role.blocks))
+        order = [point for block in role.blocks for point in block]
         # (points, coordinates), the points of a block next to each other
-        self._places = places_of(tuple(rest), shape)[order]
+        self._places = places(head.axes, shape).T[order]
         r = prod(shape[a] for a in rest)
-        on_coordinates = along_axes(others, rest, shape) if rest else None
+        on_coordinates = product_along(others, rest, shape) if rest else None
         if on_coordinates is not None and on_coordinates.order > _MOST_MATRICES:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} has {on_coordinates.order:,} elements on coordinates, each of which "
                 f"takes an assignment; at most {_MOST_MATRICES:,} are tried"
             )

@@ -1,4 +1,4 @@
-"""Rotations of clouds: Kabsch's alignment, for each of a few permutations of the points."""
+"""Turn clouds by Kabsch's formula, for each of a few permutations of the points."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symkernel.alignment.base import Array, NoRouteError, Pairs, Route
+from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.procrustes import procrustes
-from symkernel.alignment.structure import along_axes, places_of, structure_of
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
-from symkernel.groups import SO, Group, O
+from symkernel.exceptions import NotApplicableError
+from symkernel.groups import Group
+from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
+from symkernel.groups.structure import other_axes
 from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["MAX_ROWS", "Cloud", "Rotation", "cloud_of"]
@@ -55,27 +57,28 @@ def cloud_of(group: Group) -> Cloud:
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         If it is not that.
     """
-    factors = structure_of(group).factors
-    heads = [f for f in factors if isinstance(f.group, SO | O) and not f.group.is_finite]
-    if len(heads) != 1 or len({f.shape for f in factors}) != 1:
-        raise NoRouteError(
+    structure = group.structure
+    heads = [f for f in structure.rotations if not f.group.is_finite]
+    if len(heads) != 1 or structure.shape is None:
+        raise NotApplicableError(
             f"{group!r} is not SO(d) or O(d) on points beside permutations of the points"
         )
-    head, shape = heads[0], heads[0].shape
-    others = tuple(f for f in factors if f is not head)
-    rest = [a for a in range(len(shape)) if a not in head.axes]
-    if any(set(f.axes) & set(head.axes) or not f.group.is_permutation for f in others):
-        raise NoRouteError(f"{group!r} acts on points by more than rotations and permutations")
-    places = places_of(head.axes, shape)
-    permutations = along_axes(others, rest, shape)
+    head, shape = heads[0], structure.shape
+    permutations = structure.point_permutations(head)
+    if permutations is None:
+        raise NotApplicableError(
+            f"{group!r} acts on points by more than rotations and permutations"
+        )
+    rest = other_axes(head.axes, shape)
     moved = tuple(
-        Factor(f.group, tuple(rest.index(a) for a in f.axes), tuple(shape[a] for a in rest))
-        for f in others
+        Factor(f.group, tuple(map(rest.index, f.axes)), tuple(shape[a] for a in rest))
+        for f in structure.beside(head)
     )
-    return Cloud(places, isinstance(head.group, O), permutations, moved)
+    reflections = head.group.role.reflections
+    return Cloud(places(head.axes, shape), reflections, permutations, moved)
 
 
 class Rotation(Route):
@@ -89,7 +92,7 @@ class Rotation(Route):
 
     Raises
     ------
-    NoRouteError
+    NotApplicableError
         For other groups, or more permutations.
 
     Notes
@@ -108,7 +111,7 @@ class Rotation(Route):
         count = cloud.permutations.order
         most = MAX_ROWS if self._dimension <= 3 else MAX_ROWS_BEYOND
         if count > most:
-            raise NoRouteError(
+            raise NotApplicableError(
                 f"{group!r} has {count:,} permutations of points, each of which takes a rotation; "
                 f"at most {most:,} are tried one by one"
             )

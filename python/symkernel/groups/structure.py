@@ -1,0 +1,161 @@
+"""Answer what a group is made of: translations, rotations, angles and finite parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from math import prod
+from operator import mul
+from typing import Any
+
+from numpy.typing import NDArray
+
+from symkernel.groups.base import Group
+from symkernel.groups.factor import Factor
+from symkernel.groups.named import Trivial
+
+__all__ = ["Structure", "other_axes", "product_along", "product_of"]
+
+# Orders have logarithms of 0 or at least log 2, also after rounding.
+_OF_ONE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """Hold what a group is made of. Kept with the group: ask ``group.structure``.
+
+    Parts are computed when they are first asked for.
+
+    Parameters
+    ----------
+    group : Group
+        The whole.
+
+    Examples
+    --------
+    >>> from symkernel.groups import E, Symmetric
+    >>> G = Symmetric(4).along(0, (4, 3)) * E(3).along(1, (4, 3))
+    >>> [f.group for f in G.structure.centres], [f.group for f in G.structure.rotations]
+    ([Translations(3)], [O(3)])
+    >>> (head,) = G.structure.rotations
+    >>> G.structure.point_permutations(head).order
+    24
+    """
+
+    group: Group
+
+    @cached_property
+    def nontrivial(self) -> tuple[Factor, ...]:
+        """Factors with more than one element, in the order given."""
+        return tuple(f for f in self.group.factors() if f.group.log_order > _OF_ONE)
+
+    @cached_property
+    def centres(self) -> tuple[Factor, ...]:
+        """Translations, which centring removes."""
+        return tuple(f for f in self.nontrivial if f.group.role.translates)
+
+    @cached_property
+    def factors(self) -> tuple[Factor, ...]:
+        """What remains without translations and trivial groups."""
+        return tuple(f for f in self.nontrivial if not f.group.role.translates)
+
+    @cached_property
+    def continuous(self) -> tuple[Factor, ...]:
+        """Infinite groups among the factors."""
+        return tuple(f for f in self.factors if not f.group.is_finite)
+
+    @cached_property
+    def finite(self) -> tuple[Factor, ...]:
+        """Finite groups among the factors."""
+        return tuple(f for f in self.factors if f.group.is_finite)
+
+    @cached_property
+    def rotations(self) -> tuple[Factor, ...]:
+        """Factors SO(n) and O(n), that on one coordinate included."""
+        return tuple(f for f in self.factors if f.group.role.rotates)
+
+    @cached_property
+    def angles(self) -> tuple[Factor, ...]:
+        """Factors that shift angles."""
+        return tuple(f for f in self.factors if f.group.role.turns_angles)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...] | None:
+        """The array along whose axes all factors act; None if they differ, or there are none."""
+        shapes = {f.shape for f in self.factors}
+        return shapes.pop() if len(shapes) == 1 else None
+
+    # One object for the life of the group: tables of its elements are kept with it.
+    @cached_property
+    def rest(self) -> Group:
+        """The group without its translations, as a group of its own."""
+        if not self.centres:
+            return self.group
+        return product_of(self.factors) if self.factors else Trivial(self.group.degree)
+
+    def beside(self, head: Factor) -> tuple[Factor, ...]:
+        """Return the factors other than one of them."""
+        return tuple(f for f in self.factors if f is not head)
+
+    def point_permutations(self, head: Factor) -> Group | None:
+        """Return what permutes the points whose coordinates a factor acts on.
+
+        Returns
+        -------
+        Group or None
+            On as many features as there are points, trivial where nothing else acts; None if
+            another factor does more than permute points.
+        """
+        others = self.beside(head)
+        if any(
+            f.shape != head.shape or set(f.axes) & set(head.axes) or not f.group.is_permutation
+            for f in others
+        ):
+            return None
+        return product_along(others, other_axes(head.axes, head.shape), head.shape)
+
+    # -- centring -----------------------------------------------------------------------------
+
+    @property
+    def centring(self) -> tuple[str, ...]:
+        """What centring does, in words."""
+        axes = [f.axes[0] if len(f.axes) == 1 else f.axes for f in self.centres]
+        return tuple(f"centre along axis {a}" for a in axes)
+
+    def centred(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return samples less the mean of their points: the quotient by translations.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Of NumPy or CuPy.
+        """
+        for f in self.centres:
+            others = tuple(1 + a for a in other_axes(f.axes, f.shape))
+            arrays = X.reshape(len(X), *f.shape)
+            X = (arrays - arrays.mean(axis=others, keepdims=True)).reshape(X.shape)
+        return X
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.group, "structure")
+
+
+def other_axes(axes: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the axes of an array that are not among some, ascending."""
+    return tuple(a for a in range(len(shape)) if a not in axes)
+
+
+def product_of(factors: Iterable[Factor]) -> Group:
+    """Return factors, one at least, as one group on all features, which counts each map once."""
+    return reduce(mul, (f.action for f in factors))
+
+
+def product_along(factors: Sequence[Factor], axes: Sequence[int], shape: Sequence[int]) -> Group:
+    """Return the product of factors that act along some axes, on the array of these axes alone."""
+    lengths = tuple(shape[a] for a in axes)
+    found: Group | None = None
+    for factor in factors:
+        moved = factor.group.along(tuple(axes.index(a) for a in factor.axes), lengths)
+        found = moved if found is None else found * moved
+    return Trivial(prod(lengths)) if found is None else found
