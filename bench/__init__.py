@@ -8,6 +8,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``canonical``: canonical forms of large batches;
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``planning``: the time of plan() for every named group;
+* ``latency``: single predictions, by ``python -m symkernel.bench.latency``;
 * ``programs``: whole programs, fit and predict, with peak memory;
 * ``peers``: the same answers by NumPy, scikit-learn, PyTorch, invariantkernels with GPyTorch;
 * ``formulas``: closed forms in NumPy, by a grid of rotations, by thewalrus;

@@ -6,6 +6,7 @@ Runs where tests/test_gpu.py does.
 from __future__ import annotations
 
 import importlib
+import itertools
 
 import catalog
 import numpy as np
@@ -53,13 +54,14 @@ def test_agrees_with_the_cpu(cp, case, method, normalize):
     assert agrees(cp, k, X, Y, W, np.float32)
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize(
-    "base",
-    [RBF(1.1), Matern(1.4, nu=2.5), RationalQuadratic(1.2, alpha=0.8), Polynomial(0.4, 3, 1.0)],
-    ids=["rbf", "matern", "rational_quadratic", "polynomial"],
+@covered(
+    "name, base, normalize",
+    itertools.product(
+        test_closed_forms.GROUPS,
+        [RBF(1.1), Matern(1.4, nu=2.5), RationalQuadratic(1.2, alpha=0.8), Polynomial(0.4, 3, 1.0)],
+        [False, True],
+    ),
 )
-@pytest.mark.parametrize("name", test_closed_forms.GROUPS)
 def test_closed_forms_agree_with_the_cpu(cp, name, base, normalize):
     group = test_closed_forms.GROUPS[name]
     try:
@@ -110,9 +112,12 @@ def test_samples_in_the_shape_of_the_group(cp):
     assert np.abs(cp.asnumpy(got) - want).max() < 1e-12
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize("base", [RBF, Matern], ids=["rbf", "matern32"])
-@pytest.mark.parametrize("name", [*test_closed_forms.GROUPS, "Young", "centred points"])
+@covered(
+    "name, base, normalize",
+    itertools.product(
+        [*test_closed_forms.GROUPS, "Young", "centred points"], [RBF, Matern], [False, True]
+    ),
+)
 def test_length_scale_per_feature(cp, name, base, normalize):
     group = {
         "Young": groups.Young("abab").along(0, (4, 2)),

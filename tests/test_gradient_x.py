@@ -235,9 +235,7 @@ def test_spheres_agree_with_precise_differences(d):
 BASES = [RBF(0.9), Matern(1.2, nu=1.5), Matern(1.3, nu=3.2), RationalQuadratic(1.1, alpha=0.9)]
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize("base", BASES, ids=["rbf", "matern32", "matern", "rational_quadratic"])
-@pytest.mark.parametrize("name", test_closed_forms.GROUPS)
+@covered("name, base, normalize", itertools.product(test_closed_forms.GROUPS, BASES, [False, True]))
 def test_closed_forms_against_finite_differences(name, base, normalize):
     group = test_closed_forms.GROUPS[name]
     X, Y = (test_closed_forms.samples(group, a) for a in ((1.3, 0.7), (0.45, 2.1)))

@@ -82,6 +82,15 @@ def matching(threads):
     return lambda: _cpu.match_points(X, None, [400], np.eye(3)[None], n_threads=threads)
 
 
+def one_matching(threads):
+    """A single assignment that takes long: costs are products, which no reduction helps with."""
+    from symkernel.backends.cpu import _cpu
+
+    n = 6000
+    x = np.arange(1.0, n + 1)[None, :, None]
+    return lambda: _cpu.match_points(x, 1e3 * x**2, [n], np.eye(1)[None], n_threads=threads)
+
+
 def turning(threads):
     from symkernel.backends.cpu import _cpu
 
@@ -112,6 +121,13 @@ def closure(threads):
     return lambda: _cpu.close_matrices(np.array([[[c, -s], [s, c]]]), 10**9, 1e-12)
 
 
+def enumeration(threads):
+    """All subsets of 60 coordinates, of which none adds up to the level."""
+    from symkernel.backends.cpu import _cpu
+
+    return lambda: _cpu.modes(60, 100, 1, False)
+
+
 def orbits_of_modes(threads):
     from symkernel.backends.cpu import _cpu
 
@@ -127,6 +143,19 @@ def sums_of_modes(threads):
     ones, column = np.ones(len(words)), np.zeros(len(words), dtype=np.int32)
     X = random(10**6, 12)
     return lambda: _cpu.mode_sums(X, words, ones, column, None, 1, 7, 0.0, threads)
+
+
+def frames(threads):
+    """Points that all tie for the farthest: as many frames as choices of them."""
+    from symkernel.backends.cpu import _cpu
+
+    n, d = 30, 6
+    X = random(64, n, d)
+    X /= np.linalg.norm(X, axis=2, keepdims=True)
+    members, kinds = np.arange(n, dtype=np.int32), np.zeros(n, dtype=np.int32)
+    return lambda: _cpu.permuted_frames(
+        X, np.ones(n), members, kinds, False, False, 1e9, 1e-12, 1.0, 1e-9, threads
+    )
 
 
 def rates(threads):
@@ -160,14 +189,17 @@ CASES = {
     "diagonal": sums(lambda c, k, g, X, t: c.diagonal(k, g, np.tile(X, (5, 1)), n_threads=t)),
     "nearest": sums(lambda c, k, g, X, t: c.nearest(g, X[:2000], None, n_threads=t)),
     "match_points": matching,
+    "one_match": one_matching,
     "rotate_points": turning,
     "permutation_chain": chain,
     "close_matrices": closure,
+    "modes": enumeration,
     "mode_orbits": orbits_of_modes,
     "mode_sums": sums_of_modes,
+    "permuted_frames": frames,
     "rates": rates,
 }  # fmt: skip
-ONE_THREAD = {"permutation_chain", "close_matrices", "mode_orbits"}
+ONE_THREAD = {"permutation_chain", "close_matrices", "modes", "mode_orbits"}
 
 
 def serve() -> None:

@@ -3,6 +3,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -67,12 +69,19 @@ Array<double> begin(PairJob& job, const Array<double>& x, const std::optional<Ar
   return squares;
 }
 
+bool all_finite(const Array<double>& a) {
+  return std::all_of(a.data(), a.data() + a.size(), [](double v) { return std::isfinite(v); });
+}
+
 std::tuple<Array<double>, Array<std::int32_t>, Array<std::int32_t>> match(
     const Array<double>& x, const std::optional<Array<double>>& y,
     const std::vector<std::int64_t>& blocks, const Array<double>& matrices, bool either_sign,
     bool paired, int n_threads) {
   MatchJob job;
   Array<double> squares = begin(job, x, y, paired);
+  // the matching of costs that are no numbers would not end, or end outside the arrays
+  require(all_finite(x) && (!y || all_finite(*y)) && all_finite(matrices),
+          "x, y and matrices must be finite");
   require(matrices.ndim() == 3 && matrices.shape(1) == job.dimension &&
               matrices.shape(2) == job.dimension,
           "matrices must have shape (count, dimension, dimension)");

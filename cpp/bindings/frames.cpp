@@ -7,6 +7,8 @@
 #include <limits>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "bindings.hpp"
 #include "frames/canonical_frames.hpp"
@@ -107,8 +109,11 @@ PermutedCoordinates<T> permuted(const Array<T>& clouds, const Array<double>& wei
   const py::ssize_t n = clouds.shape(0), p = clouds.shape(1);
   require(members.ndim() == 1 && members.shape(0) == p && kinds.ndim() == 1 && kinds.shape(0) == p,
           "members and kinds must have shape (points,)");
+  std::vector<char> seen(static_cast<std::size_t>(p), 0);
   for (py::ssize_t k = 0; k < p; ++k) {
-    require(members.at(k) >= 0 && members.at(k) < p, "members must be a permutation of the points");
+    require(members.at(k) >= 0 && members.at(k) < p &&
+                std::exchange(seen[static_cast<std::size_t>(members.at(k))], 1) == 0,
+            "members must be a permutation of the points");
     require(k == 0 || kinds.at(k - 1) <= kinds.at(k), "kinds must not decrease");
   }
   FrameArrays<T> arrays(clouds, weights, centred, proper, band, null);

@@ -14,6 +14,14 @@ inline bool python_signal_pending() {
   return PyErr_CheckSignals() != 0;
 }
 
+// What long loops on the calling thread call now and then: throws where the user has asked to stop.
+inline auto asking(StopToken& token) {
+  return [&token] {
+    token.poll(0);
+    if (token.stopped()) throw Interrupted();
+  };
+}
+
 // Calls work(token) without Python's lock. An exception that a signal handler raised meanwhile is
 // thrown on as itself.
 template <class Work>

@@ -26,19 +26,11 @@ template <class T>
 using Rows = py::array_t<T, py::array::c_style>;
 using Points = py::array_t<std::int32_t, py::array::c_style | py::array::forcecast>;
 
-// Every 50 ms; to be called without Python's lock.
-Poll stopping(StopToken& token) {
-  return [&token] {
-    token.poll(0);
-    if (token.stopped()) throw Interrupted();
-  };
-}
-
 std::unique_ptr<OrderedChain> ordered_chain(const PermutationChain& group, std::size_t max_bytes,
                                             std::uint64_t seed) {
   std::unique_ptr<OrderedChain> chain;
   run_interruptible([&](StopToken& token) {
-    chain = std::make_unique<OrderedChain>(group, max_bytes, seed, stopping(token));
+    chain = std::make_unique<OrderedChain>(group, max_bytes, seed, asking(token));
   });
   return chain;
 }
@@ -88,7 +80,7 @@ std::tuple<Points, Points> stabilizer(const OrderedChain& chain, const Points& c
   std::vector<std::int32_t> factors;
   const auto* r = colours.data();
   run_interruptible([&](StopToken& token) {
-    const Poll poll = stopping(token);
+    const Poll poll = asking(token);
     const ColourStabilizer found(chain, r, limit, poll);
     generators = found.generators();
     factors = found.factors();

@@ -36,24 +36,13 @@ void require_letters(MatrixView<const Letter> words, std::int64_t alphabet, cons
   require(std::all_of(words.data, end, [=](Letter l) { return l >= -1 && l < alphabet; }), message);
 }
 
-// Calls work(poll); poll() throws when Python has a signal to answer.
-template <class Work>
-void run_polled(Work&& work) {
-  run_interruptible([&](StopToken& token) {
-    work([&] {
-      token.poll(0);
-      if (token.stopped()) throw Interrupted();
-    });
-  });
-}
-
 Array<Letter> enumerate(std::int32_t coordinates, std::int32_t level, std::int32_t largest,
                         bool fourier) {
   require(coordinates > 0 && level >= 0 && largest > 0, "coordinates, level, largest: too small");
   std::unique_ptr<std::vector<Letter>> words = std::make_unique<std::vector<Letter>>();
   std::int32_t width = 0;
-  run_polled([&](auto poll) {
-    ModeEnumeration modes(coordinates, level, largest, fourier, poll);
+  run_interruptible([&](StopToken& token) {
+    ModeEnumeration modes(coordinates, level, largest, fourier, asking(token));
     width = modes.width();
     *words = std::move(modes.words());
   });
@@ -78,7 +67,9 @@ std::tuple<Array<std::int32_t>, Array<std::int8_t>, std::int32_t> orbits(
   std::int32_t* label = labels.mutable_data();
   std::int8_t* sign = mode_signs.mutable_data();
   std::int32_t count = 0;
-  run_polled([&](auto poll) { count = mode_orbits(rows, letters, given, poll, label, sign); });
+  run_interruptible([&](StopToken& token) {
+    count = mode_orbits(rows, letters, given, asking(token), label, sign);
+  });
   return {labels, mode_signs, count};
 }
 
@@ -88,7 +79,8 @@ Array<std::int32_t> find(const Array<Letter>& words, const Array<Letter>& querie
   require(rows.columns == asked.columns, "queries must have the width of words");
   Array<std::int32_t> places(asked.rows);
   std::int32_t* place = places.mutable_data();
-  run_polled([&](auto poll) {
+  run_interruptible([&](StopToken& token) {
+    const auto poll = asking(token);
     const ModeIndex index(rows, poll);
     for (std::int64_t i = 0; i < asked.rows; ++i) {
       if (i % 4096 == 0) poll();

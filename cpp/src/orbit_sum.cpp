@@ -8,6 +8,7 @@
 
 #include "action_tables.hpp"
 #include "gradient_x.hpp"
+#include "matvec.hpp"
 #include "samples.hpp"
 #include "symkernel/base_kernels.hpp"
 #include "symkernel/error.hpp"
@@ -84,10 +85,12 @@ class Driver {
     set_operands();
     if (request_.output == Output::gradient_x) {
       gradient_task().run();
+    } else if (request_.output == Output::matvec) {
+      ProductTask<T> product(request_, engine_, job_, threads_, token_);
+      const std::int64_t columns = product.symmetric() ? ceil_div(job_.y.n, engine_.nr) : 1;
+      product.run(block_panels(ceil_div(job_.x.n, engine_.mr), columns));
     } else {
-      job_.symmetric =
-          symmetric && request_.output != Output::matvec && request_.elements == nullptr;
-      if (request_.output == Output::matvec) pack_v();
+      job_.symmetric = symmetric && request_.elements == nullptr;
       run_blocks();
     }
     finish();
@@ -303,17 +306,6 @@ class Driver {
     job_.refine = std::fabs(producer_.self) * largest + std::fabs(producer_.constant) > large;
   }
 
-  void pack_v() {
-    const std::int64_t m = request_.v.rows, c = request_.v.columns, nr = engine_.nr;
-    const std::int64_t panels = ceil_div(m, nr);
-    v_ = Buffer<T>(panels * c * nr);
-    for (std::int64_t j = 0; j < m; ++j) {
-      for (std::int64_t k = 0; k < c; ++k) v_[((j / nr) * c + k) * nr + j % nr] = request_.v(j, k);
-    }
-    job_.v = v_.data();
-    job_.v_columns = c;
-  }
-
   // Multiply-adds of one tile; exponentials count as eight.
   double tile_cost() const {
     const double pairs = static_cast<double>(engine_.mr) * engine_.nr;
@@ -379,18 +371,15 @@ class Driver {
     const std::int64_t n = request_.x.rows;
     const std::int64_t m = request_.y.data == nullptr ? n : request_.y.rows;
     const std::int64_t x_panels = ceil_div(n, engine_.mr), columns = ceil_div(m, engine_.nr);
-    const bool matvec = request_.output == Output::matvec;
-    if (!matvec) {
-      const std::int64_t derivatives = request_.output == Output::gradient ? job_.gradients
-                                       : request_.output == Output::ard    ? job_.g.d
-                                                                           : 0;
-      if (!request_.paired)
-        open_pages(request_.k, request_.output == Output::packed ? n * (n + 1) / 2 : n * m);
-      open_pages(request_.dk, n * m * derivatives);
-    }
-    const std::int64_t size = block_panels(x_panels, matvec ? 1 : columns);
+    const std::int64_t derivatives = request_.output == Output::gradient ? job_.gradients
+                                     : request_.output == Output::ard    ? job_.g.d
+                                                                         : 0;
+    if (!request_.paired)
+      open_pages(request_.k, request_.output == Output::packed ? n * (n + 1) / 2 : n * m);
+    open_pages(request_.dk, n * m * derivatives);
+    const std::int64_t size = block_panels(x_panels, columns);
     std::vector<Block> blocks;
-    for (std::int64_t q = matvec ? 0 : columns - 1; q >= 0; --q) {
+    for (std::int64_t q = columns - 1; q >= 0; --q) {
       if (request_.paired) {  // tiles on the diagonal
         const std::int64_t last = std::min(n, (q + 1) * engine_.nr);
         for (std::int64_t p = q * engine_.nr / engine_.mr; p * engine_.mr < last; ++p)
@@ -427,7 +416,7 @@ class Driver {
   const Samples<T>* xs_ = nullptr;
   const Samples<T>* ys_ = nullptr;
   PreparedOperand<T> x_, y_;
-  Buffer<T> v_, rates_, form_values_, form_slopes_;
+  Buffer<T> rates_, form_values_, form_slopes_;
 };
 
 constexpr const char* form_names[pair_form_count] = {

@@ -28,7 +28,7 @@ MatrixView<const Letter> rows_of(ModeEnumeration& modes) {
 Orbits monomial_orbits(std::int32_t d, std::int32_t degree,
                        const std::vector<std::vector<std::int32_t>>& images,
                        const std::vector<std::vector<int>>& signs) {
-  ModeEnumeration modes(d, degree, degree, false);
+  ModeEnumeration modes(d, degree, degree, false, [] {});
   const auto words = rows_of(modes);
   std::vector<Letter> maps;
   std::vector<std::int8_t> map_signs;
@@ -83,13 +83,13 @@ void signs_follow_the_generators() {
 }
 
 void enumeration_counts_modes() {
-  ModeEnumeration monomials(4, 5, 5, false);
+  ModeEnumeration monomials(4, 5, 5, false, [] {});
   CHECK(rows_of(monomials).rows == 56);  // C(8, 5)
-  ModeEnumeration fourier(10, 3, 1, true);
+  ModeEnumeration fourier(10, 3, 1, true, [] {});
   CHECK(rows_of(fourier).rows == 960);  // C(10, 3) 2^3
-  ModeEnumeration squares(2, 25, 5, true);
+  ModeEnumeration squares(2, 25, 5, true, [] {});
   CHECK(rows_of(squares).rows == 12);  // (5, 0) and (3, 4) with all signs
-  const ModeIndex index(rows_of(squares));
+  const ModeIndex index(rows_of(squares), [] {});
   for (std::int64_t i = 0; i < 12; ++i) CHECK(index.find(rows_of(squares).row(i)) == i);
   const Letter none[] = {0, 1};
   CHECK(index.find(none) == -1);
@@ -114,7 +114,7 @@ void polls_end_what_takes_long() {
   };
   CHECK_THROWS(std::runtime_error, ModeEnumeration(40, 12, 12, false, impatient));
   CHECK(polls == 3);
-  ModeEnumeration modes(20, 5, 5, false);
+  ModeEnumeration modes(20, 5, 5, false, [] {});
   const auto words = rows_of(modes);
   CHECK(words.rows == 42504);  // C(24, 5), more than three times 4096
   polls = 0;

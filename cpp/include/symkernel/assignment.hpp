@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "symkernel/config.hpp"
+#include "symkernel/lanes.hpp"
 #include "symkernel/simd.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
@@ -41,14 +42,21 @@ class Assignment {
     for (std::int64_t j = n; j < padded(n); ++j) row[j] = infinity;
   }
 
-  // column[i] for every row i of cost (n, padded(n)), which must be finite.
-  void solve(const T* cost, std::int64_t n, std::int32_t* column) {
+  // column[i] for every row i of cost (n, padded(n)), which must be finite. Returns false, with
+  // rows left over, where stops() said true.
+  template <class Stops = NeverStops>
+  bool solve(const T* cost, std::int64_t n, std::int32_t* column, const Stops& stops = Stops()) {
     cost_ = cost;
     n_ = n;
     size_ = padded(n);
     std::int64_t count = reduce_columns(column);
-    for (int pass = 0; pass < 2 && count > 0; ++pass) count = reduce_rows(count, column);
-    for (std::int64_t k = 0; k < count; ++k) augment(number(free_[k]), column);
+    for (int pass = 0; pass < 2 && count > 0; ++pass) count = reduce_rows(count, column, stops);
+    if (stops()) return false;  // rows may be left over that are not counted
+    for (std::int64_t k = 0; k < count; ++k) {
+      if (stops()) return false;
+      augment(number(free_[k]), column);
+    }
+    return true;
   }
 
  private:
@@ -104,9 +112,11 @@ class Assignment {
 
   // Every free row takes its best column, whose price falls to where the second best is as good;
   // the row that had it is free again, for the next pass.
-  std::int64_t reduce_rows(std::int64_t count, std::int32_t* column) {
+  template <class Stops>
+  std::int64_t reduce_rows(std::int64_t count, std::int32_t* column, const Stops& stops) {
     std::int64_t left = 0;
     for (std::int64_t k = 0; k < count; ++k) {
+      if (k % 64 == 63 && stops()) break;
       const std::int64_t i = number(free_[k]);
       for (std::int64_t j = 0; j < size_; j += width)
         (V::load(row(i) + j) - V::load(price_ + j)).store(distance_ + j);

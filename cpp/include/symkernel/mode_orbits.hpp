@@ -25,9 +25,6 @@ using Letter = std::int32_t;
 class ModeEnumeration {
  public:
   /// Letters number the exponents 1..largest, or -largest..-1, 1..largest of each coordinate.
-  ModeEnumeration(std::int32_t coordinates, std::int32_t level, std::int32_t largest, bool fourier)
-      : ModeEnumeration(coordinates, level, largest, fourier, [] {}) {}
-
   /// poll() is called now and then, and may throw.
   template <class Poll>
   ModeEnumeration(std::int32_t coordinates, std::int32_t level, std::int32_t largest, bool fourier,
@@ -73,8 +70,6 @@ class ModeEnumeration {
 /// Where each word of a table stands: a hash table with open addressing.
 class ModeIndex {
  public:
-  explicit ModeIndex(MatrixView<const Letter> words) : ModeIndex(words, [] {}) {}
-
   /// poll() is called now and then, and may throw.
   template <class Poll>
   ModeIndex(MatrixView<const Letter> words, Poll&& poll) : words_(words) {

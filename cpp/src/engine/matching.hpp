@@ -22,8 +22,9 @@ class Matching {
            2 * job.points;
   }
 
-  Matching(const MatchJob& job, double* scratch)
+  Matching(const MatchJob& job, double* scratch, int thread)
       : job_(job),
+        thread_(thread),
         size_(Assignment<V>::padded(job.largest_block)),
         columns_(scratch),
         moved_(columns_ + job.dimension * size_),
@@ -35,7 +36,7 @@ class Matching {
     best_ = found_ + job.points;
   }
 
-  bool run(std::int64_t first, std::int64_t last, int thread) {
+  bool run(std::int64_t first, std::int64_t last) {
     const std::int64_t length = job_.points * job_.dimension;
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t end = job_.paired ? i + 1 : job_.m;
@@ -44,7 +45,7 @@ class Matching {
         const double square = nearest(job_.x + i * length, job_.y + j * length, matrix);
         job_.squares[job_.paired ? i : i * job_.m + j] = square;
         if (job_.symmetric) job_.squares[j * job_.m + i] = square;
-        if (stop_requested(job_.token, thread)) return false;
+        if (stop_requested(job_.token, thread_)) return false;
         if (job_.points_of_y == nullptr) continue;
         for (std::int64_t p = 0; p < job_.points; ++p)
           job_.points_of_y[i * job_.points + p] = best_[p];
@@ -89,12 +90,14 @@ class Matching {
         for (std::int64_t j = 0; j < size; ++j)
           columns_[c * size + j] = j < n ? y[(start + j) * r + c] : 0.0;
       }
+      const auto stops = [&] { return stop_requested(job_.token, thread_); };
       for (std::int64_t i = 0; i < n; ++i) {
+        if (i % 64 == 63 && stops()) return 0;
         cost_row(x + (start + i) * r, size, cost_ + i * size);
         Assignment<V>::pad(cost_ + i * size, n);
       }
       std::int32_t* column = found_ + start;
-      assignment_.solve(cost_, n, column);
+      if (!assignment_.solve(cost_, n, column, stops)) return 0;
       for (std::int64_t i = 0; i < n; ++i) {
         total += cost_[i * size + column[i]];
         column[i] += static_cast<std::int32_t>(start);
@@ -117,6 +120,7 @@ class Matching {
   }
 
   const MatchJob& job_;
+  int thread_;
   std::int64_t size_;
   double *columns_, *moved_, *cost_;
   Assignment<V> assignment_;
@@ -127,7 +131,7 @@ inline std::int64_t match_scratch(const MatchJob& job) { return Matching::scratc
 
 inline void match(const MatchJob& job, std::int64_t first, std::int64_t last, double* scratch,
                   int thread) {
-  Matching(job, scratch).run(first, last, thread);
+  Matching(job, scratch, thread).run(first, last);
 }
 
 SYMKERNEL_END_NAMESPACE

@@ -91,8 +91,47 @@ void add_matvec(const Job<T>& job, std::int64_t p, std::int64_t q, const T* sum,
   }
 }
 
+// K(x, x) v from tiles on and above the diagonal: out[i] += sum_j k[i][j] v[j] over j >= i, and
+// out[j] += k[i][j] v[i] over i < j. Both v and out hold (panel, column, nr) numbers.
 template <class T>
-void write_matvec(const Job<T>& job, std::int64_t p, const T* lanes) {
+void add_both_sides(const Job<T>& job, std::int64_t p, std::int64_t q, T* sum, T* out) {
+  using S = TileShape<T>;
+  using V = typename S::V;
+  const std::int64_t i0 = p * S::mr, j0 = q * S::nr;
+  const T mean = static_cast<T>(1.0 / static_cast<double>(job.g.order));
+  for (int i = 0; i < S::mr && i0 + i < job.x.n; ++i) {
+    const std::int64_t row = i0 + i;
+    T* tile = sum + i * S::nr;
+    for (int v = 0; v < S::nv; ++v) {
+      V k = V::load(tile + v * S::width) * V(mean);
+      if (job.x.weight != nullptr)
+        k = k * V(job.x.weight[row]) * V::load(job.y.weight + j0 + v * S::width);
+      k.store(tile + v * S::width);
+    }
+    for (std::int64_t j = 0; j < S::nr && j0 + j < row; ++j) tile[j] = T(0);
+    const std::int64_t own = row / S::nr * job.v_columns * S::nr + row % S::nr;
+    for (std::int64_t c = 0; c < job.v_columns; ++c) {
+      const T* v = job.v + (q * job.v_columns + c) * S::nr;
+      V total(T(0));
+      for (int l = 0; l < S::nv; ++l)
+        total = fma(V::load(tile + l * S::width), V::load(v + l * S::width), total);
+      T added = T(0);
+      for (int l = 0; l < S::width; ++l) added += total.lane(l);
+      out[own + c * S::nr] += added;
+    }
+    if (row >= j0 && row < j0 + S::nr) tile[row - j0] = T(0);  // the diagonal counts once
+    for (std::int64_t c = 0; c < job.v_columns; ++c) {
+      const V weight(job.v[own + c * S::nr]);
+      T* to = out + (q * job.v_columns + c) * S::nr;
+      for (int l = 0; l < S::nv; ++l)
+        fma(V::load(tile + l * S::width), weight, V::load(to + l * S::width))
+            .store(to + l * S::width);
+    }
+  }
+}
+
+template <class T>
+void write_matvec(const Job<T>& job, std::int64_t p, const T* lanes, T* out) {
   using S = TileShape<T>;
   const std::int64_t i0 = p * S::mr;
   for (int i = 0; i < S::mr && i0 + i < job.x.n; ++i) {
@@ -100,7 +139,7 @@ void write_matvec(const Job<T>& job, std::int64_t p, const T* lanes) {
       const T* lane = lanes + (i * job.v_columns + c) * S::width;
       T total = T(0);
       for (int l = 0; l < S::width; ++l) total += lane[l];
-      job.k[(i0 + i) * job.v_columns + c] = total;
+      out[(i0 + i) * job.v_columns + c] = total;
     }
   }
 }

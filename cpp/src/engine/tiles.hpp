@@ -39,15 +39,23 @@ void run_tiles(const Job<T>& job, const Block& block, Sums& producers, std::int6
     if (job.symmetric) write_mirror(job, block.p0, block.p1, block.q, sums, step);
     return;
   }
+  if (job.symmetric) {
+    if (!producers.run(block.q, block.p0, block.p1, sums)) return;
+    T* out = job.k + block.part * ((job.y.n + S::nr - 1) / S::nr) * S::nr * job.v_columns;
+    for (std::int64_t p = block.p0; p < block.p1; ++p)
+      add_both_sides(job, p, block.q, sums + (p - block.p0) * step, out);
+    return;
+  }
   const std::int64_t lane_step = S::mr * job.v_columns * S::width;
   for (std::int64_t i = 0; i < panels * lane_step; ++i) lanes[i] = T(0);
-  for (std::int64_t q = 0; q * S::nr < job.y.n; ++q) {
+  for (std::int64_t q = block.q; q < block.q1; ++q) {
     if (!producers.run(q, block.p0, block.p1, sums)) return;
     for (std::int64_t p = block.p0; p < block.p1; ++p)
       add_matvec(job, p, q, sums + (p - block.p0) * step, lanes + (p - block.p0) * lane_step);
   }
   for (std::int64_t p = block.p0; p < block.p1; ++p)
-    write_matvec(job, p, lanes + (p - block.p0) * lane_step);
+    write_matvec(job, p, lanes + (p - block.p0) * lane_step,
+                 job.k + block.part * job.x.n * job.v_columns);
 }
 
 // Gradients in x: radial coefficients of a column of tiles, then moved samples of y, to the lanes.

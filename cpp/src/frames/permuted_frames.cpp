@@ -70,11 +70,13 @@ class RowSorter {
   double tie_;
 };
 
-template <class T>
+template <class T, class Poll>
 class PermutedCloud {
  public:
-  PermutedCloud(const FrameJob<T>& job, const PermutedJob& permuted, std::int64_t sample)
+  PermutedCloud(const FrameJob<T>& job, const PermutedJob& permuted, std::int64_t sample,
+                const Poll& poll)
       : job_(job),
+        poll_(poll),
         permuted_(permuted),
         cloud_(read_cloud(job, sample)),
         d_(static_cast<std::size_t>(job.dim)),
@@ -114,6 +116,7 @@ class PermutedCloud {
 
  private:
   void extend(const SpannedFrame& frame) {
+    poll_();
     const int steps = job_.dim - (job_.proper ? 1 : 0);
     const double largest = frame.largest_rest();
     if (frame.rank() == steps || !(largest > cloud_.thin)) {
@@ -180,6 +183,7 @@ class PermutedCloud {
   }
 
   const FrameJob<T>& job_;
+  const Poll& poll_;
   const PermutedJob& permuted_;
   Cloud cloud_;
   std::size_t d_, p_;
@@ -187,9 +191,10 @@ class PermutedCloud {
   std::vector<std::int32_t> kind_of_;
 };
 
-template <class T>
-void permute_cloud(const FrameJob<T>& job, const PermutedJob& permuted, std::int64_t sample) {
-  PermutedCloud<T> found(job, permuted, sample);
+template <class T, class Poll>
+void permute_cloud(const FrameJob<T>& job, const PermutedJob& permuted, std::int64_t sample,
+                   const Poll& poll) {
+  PermutedCloud<T, Poll> found(job, permuted, sample, poll);
   const auto p = static_cast<std::size_t>(job.points), d = static_cast<std::size_t>(job.dim);
   if (job.undecided[sample] == 0) {
     const double* axes = job.axes + sample * static_cast<std::int64_t>(d * d);
@@ -222,9 +227,14 @@ void permuted_frames(const FrameJob<T>& job, const PermutedJob& permuted, int n_
                      StopToken& token) {
   moment_frames(job, n_threads, token);
   constexpr std::int64_t per_task = 16;
-  auto body = [&](std::int64_t task, int) {
+  auto body = [&](std::int64_t task, int thread) {
+    // symmetric clouds have many frames to compare
+    const auto poll = [&] {
+      token.poll(thread);
+      if (token.stopped()) throw Interrupted();
+    };
     for (std::int64_t i = task * per_task; i < std::min((task + 1) * per_task, job.count); ++i)
-      permute_cloud(job, permuted, i);
+      permute_cloud(job, permuted, i, poll);
   };
   parallel_for((job.count + per_task - 1) / per_task, resolve_threads(n_threads), token, body);
   if (token.stopped()) throw Interrupted();

@@ -141,11 +141,11 @@ def matvec(
     kernel: tuple[str, Sequence[float]],
     table: Table,
     X: Samples,
-    Y: Samples,
+    Y: Samples | None,
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
-    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
+    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K; `Y=None` means X."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 

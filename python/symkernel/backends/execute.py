@@ -44,9 +44,9 @@ def gram_gradient(
 def matvec(
     kernel: Kernel, table: Table, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
-    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K."""
+    """K(X, Y) V of shape (n, c) for V of shape (m, c), without storing K; `Y=None` means X."""
     if is_on_device(rows_of(X)):
-        return cuda.matvec(kernel, table, rows_of(X), rows_of(Y), V)
+        return cuda.matvec(kernel, table, rows_of(X), rows_of(X if Y is None else Y), V)
     return cpu.matvec(kernel, table, X, Y, V, n_jobs)
 
 
@@ -114,9 +114,10 @@ def form_gradient(
 def form_matvec(
     table: FormTable, rates: Rates | Powers, X: Any, Y: Any, V: Any, n_jobs: int | None = None
 ) -> Array:
-    """K(X, Y) V of a closed form, of shape (n, c), without storing K."""
+    """K(X, Y) V of a closed form, of shape (n, c), without storing K; `Y=None` means X."""
     if is_on_device(rows_of(X)):
-        return cuda.matvec((table, value_only(rates)), table, rows_of(X), rows_of(Y), V)
+        other = rows_of(X if Y is None else Y)
+        return cuda.matvec((table, value_only(rates)), table, rows_of(X), other, V)
     return forms.matvec(table, rates, X, Y, V, n_jobs)
 
 

@@ -194,11 +194,11 @@ def matvec(
     table: FormTable,
     mixture: Rates | Powers,
     X: Samples,
-    Y: Samples,
+    Y: Samples | None,
     V: Array,
     n_jobs: int | None = None,
 ) -> Array:
-    """K(X, Y) V of shape (n, c), without storing K."""
+    """K(X, Y) V of shape (n, c), without storing K; `Y=None` means X."""
     form = _form(table, value_only(mixture))
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)

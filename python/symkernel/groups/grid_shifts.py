@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from symkernel.backends.tables import ShiftTable
 from symkernel.groups import Cyclic, Dihedral, Group, Image, PermutationGroup
+from symkernel.groups._kept import once_per_group
 from symkernel.groups.factor import Factor
 
 Maps = NDArray[np.int64]
 
 
+@once_per_group
 def shift_table(group: Group) -> ShiftTable | None:
     """The group as shifts of a grid times automorphisms of the grid, or None if it is not that.
 

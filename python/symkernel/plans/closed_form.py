@@ -14,6 +14,7 @@ from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
 from symkernel.backends.prepared import Prepared, rows_of
 from symkernel.groups import Group
+from symkernel.groups._kept import once_per_group
 from symkernel.plans import rounded
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
 from symkernel.plans.mixtures import Mixture, mixture_of
@@ -122,8 +123,7 @@ class ClosedForm(Plan):
         )
 
     def _recognised(self, group: Group) -> tuple[NormalForm, FormTable]:
-        normal = normal_form(group)
-        return normal, recognise(normal)
+        return normal_form(group), _form_table(group)
 
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
@@ -145,8 +145,7 @@ class ClosedForm(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        ready, other, rates = self._prepared(X, Y)
-        assert other is not None
+        ready, other, rates = self._prepared(X, None if Y is X else Y)
         return rounded.matvec(self._table, rates, ready, other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
@@ -303,6 +302,11 @@ class ClosedForm(Plan):
             if math.isinf(reach):
                 return self._mixture(_TYPICAL * _length_scale(self.base))
             raise NotApplicableError(str(error)) from None
+
+
+@once_per_group
+def _form_table(group: Group) -> FormTable:
+    return recognise(normal_form(group))
 
 
 def _in_unit(samples: Prepared, dtype: np.dtype[Any], unit: float, kept: bool) -> Any:

@@ -17,7 +17,6 @@ from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.mixing import feature_orbits
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, NotApplicableError, Plan
-from symkernel.plans.by_group import ByGroup
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
@@ -28,9 +27,6 @@ _MAX_SEARCH, _UNFELT_SEARCH = 2e8, 3e6
 # Kernels with a kink at distance 0: what lies between close samples needs their features, to more
 # digits than changes of basis keep.
 _KINKED = ("matern12", "arccosine0")
-
-# The native elements, and samples that were transformed for them, are kept with the table.
-_shift_table = ByGroup(shift_table)
 
 _decompositions: weakref.WeakKeyDictionary[ActionTable, BlockTable | None] = (
     weakref.WeakKeyDictionary()
@@ -64,7 +60,7 @@ class Shifts(Plan):
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
         require_inner_products(base)
-        table = _shift_table(group)
+        table = shift_table(group)
         if table is None:
             raise NotApplicableError(f"{group!r} does not consist of all shifts of a grid")
         channels = len(table.layout)
@@ -110,8 +106,8 @@ class Shifts(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        X, Y = self.base.scaled(X), self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, X, Y, V, n_jobs)
+        other = None if Y is X else self.base.scaled(Y)
+        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
@@ -252,8 +248,8 @@ class Irreps(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        X, Y = self.base.scaled(X), self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, X, Y, V, n_jobs)
+        other = None if Y is X else self.base.scaled(Y)
+        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""

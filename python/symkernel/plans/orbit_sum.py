@@ -91,8 +91,8 @@ class OrbitSum(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        X, Y = self.base.scaled(X), self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, X, Y, V, n_jobs)
+        other = None if Y is X else self.base.scaled(Y)
+        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""

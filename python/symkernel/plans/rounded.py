@@ -75,7 +75,7 @@ def matvec(
     table: FormTable,
     rates: Rates | Powers,
     X: Array,
-    Y: Array,
+    Y: Array | None,
     V: Array,
     n_jobs: int | None,
 ) -> Array:
