@@ -13,8 +13,8 @@ Value = TypeVar("Value")
 class ByGroup(Generic[Value]):
     """Values by group, kept with the group itself; copies from a pickle start without.
 
-    Groups are told apart by identity, as to compare them may take a search. scikit-learn clones a
-    kernel for every step of an optimiser, with the same group.
+    Groups are told apart by identity: equal groups that were described in other ways may have other
+    plans. scikit-learn clones a kernel for every step of an optimiser, with the same group.
 
     Parameters
     ----------

@@ -18,7 +18,6 @@ from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.mixing import feature_orbits
 from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, Plan
-from symkernel.plans.by_group import ByGroup
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 
@@ -29,9 +28,6 @@ _MAX_SEARCH, _UNFELT_SEARCH = 2e8, 3e6
 # Kernels with a kink at distance 0: what lies between close samples needs their features, to more
 # digits than changes of basis keep.
 _KINKED = ("matern12", "arccosine0")
-
-# The native elements, and samples that were transformed for them, are kept with the table.
-_shift_table = ByGroup(shift_table)
 
 _decompositions: weakref.WeakKeyDictionary[ActionTable, BlockTable | None] = (
     weakref.WeakKeyDictionary()
@@ -65,7 +61,7 @@ class Shifts(Plan):
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
         require_inner_products(base)
-        table = _shift_table(group)
+        table = shift_table(group)
         if table is None:
             raise NotApplicableError(f"{group!r} does not consist of all shifts of a grid")
         channels = len(table.layout)

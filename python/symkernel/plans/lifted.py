@@ -80,7 +80,8 @@ class Lifted(Plan):
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
-        left, right = self._there(X, n_jobs), self._there(Y, n_jobs)
+        left = self._there(X, n_jobs)
+        right = left if Y is X else self._there(Y, n_jobs)  # the inner plan halves the work too
         return _rounded(self._inner.matvec(left, right, _rounded(V, left), n_jobs), V)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
