@@ -48,7 +48,7 @@ class Canonical(Plan):
         alone = Trivial(group.degree)
         self._inner: Plan = (
             OrbitSum(base, alone)
-            if base.name != "von_mises"
+            if base.traits.family != "circle"
             else Angles(base, alone, "sum", lambda rbf, points, _: OrbitSum(rbf, points))
         )
         self.group = group

@@ -122,7 +122,7 @@ def make_plan(
         known = ", ".join(repr(m) for m in METHODS)
         raise ValueError(f"method={method!r} is unknown; known methods: {known}")
     # Angles count modulo 2 pi, so that canonical forms under a finite group are those of points.
-    angles = base.name == "von_mises"
+    angles = base.traits.family == "circle"
     if method in _NO_AVERAGE and not (angles and method == "canonical" and group.is_finite):
         return _NO_AVERAGE[method](base, group)
     if angles:
