@@ -62,7 +62,8 @@ class NativeKernel(Kernel):  # type: ignore[misc]
         if Y is not None:
             raise ValueError("Gradient can only be evaluated when Y is None.")
         K, gradient = plan.gradient(X)
-        free = [not h.fixed for h in self.hyperparameters]
+        every = self.hyperparameters
+        free = np.repeat([not h.fixed for h in every], [h.n_elements for h in every])
         return K, gradient[:, :, free]
 
     def diag(self, X: Any) -> Array:

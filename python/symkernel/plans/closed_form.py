@@ -104,8 +104,8 @@ class ClosedForm(Plan):
         traits = base.traits
         if self._table.form in _PAIR_COST and traits.mixture and traits.kink:
             raise NotApplicableError(
-                "a kernel with a kink at distance 0 (Laplacian, Matern with nu < 1) needs "
-                "distances, and this closed form has inner products only"
+                "a kernel with a kink at distance 0 (such as Laplacian or Matern with nu < 1) "
+                "needs distances, and this closed form has inner products only"
             )
         self._tolerance = tolerance
         self.error = 1e-14
