@@ -41,7 +41,7 @@ class GramDriver {
         action_(*request.action),
         symmetric_(request.y.data == nullptr),
         y_(symmetric_ ? request.x : request.y),
-        producer_(request.kernel->producer()) {
+        producer_(producer_of(*request.kernel)) {
     check();
   }
 

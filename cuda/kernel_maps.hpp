@@ -32,10 +32,21 @@ struct MapOf {
   }
 };
 
-// Of the L1 distance.
+template <class Wanted, template <class> class... K>
+constexpr int count_of(KernelList<K...>) {
+  return (static_cast<int>(Wanted::template take<K<double>>) + ...);
+}
+
+// The one kernel of the L1 distance: no comparison of numbers, which takes registers.
 template <class T>
-struct LaplacianMap : MapOf<T, KernelsOf<KernelFamily::manhattan>> {
+struct LaplacianMap {
+  static_assert(count_of<KernelsOf<KernelFamily::manhattan>>(Kernels()) == 1,
+                "a second kernel of the L1 distance makes this a MapOf");
   static constexpr bool cancels = false, unit_rows = false;
+  template <class F>
+  static SYMKERNEL_INLINE void with(KernelId, const double* parameters, F&& f) {
+    f(Laplacian<T>(parameters));
+  }
 };
 
 // All but those.

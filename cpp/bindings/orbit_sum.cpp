@@ -296,7 +296,7 @@ void bind_products(py::module_& m) {
 std::optional<std::tuple<int, double, double>> polynomial_of(const BaseKernel& kernel) {
   const int degree = kernel.traits().degree;
   if (degree < 0) return std::nullopt;
-  const host::Producer producer = kernel.producer();
+  const host::Producer producer = producer_of(kernel);
   return std::make_tuple(degree, producer.constant, producer.cross);
 }
 
@@ -329,7 +329,7 @@ void bind_orbit_sum(py::module_& m) {
                              [](const BaseKernel& k) { return k.traits().per_feature; })
       .def_property_readonly("polynomial", &polynomial_of)
       .def_property_readonly("unit_rows",
-                             [](const BaseKernel& k) { return k.producer().unit_rows; });
+                             [](const BaseKernel& k) { return producer_of(k).unit_rows; });
   m.def("kernel_names", &kernel_names, "Names of all base kernels.");
   py::class_<ClosedForm>(m, "ClosedForm",
                          "A closed form of averages, as a mixture of rates or a sum of powers.")

@@ -12,7 +12,6 @@ namespace {
 struct KernelRow {
   const char* name;
   int parameters, gradients;
-  host::Producer (*producer)(const double*);
   KernelTraits (*traits)(const double*);
 };
 
@@ -34,7 +33,7 @@ constexpr KernelRow row() {
   static_assert(K::n_parameters <= max_parameters && K::n_gradients <= max_gradients &&
                     K::n_gradients <= K::n_parameters,
                 "a kernel has too many parameters");
-  return {K::name, K::n_parameters, K::n_gradients, &K::producer, &traits_of<K>};
+  return {K::name, K::n_parameters, K::n_gradients, &traits_of<K>};
 }
 
 template <template <class> class... K>
@@ -58,10 +57,6 @@ BaseKernel BaseKernel::by_name(const std::string& name, const std::vector<double
     return kernel;
   }
   throw std::invalid_argument("unknown base kernel: " + name);
-}
-
-host::Producer BaseKernel::producer() const {
-  return row_of(static_cast<int>(id)).producer(parameters);
 }
 
 KernelTraits BaseKernel::traits() const { return row_of(static_cast<int>(id)).traits(parameters); }

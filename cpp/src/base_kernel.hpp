@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
-#include "symkernel/base_kernels.hpp"
+#include "symkernel/kernel_list.hpp"
 
 namespace symkernel {
 
@@ -25,8 +25,6 @@ struct BaseKernel {
 
   static BaseKernel by_name(const std::string& name, const std::vector<double>& parameters);
 
-  // What it asks of the tiles.
-  host::Producer producer() const;
   KernelTraits traits() const;
 };
 
@@ -36,3 +34,16 @@ std::vector<std::string> kernel_names();
 const char* family_name(KernelFamily family);
 
 }  // namespace symkernel
+
+SYMKERNEL_BEGIN_NAMESPACE
+
+// What a kernel asks of the tiles.
+inline Producer producer_of(const BaseKernel& kernel) {
+  Producer producer;
+  Kernels::with<double, EveryKernel>(kernel.id, kernel.parameters, [&](const auto& formula) {
+    producer = formula.producer(kernel.parameters);
+  });
+  return producer;
+}
+
+SYMKERNEL_END_NAMESPACE

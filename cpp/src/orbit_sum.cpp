@@ -96,7 +96,7 @@ class Driver {
       producer.refine = true;
       return producer;
     }
-    if (request.form == nullptr) return request.kernel->producer();
+    if (request.form == nullptr) return producer_of(*request.kernel);
     host::Producer producer;
     producer.self = 1.0;
     return producer;
@@ -461,7 +461,7 @@ void ClosedForm::require_action(const OrbitAction& action) const {
 }
 
 SampleKind kind_of(const BaseKernel& kernel) {
-  const host::Producer producer = kernel.producer();
+  const host::Producer producer = producer_of(kernel);
   return SampleKind::of(producer, producer.self != 0.0 && !producer.unit_rows);
 }
 
