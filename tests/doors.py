@@ -317,6 +317,7 @@ EXAMPLES = {
         "InvariantKernel": _invariant_kernel,
         "Laplacian": _of_kernel(kernels.Laplacian(0.5)),
         "Polynomial": _of_kernel(kernels.Polynomial(2)),
+        "PowerExponential": _of_kernel(kernels.PowerExponential(2.0, exponent=1.5)),
         "VonMises": _of_kernel(kernels.VonMises(0.5)),
         "base_kernel_from_name": NO_ARRAY,
     },

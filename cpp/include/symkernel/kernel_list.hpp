@@ -8,6 +8,7 @@
 #pragma once
 
 #include "symkernel/base_kernels.hpp"
+#include "symkernel/power_exponential.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -71,8 +72,9 @@ using ArcCosine1 = ArcCosine<R, 1>;
 template <class R>
 using ArcCosine2 = ArcCosine<R, 2>;
 
-using Kernels = KernelList<Rbf, Matern12, Matern32, Matern52, RationalQuadratic, DotProduct,
-                           Polynomial, ArcCosine0, ArcCosine1, ArcCosine2, Laplacian>;
+using Kernels =
+    KernelList<Rbf, Matern12, Matern32, Matern52, RationalQuadratic, DotProduct, Polynomial,
+               ArcCosine0, ArcCosine1, ArcCosine2, Laplacian, PowerExponential>;
 static_assert(Kernels::has_different_names(), "a kernel is found by its name");
 
 template <template <class> class K>

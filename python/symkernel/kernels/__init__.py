@@ -4,6 +4,7 @@ from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.methods import Quadrature, Sample
 from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
+from symkernel.kernels.power_exponential import PowerExponential
 
 __all__ = [
     "KERNEL_NAMES",
@@ -11,6 +12,7 @@ __all__ = [
     "InvariantKernel",
     "Laplacian",
     "Polynomial",
+    "PowerExponential",
     "Quadrature",
     "Sample",
     "VonMises",
