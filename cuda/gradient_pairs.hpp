@@ -14,84 +14,33 @@
 namespace symkernel {
 namespace gpu {
 
-enum class PairFamily { distance, angle, product, manhattan };
-
-inline PairFamily pair_family(const symkernel::Producer& producer) {
-  if (producer.manhattan) return PairFamily::manhattan;
-  if (producer.unit_rows) return PairFamily::angle;
-  return producer.self != 0.0 ? PairFamily::distance : PairFamily::product;
-}
-
-template <PairFamily F, class T>
-struct GradientMap {  // of distances
-  template <class Use>
-  static SYMKERNEL_INLINE void with(KernelId id, const double* p, Use&& use) {
-    switch (id) {
-      case KernelId::matern12:
-        return use(Matern<T, 1>(p));
-      case KernelId::matern32:
-        return use(Matern<T, 3>(p));
-      case KernelId::matern52:
-        return use(Matern<T, 5>(p));
-      case KernelId::rational_quadratic:
-        return use(RationalQuadratic<T>(p));
-      default:
-        return use(Rbf<T>(p));
-    }
-  }
-};
-template <class T>
-struct GradientMap<PairFamily::angle, T> {
-  template <class Use>
-  static SYMKERNEL_INLINE void with(KernelId id, const double* p, Use&& use) {
-    if (id == KernelId::arccosine0) return use(ArcCosine<T, 0>(p));
-    if (id == KernelId::arccosine1) return use(ArcCosine<T, 1>(p));
-    use(ArcCosine<T, 2>(p));
-  }
-};
-template <class T>
-struct GradientMap<PairFamily::product, T> {
-  template <class Use>
-  static SYMKERNEL_INLINE void with(KernelId id, const double* p, Use&& use) {
-    if (id == KernelId::dot_product) return use(DotProduct<T>(p));
-    use(Polynomial<T>(p));
-  }
-};
-template <class T>
-struct GradientMap<PairFamily::manhattan, T> {
-  template <class Use>
-  static SYMKERNEL_INLINE void with(KernelId, const double* p, Use&& use) {
-    use(Laplacian<T>(p));
-  }
-};
-
 // What is summed over the features of a pair, in numbers A.
-template <PairFamily F, class A>
+template <KernelFamily F, class A>
 struct PairSum {
   A near = A(0), far = A(0);  // of differences, products or magnitudes; of sums (angles)
 
   SYMKERNEL_INLINE void add(A x, A y) {
-    if constexpr (F == PairFamily::product) {
+    if constexpr (F == KernelFamily::product) {
       near = fma(x, y, near);
-    } else if constexpr (F == PairFamily::manhattan) {
+    } else if constexpr (F == KernelFamily::manhattan) {
       near = near + abs(x - y);
     } else {
       near = fma(x - y, x - y, near);
-      if constexpr (F == PairFamily::angle) far = fma(x + y, x + y, far);
+      if constexpr (F == KernelFamily::angle) far = fma(x + y, x + y, far);
     }
   }
 };
 
 // What moved samples and x are multiplied by. sign: of the x that is taken off moved samples.
-template <PairFamily F, class A>
+template <KernelFamily F, class A>
 struct PairSlope {
   A toward = A(0), radial = A(0), sign = A(1);
 
   SYMKERNEL_INLINE A direction(A x, A y) const { return direction(x, y, sign); }
   static SYMKERNEL_INLINE A direction(A x, A y, A sign) {
-    if constexpr (F == PairFamily::distance) return y - x;
-    if constexpr (F == PairFamily::angle) return fma(-sign, x, y);
-    if constexpr (F == PairFamily::product) return y;
+    if constexpr (F == KernelFamily::distance) return y - x;
+    if constexpr (F == KernelFamily::angle) return fma(-sign, x, y);
+    if constexpr (F == KernelFamily::product) return y;
     return x > y ? A(1) : x < y ? A(-1) : A(0);
   }
 };
@@ -105,13 +54,13 @@ SYMKERNEL_INLINE A coincidence(A scale) {
 }
 
 // Samples i and j of the job; offset: |mean|^2 of what rows lost, in units of the form.
-template <PairFamily F, class T, class A>
+template <KernelFamily F, class T, class A>
 SYMKERNEL_INLINE PairSlope<F, A> pair_slope(const Job<T>& job, std::int64_t i, std::int64_t j,
                                             const PairSum<F, A>& sum, double offset) {
   PairSlope<F, A> slope;
   A form = sum.near;
   bool same = false;
-  if constexpr (F == PairFamily::angle) {
+  if constexpr (F == KernelFamily::angle) {
     // a zero row is at pi / 2 to everything
     const bool zero = job.x.inverse_norm[i] == 0.0 || job.y.inverse_norm[j] == 0.0;
     if (zero) form = A(2);
@@ -120,17 +69,17 @@ SYMKERNEL_INLINE PairSlope<F, A> pair_slope(const Job<T>& job, std::int64_t i, s
     const A square = opposite ? sum.far : form;
     same = job.x.weight == nullptr && !zero && square <= coincidence<T>(A(2));
     if (opposite) form = sum.far > A(0) ? -sum.far : A(4);
-  } else if constexpr (F == PairFamily::distance) {
+  } else if constexpr (F == KernelFamily::distance) {
     form = form * static_cast<A>(job.self);
     const A scale = static_cast<A>(job.x.bias[i]) + static_cast<A>(job.y.bias[j]);
     same = abs(form) <= coincidence<T>(abs(scale) + static_cast<A>(offset));
   } else {
     form = fma(static_cast<A>(job.cross), form, static_cast<A>(job.x.bias[i]));
   }
-  GradientMap<F, A>::with(job.kernel, job.parameters, [&](const auto& kernel) {
+  Kernels::with<A, KernelsOf<F>>(job.kernel, job.parameters, [&](const auto& kernel) {
     slope.toward = kernel.derivative(form, slope.radial);
   });
-  if (F != PairFamily::angle) slope.radial = A(0);  // in the differences, or 0
+  if (F != KernelFamily::angle) slope.radial = A(0);  // in the differences, or 0
   if (same) slope.toward = A(0);
   if (job.y.weight != nullptr) {
     const A weight = static_cast<A>(job.y.weight[j]);

@@ -5,9 +5,9 @@ namespace symkernel {
 namespace gpu {
 
 template void run_gradient_x(const GradientXArguments<float>&, const GradientXResult<float>&,
-                             PairFamily, bool, CudaExecutor&);
+                             KernelFamily, bool, CudaExecutor&);
 template void run_gradient_x(const GradientXArguments<double>&, const GradientXResult<double>&,
-                             PairFamily, bool, CudaExecutor&);
+                             KernelFamily, bool, CudaExecutor&);
 
 }  // namespace gpu
 }  // namespace symkernel

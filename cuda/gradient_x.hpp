@@ -40,30 +40,30 @@ SYMKERNEL_INLINE double mean_offset(Team& team, const GradientXArguments<T>& a, 
 }
 
 // Feature k of sample i of x, and of element e of sample j of y, as the kernel sees them.
-template <PairFamily F, class T>
+template <KernelFamily F, class T>
 SYMKERNEL_INLINE double own_feature(const Job<T>& job, std::int64_t i, std::int64_t k) {
   const double value = job.x.rows[i * job.g.d + feature_of(job.g, k)];
-  return F == PairFamily::angle ? value * job.x.inverse_norm[i] : value;
+  return F == KernelFamily::angle ? value * job.x.inverse_norm[i] : value;
 }
-template <PairFamily F, class T>
+template <KernelFamily F, class T>
 SYMKERNEL_INLINE double moved_feature(const Job<T>& job, std::int64_t e, std::int64_t j,
                                       std::int64_t k) {
   const double value = acted(job.g, e, job.y.rows + j * job.g.d, k);
-  return F == PairFamily::angle ? value * job.y.inverse_norm[j] : value;
+  return F == KernelFamily::angle ? value * job.y.inverse_norm[j] : value;
 }
 
-template <class T, PairFamily F>
+template <class T, KernelFamily F>
 struct GradientX {
   static constexpr int threads = 256, blocks_per_unit = 2;
   static constexpr int side = 16, elements = 4, features = 32;  // of a tile, at a time
   static constexpr int pitch = side + 1, pair_pitch = side + 2;
   // Angles near 0 and pi are known from differences of unit vectors, which are not kept in float.
-  using A = std::conditional_t<F == PairFamily::angle, double, T>;
+  using A = std::conditional_t<F == KernelFamily::angle, double, T>;
   using Slope = PairSlope<F, A>;
   using Arguments = GradientXArguments<T>;
 
   static constexpr std::int64_t panel = features * pitch, pairs = side * pair_pitch;
-  static constexpr bool has_signs = F == PairFamily::angle;
+  static constexpr bool has_signs = F == KernelFamily::angle;
   static constexpr std::int64_t shared_bytes =
       ((1 + elements) * panel + (has_signs ? 3 * elements + 1 : 2 * elements) * pairs) *
       static_cast<std::int64_t>(sizeof(A));
@@ -255,7 +255,7 @@ struct GradientX {
 
 // The same for sample i and its own images: sums (n, d + 1), overwritten. A block has a sample; its
 // threads are elements, 128 at a time, then features.
-template <class T, PairFamily F>
+template <class T, KernelFamily F>
 struct DiagonalGradientX {
   static constexpr int threads = 128, blocks_per_unit = 4;
   static constexpr std::int64_t shared_bytes = 2 * threads * sizeof(double);
@@ -317,7 +317,7 @@ void finish_gradient_x(const GradientXArguments<T>& a, const GradientXResult<T>&
                                     a.job.unit_rows, result.power, result.basis, out});
 }
 
-template <class T, PairFamily F, class Executor>
+template <class T, KernelFamily F, class Executor>
 void run_gradient_x_of(GradientXArguments<T> a, const GradientXResult<T>& result,
                        Executor& executor) {
   using Program = GradientX<T, F>;
@@ -339,7 +339,7 @@ void run_gradient_x_of(GradientXArguments<T> a, const GradientXResult<T>& result
   }
 }
 
-template <class T, PairFamily F, class Executor>
+template <class T, KernelFamily F, class Executor>
 void run_diagonal_gradient_x_of(GradientXArguments<T> a, const GradientXResult<T>& result,
                                 Executor& executor) {
   using Program = DiagonalGradientX<T, F>;
@@ -353,21 +353,21 @@ void run_diagonal_gradient_x_of(GradientXArguments<T> a, const GradientXResult<T
 // paired: sample i of x against its own images, and no v.
 template <class T, class Executor>
 void run_gradient_x(const GradientXArguments<T>& a, const GradientXResult<T>& result,
-                    PairFamily family, bool paired, Executor& executor) {
+                    KernelFamily family, bool paired, Executor& executor) {
   const auto run = [&](auto f) {
-    constexpr PairFamily F = decltype(f)::value;
+    constexpr KernelFamily F = decltype(f)::value;
     if (paired) return run_diagonal_gradient_x_of<T, F>(a, result, executor);
     run_gradient_x_of<T, F>(a, result, executor);
   };
   switch (family) {
-    case PairFamily::distance:
-      return run(std::integral_constant<PairFamily, PairFamily::distance>());
-    case PairFamily::angle:
-      return run(std::integral_constant<PairFamily, PairFamily::angle>());
-    case PairFamily::product:
-      return run(std::integral_constant<PairFamily, PairFamily::product>());
-    case PairFamily::manhattan:
-      return run(std::integral_constant<PairFamily, PairFamily::manhattan>());
+    case KernelFamily::distance:
+      return run(std::integral_constant<KernelFamily, KernelFamily::distance>());
+    case KernelFamily::angle:
+      return run(std::integral_constant<KernelFamily, KernelFamily::angle>());
+    case KernelFamily::product:
+      return run(std::integral_constant<KernelFamily, KernelFamily::product>());
+    case KernelFamily::manhattan:
+      return run(std::integral_constant<KernelFamily, KernelFamily::manhattan>());
   }
 }
 

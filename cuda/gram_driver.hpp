@@ -108,8 +108,8 @@ class GramDriver {
     require(
         request_.output != Output::ard || permutations || action_.kind() == ActionKind::matrices,
         "derivatives for length scales per feature need permutations or full matrices");
-    require(request_.output != Output::ard || kernel.id <= KernelId::matern52,
-            "derivatives for length scales per feature need an RBF or Matern kernel");
+    require(request_.output != Output::ard || kernel.traits().per_feature,
+            "this kernel has no derivatives for length scales per feature");
   }
 
   // A kernel of the distance |x - gy|: rows may be shifted by any vector that the group fixes.
@@ -257,7 +257,7 @@ class GramDriver {
     result.power = producer_.power;
     result.basis = basis_.data();
     result.out = out;
-    run_gradient_x(arguments, result, pair_family(producer_), paired, executor_);
+    run_gradient_x(arguments, result, request_.kernel->traits().family, paired, executor_);
   }
 
   // Rows of tiles are the blocks; where they are too few to fill the device, columns are shared

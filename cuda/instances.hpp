@@ -33,9 +33,9 @@ extern template void run_point_sum(const PointArguments<double>&, int, Grid, Cud
 extern template void run_diagonal(const DiagonalArguments<float>&, std::int64_t, CudaExecutor&);
 extern template void run_diagonal(const DiagonalArguments<double>&, std::int64_t, CudaExecutor&);
 extern template void run_gradient_x(const GradientXArguments<float>&, const GradientXResult<float>&,
-                                    PairFamily, bool, CudaExecutor&);
+                                    KernelFamily, bool, CudaExecutor&);
 extern template void run_gradient_x(const GradientXArguments<double>&,
-                                    const GradientXResult<double>&, PairFamily, bool,
+                                    const GradientXResult<double>&, KernelFamily, bool,
                                     CudaExecutor&);
 extern template void run_shift_spectra<float>(ShiftSpectra<float>::Arguments, CudaExecutor&);
 extern template void run_shift_spectra<double>(ShiftSpectra<double>::Arguments, CudaExecutor&);

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "orbit_sum.hpp"
-#include "symkernel/base_kernels.hpp"
+#include "symkernel/kernel_list.hpp"
 
 namespace symkernel {
 namespace gpu {
@@ -24,8 +24,24 @@ struct RbfMap {
   }
 };
 
+template <class T, class Wanted>
+struct MapOf {
+  template <class F>
+  static SYMKERNEL_INLINE void with(KernelId id, const double* parameters, F&& f) {
+    Kernels::with<T, Wanted>(id, parameters, f);
+  }
+};
+
+template <class Wanted, template <class> class... K>
+constexpr int count_of(KernelList<K...>) {
+  return (static_cast<int>(Wanted::template take<K<double>>) + ...);
+}
+
+// The one kernel of the L1 distance: no comparison of numbers, which takes registers.
 template <class T>
 struct LaplacianMap {
+  static_assert(count_of<KernelsOf<KernelFamily::manhattan>>(Kernels()) == 1,
+                "a second kernel of the L1 distance makes this a MapOf");
   static constexpr bool cancels = false, unit_rows = false;
   template <class F>
   static SYMKERNEL_INLINE void with(KernelId, const double* parameters, F&& f) {
@@ -33,98 +49,21 @@ struct LaplacianMap {
   }
 };
 
-// All but the L1 kernel.
+// All but those.
 template <class T>
-struct AnyMap {
+struct AnyMap
+    : MapOf<T, KernelsOf<KernelFamily::distance, KernelFamily::angle, KernelFamily::product>> {
   static constexpr bool cancels = true, unit_rows = true;
-  template <class F>
-  static SYMKERNEL_INLINE void with(KernelId id, const double* p, F&& f) {
-    switch (id) {
-      case KernelId::rbf:
-        return f(Rbf<T>(p));
-      case KernelId::matern12:
-        return f(Matern<T, 1>(p));
-      case KernelId::matern32:
-        return f(Matern<T, 3>(p));
-      case KernelId::matern52:
-        return f(Matern<T, 5>(p));
-      case KernelId::rational_quadratic:
-        return f(RationalQuadratic<T>(p));
-      case KernelId::dot_product:
-        return f(DotProduct<T>(p));
-      case KernelId::polynomial:
-        return f(Polynomial<T>(p));
-      case KernelId::arccosine0:
-        return f(ArcCosine<T, 0>(p));
-      case KernelId::arccosine1:
-        return f(ArcCosine<T, 1>(p));
-      case KernelId::arccosine2:
-        return f(ArcCosine<T, 2>(p));
-      case KernelId::laplacian:
-        return;
-    }
-  }
 };
 
 template <class T>
-struct EveryMap {
-  template <class F>
-  static SYMKERNEL_INLINE void with(KernelId id, const double* p, F&& f) {
-    if (id == KernelId::laplacian) return f(Laplacian<T>(p));
-    AnyMap<T>::with(id, p, f);
-  }
-};
+struct EveryMap : MapOf<T, EveryKernel> {};
 
 // Kernels with derivatives for length scales per feature.
 template <class T>
-struct SlopeMap {
+struct SlopeMap : MapOf<T, KernelsPerFeature> {
   static constexpr bool cancels = true, unit_rows = false;
-  template <class F>
-  static SYMKERNEL_INLINE void with(KernelId id, const double* p, F&& f) {
-    switch (id) {
-      case KernelId::rbf:
-        return f(Rbf<T>(p));
-      case KernelId::matern12:
-        return f(Matern<T, 1>(p));
-      case KernelId::matern32:
-        return f(Matern<T, 3>(p));
-      case KernelId::matern52:
-        return f(Matern<T, 5>(p));
-      default:
-        return;
-    }
-  }
 };
-
-// What a base kernel asks of the tiles.
-inline symkernel::Producer producer_of(const BaseKernel& kernel) {
-  const double* p = kernel.parameters;
-  switch (kernel.id) {
-    case KernelId::rbf:
-      return Rbf<double>::producer(p);
-    case KernelId::matern12:
-      return Matern<double, 1>::producer(p);
-    case KernelId::matern32:
-      return Matern<double, 3>::producer(p);
-    case KernelId::matern52:
-      return Matern<double, 5>::producer(p);
-    case KernelId::rational_quadratic:
-      return RationalQuadratic<double>::producer(p);
-    case KernelId::dot_product:
-      return DotProduct<double>::producer(p);
-    case KernelId::polynomial:
-      return Polynomial<double>::producer(p);
-    case KernelId::arccosine0:
-      return ArcCosine<double, 0>::producer(p);
-    case KernelId::arccosine1:
-      return ArcCosine<double, 1>::producer(p);
-    case KernelId::arccosine2:
-      return ArcCosine<double, 2>::producer(p);
-    case KernelId::laplacian:
-      return Laplacian<double>::producer(p);
-  }
-  return {};
-}
 
 }  // namespace gpu
 }  // namespace symkernel

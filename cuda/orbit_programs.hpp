@@ -25,7 +25,7 @@ int tile_columns(TileSize size) {
 }
 // Large tiles are for values of this kernel alone.
 inline bool has_large_tiles(KernelId kernel, Output output) {
-  return kernel == KernelId::rbf && (output == Output::gram || output == Output::matvec);
+  return kernel == kernel_id<Rbf> && (output == Output::gram || output == Output::matvec);
 }
 
 enum class ProductKind { multiply_add, absolute_difference, squared_difference };

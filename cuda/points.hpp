@@ -277,7 +277,7 @@ template <class T, class Executor>
 void run_point_sum(const PointArguments<T>& a, int dimension, Grid grid, Executor& executor) {
   if (a.job.output == Output::gradient) {
     launch_point_sum<T, AnyMap, Planes::gradient>(a, dimension, grid, executor);
-  } else if (a.job.kernel == KernelId::rbf) {
+  } else if (a.job.kernel == kernel_id<Rbf>) {
     launch_point_sum<T, RbfMap, Planes::value>(a, dimension, grid, executor);
   } else {
     launch_point_sum<T, AnyMap, Planes::value>(a, dimension, grid, executor);

@@ -40,17 +40,7 @@ struct RefineRule {
 template <class T>
 double harmless_bias(const BaseKernel& kernel) {
   const double bias = sizeof(T) == 4 ? 4.0 : 64.0;
-  switch (kernel.id) {
-    case KernelId::rbf:
-      return bias;
-    case KernelId::matern32:
-    case KernelId::matern52:
-      return 2 * bias;
-    case KernelId::rational_quadratic:
-      return bias / std::fmax(1.0, kernel.parameters[0]);
-    default:
-      return 0.0;
-  }
+  return bias * kernel.traits().flatness;
 }
 
 // Where many pairs are refined unless data are smooth on the scale of the kernel.

@@ -64,7 +64,7 @@ bool run_in_registers(const ShiftArguments<T>& a, Executor& executor) {
 template <class T, class Executor>
 bool run_in_registers(const ShiftArguments<T>& a, Executor& executor) {
   if constexpr (sizeof(T) == 4) {
-    if (a.job.kernel != KernelId::rbf || a.job.output == Output::gradient) return false;
+    if (a.job.kernel != kernel_id<Rbf> || a.job.output == Output::gradient) return false;
     return run_in_registers<RegisterTransform<8, 8, true>>(a, executor) ||
            run_in_registers<RegisterTransform<8, 8, false>>(a, executor) ||
            run_in_registers<RegisterTransform<8, 4, true>>(a, executor) ||
@@ -80,7 +80,7 @@ void run_shift_sum(const ShiftArguments<T>& a, Executor& executor) {
   if (run_in_registers(a, executor)) return;
   if (a.job.output == Output::gradient) {
     launch_shift_sum<ShiftSum<T, AnyMap, Planes::gradient>>(a, executor);
-  } else if (a.job.kernel == KernelId::rbf) {
+  } else if (a.job.kernel == kernel_id<Rbf>) {
     launch_shift_sum<ShiftSum<T, RbfMap, Planes::value>>(a, executor);
   } else {
     launch_shift_sum<ShiftSum<T, AnyMap, Planes::value>>(a, executor);

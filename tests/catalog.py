@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
 from symkernel import groups
-from symkernel.kernels import ArcCosine, Laplacian, Polynomial, VonMises
+from symkernel.kernels import ArcCosine, Laplacian, Polynomial, PowerExponential, VonMises
 
 # Small groups of every kind, every native route: permutations, signs, matrices, points, products.
 GROUPS = {
@@ -56,6 +56,7 @@ KERNELS = {
     "arc_cosine1": ArcCosine(1),
     "arc_cosine2": ArcCosine(2),
     "von_mises": VonMises(0.9),
+    "power_exponential": PowerExponential(1.4, exponent=1.3),
 }
 
 METHODS = ("auto", "sum", "fourier", "closed_form")

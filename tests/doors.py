@@ -280,6 +280,7 @@ EXAMPLES = {
         "Polynomial": _of_kernel(kernels.Polynomial(2)),
         "Quadrature": NO_ARRAY,
         "Sample": NO_ARRAY,
+        "PowerExponential": _of_kernel(kernels.PowerExponential(2.0, exponent=1.5)),
         "VonMises": _of_kernel(kernels.VonMises(0.5)),
     },
     "lie": {

@@ -76,6 +76,8 @@ def base_kernel(base, X, Y):
         return np.exp(-base.gamma * cdist(X, Y, "cityblock"))
     if isinstance(base, sym.ArcCosine):
         return arc_cosine(X, Y, base.order)
+    if isinstance(base, sym.PowerExponential):
+        return np.exp(-(cdist(X / base.length_scale, Y / base.length_scale) ** base.exponent))
     if isinstance(base, sym.VonMises):
         return np.exp(base.kappa * (np.cos(X[:, None] - Y[None]) - 1).sum(axis=2))
     raise TypeError(type(base))
@@ -110,6 +112,11 @@ def base_gradient(base, x, Y):
         return -base.gamma * np.sign(difference) * base_kernel(base, x[None], Y).T
     if isinstance(base, sym.ArcCosine):
         return arc_cosine_gradient(x, Y, base.order)
+    if isinstance(base, sym.PowerExponential):
+        p, scaled = base.exponent, difference / base.length_scale
+        r = np.linalg.norm(scaled, axis=1, keepdims=True)
+        power = np.where(r > 1e-13, r, np.inf) ** (p - 2) if p < 2 else 1.0  # as above
+        return -p * power * np.exp(-(r**p)) * scaled / base.length_scale
     if isinstance(base, sym.VonMises):
         return -base.kappa * np.sin(difference) * base_kernel(base, x[None], Y).T
     raise TypeError(type(base))

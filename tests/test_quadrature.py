@@ -348,7 +348,7 @@ def test_refusals_of_quadrature():
     with pytest.raises(NotApplicableError, match=r"are: SO\(2\), SO\(3\)"):
         Quadrature(base, two)
     with pytest.raises(NotApplicableError, match="L1 distance is not invariant"):
-        Quadrature(BaseSpec("laplacian", (1.0,), manhattan=True), KINDS["SO3"])
+        Quadrature(BaseSpec("laplacian", (1.0,)), KINDS["SO3"])
     with pytest.raises(NotApplicableError, match=r"666,792 terms per pair.*a lower degree"):
         Quadrature(base, KINDS["SO3"], 20, two_sided=True)
     assert "one side averaged" in str(Quadrature(base, KINDS["SO3"], 20))
@@ -485,7 +485,7 @@ def test_sampling_sums_small_finite_factors_exactly():
 
 
 def test_sampling_the_laplacian_kernel():
-    base = BaseSpec("laplacian", (0.3,), manhattan=True)
+    base = BaseSpec("laplacian", (0.3,))
     X = np.random.default_rng(0).standard_normal((5, 6))
     plan = Sampled(base, groups.Symmetric(6), 20)
     K = plan.gram(X)
@@ -505,7 +505,7 @@ def test_refusals_of_sampling():
     with pytest.raises(NotApplicableError, match="acts on angles"):
         Sampled(base, groups.Torus(3))
     with pytest.raises(NotApplicableError, match="L1 distance is not invariant"):
-        Sampled(BaseSpec("laplacian", (1.0,), manhattan=True), KINDS["SO3"])
+        Sampled(BaseSpec("laplacian", (1.0,)), KINDS["SO3"])
     one = Sampled(base, KINDS["SO3"], 1)
     one.gram(clouds(2))
     assert one.error == 1.0

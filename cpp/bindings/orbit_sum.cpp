@@ -292,6 +292,14 @@ void bind_products(py::module_& m) {
         "Gradients (n, d) of K(x_i, x_i) in the rows of x.");
 }
 
+// Degree, constant and factor of a polynomial of the inner product.
+std::optional<std::tuple<int, double, double>> polynomial_of(const BaseKernel& kernel) {
+  const int degree = kernel.traits().degree;
+  if (degree < 0) return std::nullopt;
+  const host::Producer producer = producer_of(kernel);
+  return std::make_tuple(degree, producer.constant, producer.cross);
+}
+
 template <class T>
 void bind_functions(py::module_& m, const char* samples) {
   py::class_<KeptSamples<T>>(m, samples, "Samples prepared for an action and a kind of kernel.")
@@ -312,7 +320,17 @@ void bind_orbit_sum(py::module_& m) {
   py::class_<BaseKernel>(m, "BaseKernel", "A base kernel by name, with its parameters.")
       .def(py::init(&BaseKernel::by_name), py::arg("name"), py::arg("parameters"))
       .def_readonly("gradients", &BaseKernel::gradients)
-      .def_property_readonly("kind", [](const BaseKernel& k) { return kind_name(kind_of(k)); });
+      .def_property_readonly("kind", [](const BaseKernel& k) { return kind_name(kind_of(k)); })
+      .def_property_readonly("family",
+                             [](const BaseKernel& k) { return family_name(k.traits().family); })
+      .def_property_readonly("kink", [](const BaseKernel& k) { return k.traits().kink; })
+      .def_property_readonly("mixture", [](const BaseKernel& k) { return k.traits().mixture; })
+      .def_property_readonly("per_feature",
+                             [](const BaseKernel& k) { return k.traits().per_feature; })
+      .def_property_readonly("polynomial", &polynomial_of)
+      .def_property_readonly("unit_rows",
+                             [](const BaseKernel& k) { return producer_of(k).unit_rows; });
+  m.def("kernel_names", &kernel_names, "Names of all base kernels.");
   py::class_<ClosedForm>(m, "ClosedForm",
                          "A closed form of averages, as a mixture of rates or a sum of powers.")
       .def(py::init(&make_form), py::arg("name"), py::arg("rates"), py::arg("values").noconvert(),

@@ -22,45 +22,6 @@ bool stop_requested(StopToken* token, int thread) {
 
 namespace {
 
-struct KernelRow {
-  const char* name;
-  int parameters;
-  int gradients;
-  host::Producer (*producer)(const double*);
-};
-
-template <template <class> class K>
-constexpr KernelRow row(const char* name, int parameters) {
-  return {name, parameters, K<double>::n_gradients, &K<double>::producer};
-}
-template <class R>
-using Matern12 = Matern<R, 1>;
-template <class R>
-using Matern32 = Matern<R, 3>;
-template <class R>
-using Matern52 = Matern<R, 5>;
-template <class R>
-using ArcCosine0 = ArcCosine<R, 0>;
-template <class R>
-using ArcCosine1 = ArcCosine<R, 1>;
-template <class R>
-using ArcCosine2 = ArcCosine<R, 2>;
-
-// In the order of KernelId.
-constexpr KernelRow kernels[kernel_count] = {
-    row<Rbf>("rbf", 1),
-    row<Matern12>("matern12", 1),
-    row<Matern32>("matern32", 1),
-    row<Matern52>("matern52", 1),
-    row<RationalQuadratic>("rational_quadratic", 2),
-    row<DotProduct>("dot_product", 1),
-    row<Polynomial>("polynomial", 3),
-    row<ArcCosine0>("arccosine0", 0),
-    row<ArcCosine1>("arccosine1", 0),
-    row<ArcCosine2>("arccosine2", 0),
-    row<Laplacian>("laplacian", 1),
-};
-
 template <class T>
 class Driver {
  public:
@@ -138,8 +99,7 @@ class Driver {
       producer.refine = true;
       return producer;
     }
-    if (request.form == nullptr)
-      return kernels[static_cast<int>(request.kernel->id)].producer(request.kernel->parameters);
+    if (request.form == nullptr) return producer_of(*request.kernel);
     host::Producer producer;
     producer.self = 1.0;
     return producer;
@@ -205,8 +165,8 @@ class Driver {
     }
     require(!scales || features,
             "derivatives for length scales per feature need permutations or full matrices");
-    require(!scales || request_.kernel->id <= KernelId::matern52,
-            "derivatives for length scales per feature need an RBF or Matern kernel");
+    require(!scales || request_.kernel->traits().per_feature,
+            "this kernel has no derivatives for length scales per feature");
   }
 
   void check_form_derivatives(bool scales) const {
@@ -489,20 +449,8 @@ void ClosedForm::require_action(const OrbitAction& action) const {
     require(b.points <= max_form_points, "permanents of more than 24 points are out of reach");
 }
 
-BaseKernel BaseKernel::by_name(const std::string& name, const std::vector<double>& parameters) {
-  for (int i = 0; i < kernel_count; ++i) {
-    if (name != kernels[i].name) continue;
-    require(static_cast<int>(parameters.size()) == kernels[i].parameters,
-            "wrong number of kernel parameters");
-    BaseKernel kernel = {static_cast<KernelId>(i), {0, 0, 0}, kernels[i].gradients};
-    std::copy(parameters.begin(), parameters.end(), kernel.parameters);
-    return kernel;
-  }
-  throw std::invalid_argument("unknown base kernel: " + name);
-}
-
 SampleKind kind_of(const BaseKernel& kernel) {
-  const host::Producer producer = kernels[static_cast<int>(kernel.id)].producer(kernel.parameters);
+  const host::Producer producer = producer_of(kernel);
   return SampleKind::of(producer, producer.self != 0.0 && !producer.unit_rows);
 }
 

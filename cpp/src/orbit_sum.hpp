@@ -10,21 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "base_kernel.hpp"
 #include "buffer.hpp"
 #include "engine/engine.hpp"
 #include "parallel.hpp"
 #include "symkernel/view.hpp"
 
 namespace symkernel {
-
-// A base kernel by name with its parameters (see symkernel/base_kernels.hpp for their order).
-struct BaseKernel {
-  KernelId id;
-  double parameters[max_parameters];
-  int gradients;
-
-  static BaseKernel by_name(const std::string& name, const std::vector<double>& parameters);
-};
 
 // What ActionTables were made of an action: for each dtype those of the engine that asked last.
 // They look into that action, so a copy starts without.

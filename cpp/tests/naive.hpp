@@ -19,7 +19,7 @@ struct Kernel {
   bool slope;  // has derivatives for length scales per feature
 };
 
-constexpr int kernel_count = 11;
+constexpr int kernel_count = 12;
 constexpr Kernel kernels[kernel_count] = {
     {"rbf", 1, 1, {0.8, 0, 0}, true},
     {"matern12", 1, 1, {1.1, 0, 0}, true},
@@ -32,10 +32,17 @@ constexpr Kernel kernels[kernel_count] = {
     {"arccosine1", 0, 0, {0, 0, 0}, false},
     {"arccosine2", 0, 0, {0, 0, 0}, false},
     {"laplacian", 1, 1, {0.4, 0, 0}, false},
+    {"power_exponential", 2, 2, {1.3, 1.2, 0}, true},
 };
 
 inline bool is(const Kernel& kernel, const char* name) {
   return std::strcmp(kernel.name, name) == 0;
+}
+
+// A kernel with length scale 1, which is its last hyperparameter.
+inline Kernel unit(Kernel kernel) {
+  kernel.p[kernel.gradients - 1] = 1;
+  return kernel;
 }
 
 // k(x, y); `l` is a length scale per feature that divides the differences, or null.
@@ -65,6 +72,7 @@ inline Real value(const Kernel& kernel, const Real* p, const Real* x, const Real
   if (is(kernel, "dot_product")) return dot + p[0] * p[0];
   if (is(kernel, "polynomial")) return std::pow(p[1] * dot + p[0], static_cast<int>(p[2]));
   if (is(kernel, "laplacian")) return std::exp(-p[0] * manhattan);
+  if (is(kernel, "power_exponential")) return std::exp(-std::pow(std::sqrt(square) / p[1], p[0]));
   // Arc-cosine kernels. The angle from |u - v| and |u + v| (Kahan): acos loses digits near 0, pi.
   Real theta = pi / 2;
   const Real nx = std::sqrt(xx), ny = std::sqrt(yy);

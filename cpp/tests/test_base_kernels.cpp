@@ -4,6 +4,7 @@
 #include "numbers.hpp"
 #include "numeric.hpp"
 #include "symkernel/base_kernels.hpp"
+#include "symkernel/power_exponential.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -89,10 +90,10 @@ struct Slope {
   void run(const char* number_name) {
     using T = Scalar<R>;
     const naive::Kernel& truth = by_name(kernel_name);
-    const double one[] = {1.0};
-    const naive::Real p[] = {1.0L};
-    const K<R> kernel(one);
-    const Producer q = K<R>::producer(one);
+    const naive::Kernel one = naive::unit(truth);
+    const naive::Real p[] = {one.p[0], one.p[1], one.p[2]};
+    const K<R> kernel(one.p);
+    const Producer q = K<R>::producer(one.p);
     Random random(8);
     for (int i = 0; i < 200; ++i) {
       const naive::Real square = static_cast<naive::Real>(random.uniform(0.1, 8));
@@ -245,6 +246,7 @@ void test_base_kernels() {
   for_number_types(Agreement<Matern32>{"matern32", 0, 40, 4});
   for_number_types(Agreement<Matern52>{"matern52", 0, 40, 4});
   for_number_types(Agreement<RationalQuadratic>{"rational_quadratic", 0, 40, 4});
+  for_number_types(Agreement<PowerExponential>{"power_exponential", 0, 40, 4});
   for_number_types(Agreement<DotProduct>{"dot_product", -4, 4, 2});
   for_number_types(Agreement<Polynomial>{"polynomial", -4, 4, 4});
   for_number_types(Agreement<Laplacian>{"laplacian", 0, 40, 2});
@@ -255,6 +257,8 @@ void test_base_kernels() {
   for_number_types(Slope<Matern12>{"matern12"});
   for_number_types(Slope<Matern32>{"matern32"});
   for_number_types(Slope<Matern52>{"matern52"});
+  for_number_types(Slope<PowerExponential>{"power_exponential"});
+  for_number_types(Derivative<PowerExponential>{"power_exponential", 0.2, 20});
   for_number_types(Derivative<Rbf>{"rbf", -20, -0.2});
   for_number_types(Derivative<Matern12>{"matern12", 0.2, 20});
   for_number_types(Derivative<Matern32>{"matern32", 0.2, 20});

@@ -77,7 +77,7 @@ struct Truth {
     const std::size_t gradients = static_cast<std::size_t>(kernel.gradients);
     k.assign(pairs, 0);
     if (derivatives) dk.assign(pairs * gradients, 0);
-    const naive::Kernel unit = {kernel.name, 1, 1, {1, 0, 0}, true};
+    const naive::Kernel unit = kernel.slope ? naive::unit(kernel) : kernel;
     if (derivatives && kernel.slope) ard.assign(pairs * features, 0);
     std::vector<Real> gy(features), xi(features);
     for (std::int64_t e = 0; e < order; ++e) {
@@ -111,7 +111,7 @@ struct Truth {
   // dk/dlog l_f at unit length scales.
   static Real per_feature(const naive::Kernel& unit, const std::vector<Real>& x,
                           const std::vector<Real>& y, std::size_t f) {
-    const Real p[] = {1};
+    const Real p[] = {unit.p[0], unit.p[1], unit.p[2]};
     std::vector<Real> l(x.size(), 1);
     return naive::derivative([&](Real t) {
       l[f] = std::exp(t);
@@ -223,7 +223,9 @@ class Case {
     dk.check(truth.dk, 10 * tolerance(truth));
 
     if (!truth_kernel_.slope || action_.native.kind() == ActionKind::points) return;
-    const BaseKernel unit = BaseKernel::by_name(truth_kernel_.name, {1.0});
+    const naive::Kernel one = naive::unit(truth_kernel_);
+    const BaseKernel unit =
+        BaseKernel::by_name(one.name, std::vector<double>(one.p, one.p + one.parameters));
     r.kernel = &unit;
     r.output = Output::ard;
     Output_<T> k3(n * m), per_feature(n * m * action_.d);

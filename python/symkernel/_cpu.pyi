@@ -32,6 +32,7 @@ __all__: list[str] = [
     "gram_gradient",
     "gram_packed",
     "isa",
+    "kernel_names",
     "labelled_frames",
     "least_images",
     "match_points",
@@ -63,9 +64,21 @@ class BaseKernel:
         parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     ) -> None: ...
     @property
+    def family(self) -> str: ...
+    @property
     def gradients(self) -> int: ...
     @property
     def kind(self) -> tuple[bool, bool, int]: ...
+    @property
+    def kink(self) -> bool: ...
+    @property
+    def mixture(self) -> bool: ...
+    @property
+    def per_feature(self) -> bool: ...
+    @property
+    def polynomial(self) -> tuple[int, float, float] | None: ...
+    @property
+    def unit_rows(self) -> bool: ...
 
 class ClosedForm:
     """
@@ -564,6 +577,11 @@ def gram_packed(
 def isa() -> str:
     """
     Instruction set in use.
+    """
+
+def kernel_names() -> list[str]:
+    """
+    Names of all base kernels.
     """
 
 @typing.overload

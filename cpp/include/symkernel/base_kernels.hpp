@@ -17,9 +17,24 @@
 // had. Where a kernel has a kink (distance 0 for Matern 1/2, angles 0 and pi for the arc-cosine of
 // order 0) the derivative is 0, the mean over opposite directions. Hyperparameters are sorted by
 // name, as scikit-learn sorts them.
+//
+// What the rest of the library asks of a kernel it states as well, and the compiler misses what is
+// forgotten (kernel_list.hpp, where every kernel is listed):
+//
+//     name          by which it is known outside
+//     n_parameters, n_gradients   how many parameters; the first n_gradients are hyperparameters
+//     family        what it is a function of: KernelFamily
+//     per_feature   whether it has a slope, for derivatives in length scales per feature; the last
+//                   hyperparameter is then the length scale
+//     mixture       whether it is a mixture, of positive weights, of exp(-t |x - y|^2) over t (of
+//                   exp(-t |x - y|_1) in the family of those)
+//     flatness(p)   kernels of the distance: 1 / the largest slope |dk/da|, 0 where it is unbounded
+//     kink          the others: whether derivatives jump where x meets y
+//     degree(p)     kernels of the product: the degree of the polynomial in x.gy that they are
 #pragma once
 
 #include "symkernel/config.hpp"
+#include "symkernel/kernel_id.hpp"
 #include "symkernel/math.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
@@ -39,7 +54,11 @@ struct Producer {
 // exp(-|x - y|^2 / (2 l^2)). Parameter: l. The affine form is the exponent in base two.
 template <class R>
 struct Rbf {
-  static constexpr int n_gradients = 1;
+  static constexpr const char* name = "rbf";
+  static constexpr int n_parameters = 1, n_gradients = 1;
+  static constexpr KernelFamily family = KernelFamily::distance;
+  static constexpr bool per_feature = true, mixture = true;
+  static constexpr double flatness(const double*) { return 1.0; }
   static Producer producer(const double* p) {
     const double c = 1.4426950408889634074 / (p[0] * p[0]);
     Producer q;
@@ -67,13 +86,20 @@ struct Rbf {
 // Source: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), eq. 4.17.
 template <class R, int TwoNu>
 struct Matern {
-  static constexpr int n_gradients = 1;
+  static constexpr const char* name = TwoNu == 1   ? "matern12"
+                                      : TwoNu == 3 ? "matern32"
+                                                   : "matern52";
+  static constexpr int n_parameters = 1, n_gradients = 1;
+  static constexpr KernelFamily family = KernelFamily::distance;
+  static constexpr bool per_feature = true, mixture = true;
+  // exp(-s) has a slope in s^2 of order 1/s; for nu > 1/2 it is bounded
+  static constexpr double flatness(const double*) { return TwoNu == 1 ? 0.0 : 2.0; }
   static Producer producer(const double* p) {
     const double c = TwoNu / (p[0] * p[0]);
     Producer q;
     q.cross = -2.0 * c;
     q.self = c;
-    q.refine = TwoNu == 1;  // exp(-s) has slope in s^2 of order 1/s; for nu > 1/2 it is bounded
+    q.refine = flatness(p) == 0.0;
     return q;
   }
   SYMKERNEL_INLINE explicit Matern(const double*) {}
@@ -131,7 +157,11 @@ struct Matern {
 // Source: Rasmussen & Williams (2006), eq. 4.19.
 template <class R>
 struct RationalQuadratic {
-  static constexpr int n_gradients = 2;
+  static constexpr const char* name = "rational_quadratic";
+  static constexpr int n_parameters = 2, n_gradients = 2;
+  static constexpr KernelFamily family = KernelFamily::distance;
+  static constexpr bool per_feature = false, mixture = true;
+  static constexpr double flatness(const double* p) { return p[0] > 1.0 ? 1.0 / p[0] : 1.0; }
   static Producer producer(const double* p) {
     const double c = 0.5 / (p[0] * p[1] * p[1]);
     Producer q;
@@ -167,7 +197,12 @@ struct RationalQuadratic {
 // x.y + sigma_0^2. Parameter: sigma_0.
 template <class R>
 struct DotProduct {
-  static constexpr int n_gradients = 1;
+  static constexpr const char* name = "dot_product";
+  static constexpr int n_parameters = 1, n_gradients = 1;
+  static constexpr KernelFamily family = KernelFamily::product;
+  static constexpr bool per_feature = false, mixture = false;
+  static constexpr bool kink = false;
+  static int degree(const double*) { return 1; }
   static Producer producer(const double* p) {
     Producer q;
     q.constant = p[0] * p[0];
@@ -191,7 +226,12 @@ struct DotProduct {
 // (gamma x.y + coef0)^degree, degree a non-negative integer. Parameters: coef0, gamma, degree.
 template <class R>
 struct Polynomial {
-  static constexpr int n_gradients = 2;
+  static constexpr const char* name = "polynomial";
+  static constexpr int n_parameters = 3, n_gradients = 2;
+  static constexpr KernelFamily family = KernelFamily::product;
+  static constexpr bool per_feature = false, mixture = false;
+  static constexpr bool kink = false;
+  static int degree(const double* p) { return static_cast<int>(p[2]); }
   static Producer producer(const double* p) {
     Producer q;
     q.cross = p[1];
@@ -232,7 +272,11 @@ struct Polynomial {
 // exp(-gamma |x - y|_1). Parameter: gamma. The affine form is -gamma |x - y|_1 in base two.
 template <class R>
 struct Laplacian {
-  static constexpr int n_gradients = 1;
+  static constexpr const char* name = "laplacian";
+  static constexpr int n_parameters = 1, n_gradients = 1;
+  static constexpr KernelFamily family = KernelFamily::manhattan;
+  static constexpr bool per_feature = false, mixture = true;
+  static constexpr bool kink = true;
   static Producer producer(const double* p) {
     Producer q;
     q.cross = 1.4426950408889634074 * p[0];
@@ -262,7 +306,13 @@ struct Laplacian {
 // given directly, which keeps the digits near the antipode. A zero row gets theta = pi/2.
 template <class R, int Order>
 struct ArcCosine {
-  static constexpr int n_gradients = 0;
+  static constexpr const char* name = Order == 0   ? "arccosine0"
+                                      : Order == 1 ? "arccosine1"
+                                                   : "arccosine2";
+  static constexpr int n_parameters = 0, n_gradients = 0;
+  static constexpr KernelFamily family = KernelFamily::angle;
+  static constexpr bool per_feature = false, mixture = false;
+  static constexpr bool kink = Order == 0;
   static Producer producer(const double*) {
     Producer q;
     q.cross = -2.0;

@@ -6,25 +6,11 @@
 #include <cstdint>
 
 #include "symkernel/fourier.hpp"
+#include "symkernel/kernel_id.hpp"
 
 namespace symkernel {
 
 class StopToken;
-
-enum class KernelId : int {
-  rbf,
-  matern12,
-  matern32,
-  matern52,
-  rational_quadratic,
-  dot_product,
-  polynomial,
-  arccosine0,
-  arccosine1,
-  arccosine2,
-  laplacian,
-};
-constexpr int kernel_count = 11;
 
 constexpr int max_parameters = 3;
 constexpr int max_gradients = 2;
@@ -154,7 +140,7 @@ enum class Output {
 
 template <class T>
 struct Job {
-  KernelId kernel = KernelId::rbf;
+  KernelId kernel = KernelId(0);
   double parameters[max_parameters] = {0, 0, 0};
   double cross = 1, self = 0;
   bool manhattan = false, refine = false, unit_rows = false;

@@ -6,8 +6,8 @@
 
 #include "engine/engine.hpp"
 #include "engine/tile_product.hpp"
-#include "symkernel/base_kernels.hpp"
 #include "symkernel/bundle.hpp"
+#include "symkernel/kernel_list.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -109,64 +109,30 @@ void map_derivative(const double* parameters, T* SYMKERNEL_RESTRICT a, std::int6
   }
 }
 
-template <class R>
-using Matern12 = Matern<R, 1>;
-template <class R>
-using Matern32 = Matern<R, 3>;
-template <class R>
-using Matern52 = Matern<R, 5>;
-template <class R>
-using ArcCosine0 = ArcCosine<R, 0>;
-template <class R>
-using ArcCosine1 = ArcCosine<R, 1>;
-template <class R>
-using ArcCosine2 = ArcCosine<R, 2>;
-
-// Calls f with the map of the kernel as template argument: the one switch over kernels.
 template <class T>
 struct Maps {
   Map<T> value, gradient;
-  void (*slope)(const double*, T*, std::int64_t, T*);
+  void (*slope)(const double*, T*, std::int64_t, T*);  // null where a kernel has none
   void (*derivative)(const double*, T*, std::int64_t, T*);
 };
 
 template <class T, template <class> class Kernel>
-SYMKERNEL_INLINE Maps<T> maps_without_slope() {
-  return {map_value<T, Kernel>, map_gradient<T, Kernel>, nullptr, map_derivative<T, Kernel>};
+constexpr Maps<T> maps_of_kernel() {
+  Maps<T> maps = {map_value<T, Kernel>, map_gradient<T, Kernel>, nullptr,
+                  map_derivative<T, Kernel>};
+  if constexpr (Kernel<T>::per_feature) maps.slope = map_slope<T, Kernel>;
+  return maps;
 }
-template <class T, template <class> class Kernel>
-SYMKERNEL_INLINE Maps<T> maps_with_slope() {
-  return {map_value<T, Kernel>, map_gradient<T, Kernel>, map_slope<T, Kernel>,
-          map_derivative<T, Kernel>};
+
+template <class T, template <class> class... K>
+const Maps<T>& maps_in(KernelList<K...>, KernelId id) {
+  static constexpr Maps<T> maps[] = {maps_of_kernel<T, K>()...};
+  return maps[static_cast<int>(id)];
 }
 
 template <class T>
-Maps<T> maps_of(KernelId id) {
-  switch (id) {
-    case KernelId::rbf:
-      return maps_with_slope<T, Rbf>();
-    case KernelId::matern12:
-      return maps_with_slope<T, Matern12>();
-    case KernelId::matern32:
-      return maps_with_slope<T, Matern32>();
-    case KernelId::matern52:
-      return maps_with_slope<T, Matern52>();
-    case KernelId::rational_quadratic:
-      return maps_without_slope<T, RationalQuadratic>();
-    case KernelId::dot_product:
-      return maps_without_slope<T, DotProduct>();
-    case KernelId::polynomial:
-      return maps_without_slope<T, Polynomial>();
-    case KernelId::arccosine0:
-      return maps_without_slope<T, ArcCosine0>();
-    case KernelId::arccosine1:
-      return maps_without_slope<T, ArcCosine1>();
-    case KernelId::arccosine2:
-      return maps_without_slope<T, ArcCosine2>();
-    case KernelId::laplacian:
-      return maps_without_slope<T, Laplacian>();
-  }
-  return {nullptr, nullptr, nullptr, nullptr};
+const Maps<T>& maps_of(KernelId id) {
+  return maps_in<T>(Kernels(), id);
 }
 
 SYMKERNEL_END_NAMESPACE

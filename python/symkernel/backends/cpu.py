@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from symkernel import _cpu
 from symkernel.backends.prepared import Prepared
 from symkernel.backends.tables import BlockTable, ShiftTable
+from symkernel.backends.traits import with_other_derivatives
 from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
 from symkernel.validation import check_n_jobs
 
@@ -134,7 +135,13 @@ def gram_gradient(
 ) -> tuple[Array, Array]:
     """Return the Gram matrix (n, n) and its derivatives (n, n, p) in log hyperparameters."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
-    return _cpu.gram_gradient(call.kernel, call.action, call(X), None, per_feature, call.threads)
+    return with_other_derivatives(
+        call.kernel,
+        per_feature,
+        lambda each: _cpu.gram_gradient(
+            call.kernel, call.action, call(X), None, each, call.threads
+        ),
+    )
 
 
 def matvec(
@@ -181,7 +188,11 @@ def diagonal(
 ) -> tuple[Array, Array]:
     """Return K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
-    return _cpu.diagonal(call.kernel, call.action, call(X), gradient, per_feature, call.threads)
+    return with_other_derivatives(
+        call.kernel,
+        per_feature and gradient,
+        lambda each: _cpu.diagonal(call.kernel, call.action, call(X), gradient, each, call.threads),
+    )
 
 
 def shift_cost(grid: Sequence[int], channels: int) -> float:

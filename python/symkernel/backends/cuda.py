@@ -17,6 +17,7 @@ from symkernel.backends.arrays import cupy
 from symkernel.backends.cpu import Table, build_action
 from symkernel.backends.forms import FormTable, Powers, Rates, build_form, build_form_action
 from symkernel.backends.tables import ShiftTable
+from symkernel.backends.traits import with_other_derivatives
 
 # Up to this many products per pair of samples and map of a grid, shifts are summed one by one
 # (cuda/shifts_driver.hpp).
@@ -71,14 +72,18 @@ def gram_gradient(
     xp = cupy()
     native = native_kernel(kernel)
     n, m = len(X), len(X if Y is None else Y)
-    p = X.shape[1] if per_feature else native.gradients
-    K = xp.empty((n, m), dtype=X.dtype)
-    dK = xp.empty((n, m, p), dtype=X.dtype)
-    with xp.cuda.Device(_device_of(X)):
-        device.require().gram_gradient(
-            native, native_action(table), X, Y, per_feature, K, dK, _stream(xp)
-        )
-    return K, dK
+
+    def derive(each: bool) -> tuple[Array, Array]:
+        p = X.shape[1] if each else native.gradients
+        K = xp.empty((n, m), dtype=X.dtype)
+        dK = xp.empty((n, m, p), dtype=X.dtype)
+        with xp.cuda.Device(_device_of(X)):
+            device.require().gram_gradient(
+                native, native_action(table), X, Y, each, K, dK, _stream(xp)
+            )
+        return K, dK
+
+    return with_other_derivatives(native, per_feature, derive)
 
 
 def matvec(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:
@@ -98,14 +103,18 @@ def diagonal(
     """Return K(x_i, x_i) of shape (n,), and its derivatives (n, p) when asked (else (n, 0))."""
     xp = cupy()
     native = native_kernel(kernel)
-    p = 0 if not gradient else X.shape[1] if per_feature else native.gradients
-    K = xp.empty(len(X), dtype=X.dtype)
-    dK = xp.empty((len(X), p), dtype=X.dtype)
-    with xp.cuda.Device(_device_of(X)):
-        device.require().diagonal(
-            native, native_action(table), X, gradient, per_feature, K, dK, _stream(xp)
-        )
-    return K, dK
+
+    def derive(each: bool) -> tuple[Array, Array]:
+        p = 0 if not gradient else X.shape[1] if each else native.gradients
+        K = xp.empty(len(X), dtype=X.dtype)
+        dK = xp.empty((len(X), p), dtype=X.dtype)
+        with xp.cuda.Device(_device_of(X)):
+            device.require().diagonal(
+                native, native_action(table), X, gradient, each, K, dK, _stream(xp)
+            )
+        return K, dK
+
+    return with_other_derivatives(native, per_feature and gradient, derive)
 
 
 def gradient_x(kernel: Any, table: Any, X: Any, Y: Any, V: Any) -> Array:

@@ -67,7 +67,7 @@ class Action(ABC):
 
     @abstractmethod
     def elements(self) -> Iterator[Element]:
-        """All elements, one at a time: the identity first, always in the same order.
+        """Yield all elements, one at a time: the identity first, always in the same order.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Action(ABC):
     def sample(
         self, size: int, random_state: RandomState = None, scale: float = 1.0
     ) -> list[Element]:
-        """Independent elements, uniformly distributed: by Haar measure on continuous groups.
+        """Return independent elements, uniformly distributed: by Haar measure on continuous groups.
 
         Parameters
         ----------
@@ -228,7 +228,7 @@ class Action(ABC):
         return g.inverse()
 
     def contains(self, element: Element) -> bool:
-        """Whether the element, as a map of R^d, lies in the group.
+        """Tell whether the element, as a map of R^d, lies in the group.
 
         Matrices are compared to within 1e-6 in every entry, shifts to within 1e-6 of the largest
         entry or of 1. Cheap for every group except products of large or infinite matrix groups

@@ -3,12 +3,14 @@
 from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.methods import Quadrature, Sample
+from symkernel.kernels.power_exponential import PowerExponential
 
 __all__ = [
     "ArcCosine",
     "InvariantKernel",
     "Laplacian",
     "Polynomial",
+    "PowerExponential",
     "Quadrature",
     "Sample",
     "VonMises",

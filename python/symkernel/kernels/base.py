@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.backends.arrays import namespace
-from symkernel.groups import Trivial
+from symkernel.groups import Group, Trivial
 from symkernel.kernels.text import expression
 from symkernel.plans.base import BaseSpec, Plan
 from symkernel.plans.planner import make_plan
@@ -23,15 +23,16 @@ Bounds = tuple[float, float] | str
 class NativeKernel(Kernel):  # type: ignore[misc]
     """A scikit-learn kernel whose arithmetic is native: the average over the trivial group."""
 
-    def _spec(self) -> BaseSpec:
-        """Native description of this kernel."""
+    def _spec(self, group: Group) -> BaseSpec:
+        """Native description of this kernel, to be averaged over a group."""
         raise AttributeError("a kernel describes itself to the native core")
 
     def _check_range(self, X: Array, Y: Array | None) -> None:
         """Raise ValueError where values leave the range of numbers; most kernels are bounded."""
 
     def _plan(self, n_features: int) -> Plan:
-        return make_plan(self._spec(), Trivial(n_features))
+        alone = Trivial(n_features)
+        return make_plan(self._spec(alone), alone)
 
     @overload
     def __call__(self, X: Any, Y: Any = None, eval_gradient: Literal[False] = False) -> Array: ...
@@ -75,7 +76,8 @@ class NativeKernel(Kernel):  # type: ignore[misc]
         if Y is not None:
             raise ValueError("Gradient can only be evaluated when Y is None.")
         K, gradient = plan.gradient(X)
-        free = [not h.fixed for h in self.hyperparameters]
+        every = self.hyperparameters
+        free = np.repeat([not h.fixed for h in every], [h.n_elements for h in every])
         return K, gradient[:, :, free]
 
     def diag(self, X: Any) -> Array:
@@ -150,7 +152,7 @@ class Polynomial(NativeKernel):
         """Description of gamma for optimisers."""
         return Hyperparameter("gamma", "numeric", self.gamma_bounds)
 
-    def _spec(self) -> BaseSpec:
+    def _spec(self, group: Group) -> BaseSpec:
         if as_number(self.degree, "degree", 0.0) != int(self.degree):
             raise ValueError(f"degree must be a non-negative integer, got {self.degree!r}")
         as_number(self.gamma, "gamma", 0.0, strict=True)
@@ -161,7 +163,7 @@ class Polynomial(NativeKernel):
 
     # |x.y| <= |x| |y|, and K(x, x) reaches the bound.
     def _check_range(self, X: Array, Y: Array | None) -> None:
-        self._spec()  # checks parameters
+        self._spec(Trivial(X.shape[1]))  # checks parameters
         xp = namespace(X)
         sizes = [
             float(xp.sqrt(xp.square(Z, dtype=np.float64).sum(axis=1).max()))
@@ -216,9 +218,9 @@ class Laplacian(NativeKernel):
         """Description of gamma for optimisers."""
         return Hyperparameter("gamma", "numeric", self.gamma_bounds)
 
-    def _spec(self) -> BaseSpec:
+    def _spec(self, group: Group) -> BaseSpec:
         as_number(self.gamma, "gamma", 0.0, strict=True)
-        return BaseSpec("laplacian", (float(self.gamma),), manhattan=True)
+        return BaseSpec("laplacian", (float(self.gamma),))
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""
@@ -262,7 +264,7 @@ class ArcCosine(NativeKernel):
     def __init__(self, order: int = 1) -> None:
         self.order = order
 
-    def _spec(self) -> BaseSpec:
+    def _spec(self, group: Group) -> BaseSpec:
         if self.order not in (0, 1, 2):
             raise ValueError(f"order must be 0, 1 or 2, got {self.order!r}")
         return BaseSpec(f"arccosine{int(self.order)}", ())
@@ -312,7 +314,7 @@ class VonMises(NativeKernel):
         """Description of kappa for optimisers."""
         return Hyperparameter("kappa", "numeric", self.kappa_bounds)
 
-    def _spec(self) -> BaseSpec:
+    def _spec(self, group: Group) -> BaseSpec:
         as_number(self.kappa, "kappa", 0.0, strict=True)
         return BaseSpec("von_mises", (float(self.kappa),))
 

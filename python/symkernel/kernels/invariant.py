@@ -24,10 +24,9 @@ class InvariantKernel(KernelValues):
     ----------
     base : sklearn.gaussian_process.kernels.Kernel
         RBF, Matern (nu 0.5, 1.5, 2.5, inf; any nu where the group has a closed form),
-        RationalQuadratic or DotProduct of scikit-learn; Polynomial, Laplacian, ArcCosine or
-        VonMises of symkernel.kernels; HeatKernel, SobolevKernel or PolynomialKernel of
-        symkernel.spectral. Length scales per feature must be equal on features that the group
-        mixes, and are one hyperparameter there.
+        RationalQuadratic or DotProduct of scikit-learn; any kernel of symkernel.kernels;
+        HeatKernel, SobolevKernel or PolynomialKernel of symkernel.spectral. Length scales per
+        feature must be equal on features that the group mixes, and are one hyperparameter there.
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
         "symmetric" (see ``symkernel.groups.from_name``).

@@ -10,9 +10,9 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.backends.arrays import like
 from symkernel.groups import Group, from_name
+from symkernel.kernels.length_scales import require_tied
 from symkernel.kernels.methods import Quadrature, Sample
 from symkernel.kernels.text import written
-from symkernel.kernels.translate import require_tied
 
 Array = NDArray[Any]
 

@@ -96,7 +96,7 @@ class Averaged(Plan):
     exact = False
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
-        if base.manhattan and not group.is_signed_permutation:
+        if base.traits.manhattan and not group.is_signed_permutation:
             raise NotApplicableError(
                 f"a kernel of the L1 distance is not invariant under {group!r}: it needs a group "
                 "of permutations or signed permutations"

@@ -29,6 +29,7 @@ __all__ = [
     "Plan",
     "warn_of_approximation",
 ]
+from symkernel.backends.traits import KernelTraits, native_traits
 
 Array = NDArray[Any]
 
@@ -47,6 +48,13 @@ _MAP_TIMES = {
     "arccosine2": 9.2,
 }
 
+# Kernels that no native map computes: Matern (length_scale, nu) of any smoothness, which is known
+# as a mixture, and the von Mises kernel, which is an RBF kernel of other points.
+_WITHOUT_MAP: dict[str, Callable[[tuple[float, ...]], KernelTraits]] = {
+    "matern": lambda p: KernelTraits("distance", 1, kink=p[1] < 1.0, mixture=True, native=False),
+    "von_mises": lambda p: KernelTraits("circle", 1, kink=False, mixture=False, native=False),
+}
+
 
 @dataclass(frozen=True)
 class BaseSpec:
@@ -60,8 +68,6 @@ class BaseSpec:
         Native parameters, hyperparameters sorted by name (see ``base_kernels.hpp``).
     scale : ndarray of shape (n_features,), optional
         Length scale per feature; samples are divided by it before anything else.
-    manhattan : bool
-        True for kernels of the L1 distance, which only signed permutations leave invariant.
     exponent : int
         Samples are divided by this power of two, and so is the length scale among the parameters:
         0 unless the length scale is so far from 1 that its square would leave single precision.
@@ -72,9 +78,20 @@ class BaseSpec:
     name: str
     parameters: tuple[float, ...]
     scale: Array | None = None
-    manhattan: bool = False
     exponent: int = 0
     average: Callable[[Group], Plan] | None = None
+
+    @property
+    def traits(self) -> KernelTraits:
+        """What is known of the kernel at these parameters."""
+        if self.name in _WITHOUT_MAP:
+            return _WITHOUT_MAP[self.name](self.parameters)
+        return native_traits(self.name, self.parameters)
+
+    @property
+    def length_scale(self) -> float:
+        """Length scale of a kernel of the distance: the last of its hyperparameters."""
+        return self.parameters[self.traits.gradients - 1]
 
     @property
     def native(self) -> tuple[str, tuple[float, ...]]:

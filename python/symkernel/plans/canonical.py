@@ -45,7 +45,7 @@ class Canonical(Lifted):
         alone = Trivial(group.degree)
         super().__init__(
             OrbitSum(base, alone)
-            if base.name != "von_mises"
+            if base.traits.family != "circle"
             else Angles(base, alone, "sum", lambda rbf, points, _: OrbitSum(rbf, points)),
             form.steps,
         )

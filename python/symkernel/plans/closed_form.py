@@ -104,14 +104,15 @@ class ClosedForm(Plan):
         self.base = base
         self.group = group
         self._structure, self._table = self._recognised(group)
-        if self._table.form in _PAIR_COST and _has_kink(base):
+        traits = base.traits
+        if self._table.form in _PAIR_COST and traits.mixture and traits.kink:
             raise NotApplicableError(
-                "a kernel with a kink at distance 0 (Laplacian, Matern with nu < 1) needs "
-                "distances, and this closed form has inner products only"
+                "a kernel with a kink at distance 0 (such as Laplacian or Matern with nu < 1) "
+                "needs distances, and this closed form has inner products only"
             )
         self._tolerance = tolerance
         self.error = 1e-14
-        mixture = None if base.name == "laplacian" else self._mixture(math.inf)
+        mixture = None if base.traits.manhattan else self._mixture(math.inf)
         if mixture is not None:
             self.error = max(mixture.error, self.error)
         self.cost = form_cost(self._table, 1 if mixture is None else len(mixture))
@@ -238,7 +239,7 @@ class ClosedForm(Plan):
         radii = [Z.radius for Z in samples]
         reach = radii[0] + radii[-1]  # no distance exceeds it
         dtype = np.dtype(np.float64) if self._needs_double(reach) else X.dtype
-        laplacian = self.base.name == "laplacian"
+        laplacian = self.base.traits.manhattan
         unit = 1.0
         rates = _laplacian(self.base) if laplacian else weighted_rates(self._mixture(reach))
         if self._table.form in _PAIR_COST:
@@ -286,15 +287,15 @@ class ClosedForm(Plan):
 
     def _needs_double(self, reach: float) -> bool:
         """Whether exponents at distances up to reach are too large for single precision."""
-        if self.base.name == "laplacian":
+        if self.base.traits.manhattan:
             farthest = math.sqrt(self.group.degree) * reach  # |x|_1 <= sqrt(d) |x|_2
             return self.base.parameters[0] * farthest > LARGEST_SINGLE_EXPONENT
-        return reach / _length_scale(self.base) > math.sqrt(2.0 * LARGEST_SINGLE_EXPONENT)
+        return reach / self.base.length_scale > math.sqrt(2.0 * LARGEST_SINGLE_EXPONENT)
 
     def _mixture(self, reach: float) -> Mixture:
         """Mixture for distances up to reach; infinity asks for what to expect."""
         if math.isfinite(reach):
-            scale = _length_scale(self.base)
+            scale = self.base.length_scale
             reach = min(max(reach / scale, _SHORTEST), _LONGEST) * scale
         try:
             return mixture_of(self.base, self._tolerance, reach)
@@ -302,7 +303,7 @@ class ClosedForm(Plan):
             raise
         except ValueError as error:
             if math.isinf(reach):
-                return self._mixture(_TYPICAL * _length_scale(self.base))
+                return self._mixture(_TYPICAL * self.base.length_scale)
             raise NotApplicableError(str(error)) from None
 
 
@@ -342,15 +343,6 @@ def largest_square(X: Array) -> float:
     if not X.size:
         return 0.0
     return float(namespace(X).einsum("ij,ij->i", X, X, dtype=np.float64).max())
-
-
-def _length_scale(base: BaseSpec) -> float:
-    return base.parameters[1 if base.name == "rational_quadratic" else 0]
-
-
-def _has_kink(base: BaseSpec) -> bool:
-    sharp = base.name == "matern" and base.parameters[1] < 1
-    return sharp or base.name in ("matern12", "laplacian")
 
 
 def _laplacian(base: BaseSpec) -> Rates:

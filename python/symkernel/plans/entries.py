@@ -77,7 +77,7 @@ def _never(base: BaseSpec, group: Group) -> bool:
 
 def _of_points(base: BaseSpec, group: Group) -> bool:
     """Whether the kernel is one of points of R^d, by its values."""
-    return base.average is None and base.name != "von_mises"
+    return base.average is None and base.traits.family != "circle"
 
 
 @dataclass(frozen=True)
@@ -199,13 +199,13 @@ ENTRIES = (
     Entry(
         ("closed_form", "sum", "fourier", "quadrature", "sample", "frame"),
         _angles,
-        serves=lambda base, group: base.name == "von_mises",
+        serves=lambda base, group: base.traits.family == "circle",
         chosen=True,
     ),
     Entry(
         ("canonical",),
         _angles,
-        serves=lambda base, group: base.name == "von_mises" and group.is_finite,
+        serves=lambda base, group: base.traits.family == "circle" and group.is_finite,
     ),
     Entry(
         ("closed_form",),

@@ -25,10 +25,6 @@ from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
 # seconds; where they may only turn out cheaper than another plan, what is not felt.
 _MAX_SEARCH, _UNFELT_SEARCH = 2e8, 3e6
 
-# Kernels with a kink at distance 0: what lies between close samples needs their features, to more
-# digits than changes of basis keep.
-_KINKED = ("matern12", "arccosine0")
-
 _decompositions: weakref.WeakKeyDictionary[ActionTable, BlockTable | None] = (
     weakref.WeakKeyDictionary()
 )
@@ -135,7 +131,7 @@ class Shifts(Plan):
 def require_inner_products(base: BaseSpec) -> None:
     """Raise NotApplicableError for kernels that are no native function of inner products."""
     require_native(base)
-    if base.manhattan:
+    if base.traits.manhattan:
         raise NotApplicableError(
             "a kernel of the L1 distance is not a function of inner products, which is what "
             "Fourier analysis provides"
@@ -268,7 +264,9 @@ class Irreps(Plan):
 
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-        if self.base.name in _KINKED:
+        # what lies between close samples needs their features, to more digits than a change of
+        # basis keeps
+        if self.base.traits.kink:
             return OrbitSum(self.base, self.group).gradient_x(X, Y, V, n_jobs)
         X, Y = self.base.scaled(X), self.base.scaled(Y)
         gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
@@ -276,7 +274,7 @@ class Irreps(Plan):
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-        if self.base.name in _KINKED:
+        if self.base.traits.kink:
             return OrbitSum(self.base, self.group).diag_gradient_x(X, n_jobs)
         gradient = execute.diagonal_gradient_x(
             self.base.native, self._table, self.base.scaled(X), n_jobs

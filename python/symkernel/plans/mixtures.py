@@ -17,6 +17,7 @@ The rules for these expectations stand in ``mixture_rules.py``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,20 +232,27 @@ def mixture_of(
     ValueError
         If a parameter is out of range.
     """
-    p = base.parameters
-    if base.name == "rbf":
-        return rbf_mixture(p[0])
-    if base.name == "rational_quadratic":
-        return rational_quadratic_mixture(p[0], p[1], tolerance, r_max, r_min)
-    nu = {"matern12": 0.5, "matern32": 1.5, "matern52": 2.5}.get(base.name)
-    if base.name == "matern":
-        nu = p[1]
-    if nu is None:
-        raise NotApplicableError(
-            f"the base kernel {base.name!r} is not a mixture of RBF kernels; RBF, Matern and "
-            "RationalQuadratic are"
-        )
-    return matern_mixture(nu, p[0], tolerance, r_max, r_min)
+    rule = _RULES.get(base.name)
+    if rule is None:
+        what = "is not a mixture of RBF kernels; RBF, Matern and RationalQuadratic are"
+        if base.traits.mixture:
+            what = (
+                "is a mixture of RBF kernels for which no rule is known here, so that it has no "
+                "closed form: method='sum', 'quadrature' or 'sample' take its values"
+            )
+        raise NotApplicableError(f"the base kernel {base.name!r} {what}")
+    return rule(base.parameters, tolerance, r_max, r_min)
+
+
+# Rules by native name, of its parameters, the tolerance, r_max and r_min.
+_RULES: dict[str, Callable[[tuple[float, ...], float, float, float], Mixture]] = {
+    "rbf": lambda p, *_: rbf_mixture(p[0]),
+    "matern12": lambda p, *window: matern_mixture(0.5, p[0], *window),
+    "matern32": lambda p, *window: matern_mixture(1.5, p[0], *window),
+    "matern52": lambda p, *window: matern_mixture(2.5, p[0], *window),
+    "matern": lambda p, *window: matern_mixture(p[1], p[0], *window),
+    "rational_quadratic": lambda p, *window: rational_quadratic_mixture(p[0], p[1], *window),
+}
 
 
 def _require_positive(name: str, value: float) -> None:

@@ -132,9 +132,9 @@ def polynomial_units(
         If values overflow.
     """
     radii = [math.sqrt(largest_square(Z)) for Z in samples]
-    coef0, gamma = base.parameters[0] ** 2, 1.0
-    if base.name != "dot_product":
-        coef0, gamma = base.parameters[0], base.parameters[1]
+    polynomial = base.traits.polynomial
+    assert polynomial is not None
+    _, coef0, gamma = polynomial
     largest = gamma * radii[0] * radii[-1]
     with np.errstate(over="ignore"):  # the largest value and derivative
         most = max(degree, 1) * np.float64(largest + coef0) ** degree

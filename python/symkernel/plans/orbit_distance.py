@@ -12,9 +12,6 @@ from symkernel.plans.base import Array, BaseSpec
 from symkernel.plans.lifted import Lifted, WayBack
 from symkernel.plans.orbit_sum import OrbitSum
 
-# Kernels of |x - y|, and of |x - y|_1.
-_OF_DISTANCE = ("rbf", "matern12", "matern32", "matern52", "rational_quadratic", "matern")
-
 
 class OrbitDistance(Lifted):
     """k(d(x, y)) for the orbit distance d(x, y) = min over g of |x - g y| of a reflection group.
@@ -48,7 +45,8 @@ class OrbitDistance(Lifted):
                 "of Gram matrices is between -1e-3 and -0.2 of the largest. Averages over the "
                 "group are positive semidefinite: method='auto'"
             )
-        if base.name not in _OF_DISTANCE and not (base.manhattan and isinstance(chamber, Sorting)):
+        sorts = isinstance(chamber, Sorting)  # which serves |x - y|_1 as well
+        if base.traits.family != "distance" and not (base.traits.manhattan and sorts):
             raise NotApplicableError(
                 f"the kernel {base.name!r} is not a function of the distance |x - y|, so that "
                 "there is no kernel of the orbit distance to go with it"

@@ -52,7 +52,7 @@ class OrbitSum(Plan):
         group.check_order(MAX_ELEMENTS)
         self.cost, route = _whole(group)
         self._on_points = False
-        points = None if base.manhattan else group.point_sizes()
+        points = None if base.traits.manhattan else group.point_sizes()
         if points is not None and _point_cost(points).total <= self.cost.total:
             self._on_points, self.cost = True, _point_cost(points)
             r = points.coordinates
@@ -133,7 +133,7 @@ class OrbitSum(Plan):
 
 def require_native(base: BaseSpec) -> None:
     """Raise NotApplicableError for kernels that have no native map."""
-    if base.name == "matern":
+    if not base.traits.native:
         raise NotApplicableError(
             f"Matern needs nu in 0.5, 1.5, 2.5 or inf here, got nu={base.parameters[1]!r}; any nu "
             "has method='closed_form' for groups with a closed form"

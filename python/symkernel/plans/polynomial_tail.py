@@ -76,6 +76,5 @@ def polynomial_tail(base: BaseSpec, radius: float) -> Array:
 
 def polynomial_degree(base: BaseSpec) -> int | None:
     """Degree of the kernel in x.y, if it is a polynomial."""
-    if base.name == "dot_product":
-        return 1
-    return int(base.parameters[2]) if base.name == "polynomial" else None
+    polynomial = base.traits.polynomial
+    return None if polynomial is None else polynomial[0]

@@ -16,8 +16,6 @@ Table = SignedPermutationTable | MatrixTable | PointTable
 # Entries of a table of dense matrices.
 _MAX_ENTRIES = 200_000_000
 
-_DISTANCE_KERNELS = ("rbf", "matern12", "matern32", "matern52", "rational_quadratic")
-
 
 @dataclass(frozen=True, eq=False)
 class WeightedTables:
@@ -105,7 +103,7 @@ def balanced(base: BaseSpec, X: Array) -> Array:
     no distance |x - gy| where the elements form a group, but does for a part of one; with mean zero
     there is nothing to shift.
     """
-    if base.name not in _DISTANCE_KERNELS or len(X) == 0:
+    if base.traits.family != "distance" or len(X) == 0:
         return X
     return np.concatenate([X, -X.sum(axis=0, dtype=np.float64, keepdims=True).astype(X.dtype)])
 

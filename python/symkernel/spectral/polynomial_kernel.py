@@ -74,7 +74,7 @@ class PolynomialKernel(Polynomial):
         SpectralPlan
             An exact one.
         """
-        self._spec()  # checks parameters
+        self._spec(group)  # checks parameters
         degree = int(self.degree)
         manifold = Polynomials(group.degree)
         if group.role.sorts and len(group.role.blocks) == 1:
