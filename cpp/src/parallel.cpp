@@ -15,31 +15,10 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
 
 namespace symkernel {
 
 namespace {
-
-// Results below the normal range are 0 while this lives. Values of kernels that far below 1 are 0
-// for every purpose, and a processor takes some hundred cycles for each: a permanent of values that
-// underflow took eighty times as long as another. Samples that small are read as they are.
-class NoSubnormalResults {
- public:
-#if defined(__SSE2__)
-  NoSubnormalResults() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8000u); }
-  ~NoSubnormalResults() { _mm_setcsr(before_); }
-
- private:
-  unsigned before_;
-#else
-  NoSubnormalResults() {}
-#endif
-  NoSubnormalResults(const NoSubnormalResults&) = delete;
-  NoSubnormalResults& operator=(const NoSubnormalResults&) = delete;
-};
 
 // One call of run_tasks. Tasks are taken from a common counter, which balances unequal tasks.
 // Members of the pool come and go: the call is over when every task that was begun is done, not
@@ -54,10 +33,7 @@ class Team {
       while (!token_.stopped()) {
         const std::int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
         if (task >= n_tasks_) break;
-        {
-          const NoSubnormalResults mode;  // not of the caller's code, which a poll may run
-          body_(context_, task, thread);
-        }
+        body_(context_, task, thread);
         token_.poll(thread);
       }
     } catch (...) {
