@@ -13,7 +13,7 @@ from symkernel import _cpu
 from symkernel.backends.arrays import namespace
 
 Array = NDArray[Any]
-Family = Literal["distance", "angle", "product", "manhattan", "circle"]
+Family = Literal["distance", "angle", "product", "manhattan", "circle", "spectrum"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class KernelTraits:
 
     Parameters
     ----------
-    family : {"distance", "angle", "product", "manhattan", "circle"}
+    family : {"distance", "angle", "product", "manhattan", "circle", "spectrum"}
         What it is a function of: |x - y|, the angle between x and y (and their norms), x.y,
-        |x - y|_1, or differences of angles.
+        |x - y|_1, differences of angles, or eigenfunctions of a manifold.
     gradients : int
         How many hyperparameters it has; where one is a length scale, it is the last.
     kink : bool

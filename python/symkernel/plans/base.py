@@ -49,10 +49,12 @@ _MAP_TIMES = {
 }
 
 # Kernels that no native map computes: Matern (length_scale, nu) of any smoothness, which is known
-# as a mixture, and the von Mises kernel, which is an RBF kernel of other points.
+# as a mixture, the von Mises kernel, which is an RBF kernel of other points, and kernels that are
+# given by their spectrum and average themselves.
 _WITHOUT_MAP: dict[str, Callable[[tuple[float, ...]], KernelTraits]] = {
     "matern": lambda p: KernelTraits("distance", 1, kink=p[1] < 1.0, mixture=True, native=False),
     "von_mises": lambda p: KernelTraits("circle", 1, kink=False, mixture=False, native=False),
+    "spectrum": lambda p: KernelTraits("spectrum", 0, kink=False, mixture=False, native=False),
 }
 
 
