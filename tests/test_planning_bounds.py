@@ -13,7 +13,7 @@ from symkernel import InvariantKernel, InvariantKernelRidge, groups
 from symkernel.exceptions import GroupTooLargeError, NotApplicableError
 from symkernel.groups.mixing import feature_orbits
 from symkernel.groups.table import ActionTable, PointTable
-from symkernel.kernels import ArcCosine, Polynomial
+from symkernel.kernels import ArcCosine, Polynomial, Sample
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import irreps
 from symkernel.plans.base import Cost
@@ -97,7 +97,9 @@ def test_a_fit_of_ten_features_under_all_permutations_lists_none(counted):
 def test_a_sum_is_costed_without_its_elements(n, counted):
     plan = InvariantKernel(ArcCosine(1), groups.Alternating(n)).plan()
     order = math.factorial(n) // 2
-    assert plan.method == "sum" and plan.cost == Cost(float(n * order), float(order))
+    assert plan.method == "sum" and plan.cost == Cost(
+        float(n * order), float(order), plan.base.map_time
+    )
     assert counted == {"elements": [], "searches": 0}
 
 
@@ -106,12 +108,13 @@ def test_the_cost_of_a_sum_is_that_of_its_table(name):
     group = FINITE[name]
     plan = OrbitSum(spec_of(ArcCosine(0), group), group)
     table = plan._table
-    whole = Cost(float(group.order * group.degree), float(group.order))
+    whole = Cost(float(group.order * group.degree), float(group.order), plan.base.map_time)
     if isinstance(table, PointTable):
         s, p = table.rows.shape
         h, r = table.matrices.shape[:2]
         signed = ((table.matrices != 0).sum(axis=-1) == 1).all()
-        least = Cost(float(s * (p * r * r + h * (r if signed else r * r))), float(s * h))
+        adds = float(s * (p * r * r + h * (r if signed else r * r)))
+        least = Cost(adds, float(s * h), plan.base.map_time)
         assert plan.cost.maps == least.maps == group.order
         assert least.total <= plan.cost.total <= whole.total
     else:
@@ -248,7 +251,7 @@ def test_sign_flips_of_points_are_a_product():
 
 def test_millions_of_random_permutations_are_counted_before_they_are_drawn():
     with pytest.raises(MemoryError, match=r"table of random elements .* Use fewer n_samples"):
-        InvariantKernel(RBF(), groups.Symmetric(10**7), "sample", n_samples=400).plan()
+        InvariantKernel(RBF(), groups.Symmetric(10**7), Sample(400)).plan()
 
 
 def test_rotations_beside_a_group_of_millions_of_digits_are_refused_in_words():
