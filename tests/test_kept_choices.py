@@ -13,9 +13,9 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import InvariantKernel, groups
 from symkernel.backends import memory
+from symkernel.groups.by_group import ByGroup
 from symkernel.kernels import ArcCosine, Laplacian, Sample, VonMises
 from symkernel.plans import planner
-from symkernel.plans.by_group import ByGroup
 from symkernel.plans.orbit_sum import OrbitSum
 
 

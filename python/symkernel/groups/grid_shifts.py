@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.tables import ShiftTable
-from symkernel.groups._kept import once_per_group
 from symkernel.groups.base import Group
+from symkernel.groups.by_group import ByGroup
 from symkernel.groups.factor import Factor
 from symkernel.groups.permutation_group import PermutationGroup
 
 Maps = NDArray[np.int64]
 
 
-@once_per_group
 def shift_table(group: Group) -> ShiftTable | None:
     """Return the group as shifts of a grid times automorphisms of it, or None.
 
@@ -38,6 +37,10 @@ def shift_table(group: Group) -> ShiftTable | None:
     A coset T h of the translations T has the same average whichever of its elements h is, so h is
     taken to fix the origin: reflections become p -> -p.
     """
+    return _tables(group)
+
+
+def _shift_table(group: Group) -> ShiftTable | None:
     if isinstance(group, PermutationGroup):
         return _cyclic_table(group)
     factors = group.factors()
@@ -60,6 +63,9 @@ def shift_table(group: Group) -> ShiftTable | None:
     rest = [axis for axis in range(len(shape)) if axis not in axes]
     layout = features.transpose(*rest, *axes).reshape(-1, size)
     return ShiftTable(grid, maps, layout)
+
+
+_tables = ByGroup(_shift_table)
 
 
 def _cyclic_table(group: PermutationGroup) -> ShiftTable | None:

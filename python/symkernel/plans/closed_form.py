@@ -15,7 +15,7 @@ from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
 from symkernel.backends.prepared import Prepared, rows_of
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.groups._kept import once_per_group
+from symkernel.groups.by_group import ByGroup
 from symkernel.groups.structure import Structure
 from symkernel.plans import rounded
 from symkernel.plans.base import Array, BaseSpec, Cost, Plan
@@ -307,9 +307,11 @@ class ClosedForm(Plan):
             raise NotApplicableError(str(error)) from None
 
 
-@once_per_group
-def _form_table(group: Group) -> FormTable:
+def _recognised_table(group: Group) -> FormTable:
     return recognise(group.structure)
+
+
+_form_table = ByGroup(_recognised_table)
 
 
 def _in_unit(samples: Prepared, dtype: np.dtype[Any], unit: float, kept: bool) -> Any:

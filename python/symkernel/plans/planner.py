@@ -9,8 +9,8 @@ from typing import Any
 
 from symkernel.exceptions import GroupTooLargeError, NotApplicableError
 from symkernel.groups import Group
+from symkernel.groups.by_group import ByGroup
 from symkernel.plans.base import BaseSpec, Plan, warn_of_approximation
-from symkernel.plans.by_group import ByGroup
 from symkernel.plans.entries import ENTRIES, METHODS, Entry, Question
 from symkernel.plans.polynomial_tail import polynomial_degree
 

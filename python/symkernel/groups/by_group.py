@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from symkernel.groups import Group
+from symkernel.groups.base import Group
 
 Value = TypeVar("Value")
 
