@@ -9,7 +9,7 @@ from symkernel import groups
 
 
 @pytest.mark.parametrize(
-    "generators", [[(0, 1, 2)], [[1, 2, 0], [0, 1, 2]], [np.arange(3)], [(0, 1)]], ids=repr
+    "generators", [[(0, 1, 2)], [[1, 2, 0], (0, 1, 2)], [np.arange(3)], [(0, 1)]], ids=repr
 )
 def test_a_cycle_without_its_list_is_spoken_of(generators):
     with pytest.warns(UserWarning, match=r"a cycle is written in a list, \[\(0, 1"):
@@ -17,9 +17,15 @@ def test_a_cycle_without_its_list_is_spoken_of(generators):
 
 
 def test_identity_matrices_are_spoken_of():
-    with pytest.warns(UserWarning, match=r"generators\[1\] is the identity matrix.*Trivial\(2\)"):
-        found = groups.MatrixGroup([[[0.0, -1.0], [1.0, 0.0]], np.eye(2)])
-    assert found.order == 4
+    with pytest.warns(UserWarning, match=r"generators\[0\] is the identity matrix.*Trivial\(2\)"):
+        assert groups.MatrixGroup([np.eye(2)]).order == 1
+
+
+def test_the_identity_among_other_elements_is_no_surprise():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert groups.PermutationGroup([[0, 1, 2], [1, 2, 0], [2, 0, 1]]).order == 3
+        assert groups.MatrixGroup([np.eye(2), [[0.0, -1.0], [1.0, 0.0]]]).order == 4
 
 
 @pytest.mark.parametrize("name", list(GROUPS))

@@ -248,9 +248,9 @@ def test_infinite_groups_say_what_they_can():
 @pytest.mark.parametrize("bad", [[1.0, 2.0], [[1.0, 2.0, 3.0, 4.0]], [1.0, 2.0, 3.0, np.nan]])
 def test_samples_that_do_not_fit_are_refused(bad):
     for G in (Symmetric(4), PermutationGroup([[1, 0, 2, 3]])):
-        with pytest.raises(ValueError, match="x must be"):
+        with pytest.raises(ValueError, match=r"x (must be|contains)"):
             G.stabilizer(bad)
-        with pytest.raises(ValueError, match="x must be"):
+        with pytest.raises(ValueError, match=r"x (must be|contains)"):
             G.orbit_size(bad)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
 from symkernel import InvariantKernel, groups
-from symkernel.kernels import ArcCosine
+from symkernel.kernels import ArcCosine, Sample
 
 SPACE = groups.SO(3).along(1, (3, 3))
 PLANE = groups.SO(2).along(1, (4, 2))
@@ -38,7 +38,7 @@ def test_images_stay_within_the_stated_error(base, group):
 def test_random_elements_count_pairs_of_a_sample_with_itself(group):
     """Also where they are not asked for together: the error does not fall on images."""
     X = np.random.default_rng(0).standard_normal((12, 9))
-    k = InvariantKernel(Matern(1.0, nu=0.5), group, method="sample", n_samples=16)
+    k = InvariantKernel(Matern(1.0, nu=0.5), group, method=Sample(16))
     k(X)
     alone = k.plan().error
     k(group.sample(1, 0)[0].apply(X), X)

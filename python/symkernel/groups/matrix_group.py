@@ -98,7 +98,7 @@ class MatrixGroup(ListedMatrices):
     Warns
     -----
     UserWarning
-        If a matrix is the identity.
+        If all matrices are the identity.
 
     Notes
     -----
@@ -140,7 +140,7 @@ class MatrixGroup(ListedMatrices):
         self._degree = given[0].degree
         self._generators = tuple(given)
         self._matrices  # noqa: B018 (an infinite group is refused at the door)
-        for k in identities:
+        for k in identities if len(identities) == len(given) else ():
             warnings.warn(
                 f"generators[{k}] is the identity matrix, which generates nothing; "
                 f"Trivial({self._degree}) is the group of the identity alone",

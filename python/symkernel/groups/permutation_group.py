@@ -54,8 +54,8 @@ class PermutationGroup(Group):
     Warns
     -----
     UserWarning
-        If a generator, written as indices or cycles, is the identity: a cycle needs a list around
-        it.
+        If a generator is a tuple of the indices of the identity, or all generators are: a cycle
+        needs a list around it.
 
     Notes
     -----
@@ -277,20 +277,28 @@ class PermutationGroup(Group):
         return f"PermutationGroup({[g.indices.tolist() for g in self._generators]!r})"
 
 
-# Whoever writes (0, 1, 2) means a cycle more often than the identity, which adds nothing.
+# Whoever writes (0, 1, 2) means a cycle more often than the identity, which adds nothing. A list of
+# the identity among other generators is no surprise: all elements of a group may be given.
 def _warn_of_identities(listed: list[Any]) -> None:
-    for k, row in enumerate(listed):
-        if not isinstance(row, (Sequence, np.ndarray)) or isinstance(row, (str, bytes)):
-            continue
-        if len(row) > 1 and all(
-            isinstance(i, (int, np.integer)) and i == place for place, i in enumerate(row)
-        ):
+    identities = [k for k, row in enumerate(listed) if _counts_up(row)]
+    alone = len(identities) == len(listed)
+    for k in identities:
+        row = listed[k]
+        if alone or isinstance(row, tuple):
             cycle = f"({', '.join(map(str, range(len(row))))})" if len(row) <= 8 else "(0, 1, ...)"
             warnings.warn(
                 f"generators[{k}] lists the indices of the identity, which generates nothing; a "
                 f"cycle is written in a list, [{cycle}]",
                 stacklevel=3,
             )
+
+
+def _counts_up(row: Any) -> bool:
+    if not isinstance(row, (Sequence, np.ndarray)) or isinstance(row, (str, bytes)):
+        return False
+    return len(row) > 1 and all(
+        isinstance(i, (int, np.integer)) and i == place for place, i in enumerate(row)
+    )
 
 
 def _listed(generators: Iterable[Any]) -> list[Any]:
