@@ -53,6 +53,8 @@ def test_agrees_with_oracle_on_every_isa_and_dtype(case, isa, dtype):
     tolerance = TOLERANCE[dtype]
     if dtype == np.float32 and case.kernel_name == "von_mises":
         tolerance = 5e-6  # the cosines and sines of angles are rounded first
+    if dtype == np.float32 and case.kernel_name == "power_exponential":
+        tolerance = 5e-6  # the exponent (r/l)^p is rounded as a logarithm, and grows with r
     X, Y, (cross, cross_scale, square, square_scale) = oracle_problem(case, dtype)
     try:
         cpu.set_isa(isa)
