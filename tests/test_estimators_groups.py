@@ -63,7 +63,7 @@ def test_predictions_are_invariant(name):
 @pytest.mark.parametrize("kernel", ["rbf", "polynomial", Matern(1.5, nu=1.5)], ids=str)
 @pytest.mark.parametrize("name", GROUPS)
 def test_equals_plain_regression_on_all_transformed_samples(name, kernel, weighted):
-    """MATH.md, section 1: (K_G + alpha) on n samples is (K + |G| alpha) on the n |G| images."""
+    """Training with K_G on n samples is training with K on their n |G| images, ridge |G| alpha."""
     group = GROUPS[name]
     X, y = data(group, n=7)
     weights = RNG.uniform(0.5, 2.0, len(X)) if weighted else None

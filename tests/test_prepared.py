@@ -160,10 +160,13 @@ def test_closed_forms_keep_samples(group, base, dtype):
 
 def test_kept_samples_of_another_width_are_refused():
     k = InvariantKernel(RBF(), groups.Cyclic(3))
-    with pytest.raises(ValueError, match="features"):
+    wide = InvariantKernel(RBF(), "cyclic").prepare(np.ones((2, 4)))
+    with pytest.raises(ValueError, match=r"X has 4 features; Cyclic\(3\) acts on 3"):
         k(np.ones((2, 4)), k.prepare(np.ones((2, 3))))
-    with pytest.raises(ValueError, match="4 features"):
-        k(InvariantKernel(RBF(), "cyclic").prepare(np.ones((2, 4))))
+    with pytest.raises(ValueError, match=r"X has 4 features; Cyclic\(3\) acts on 3"):
+        k(wide)
+    with pytest.raises(ValueError, match=r"Y has 4 features; Cyclic\(3\) acts on 3"):
+        k(np.ones((2, 3)), wide)
 
 
 def test_estimators_keep_prepared_samples_and_pickles_leave_them_out():

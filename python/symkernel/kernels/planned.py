@@ -155,7 +155,10 @@ class PlannedKernel(BaseParameters):
         first = X if Y is None else Y
         group = None if isinstance(self.group, str) else self._bound_group(None)
         if group is not None and first.shape[1] != group.degree:
-            raise ValueError(f"the samples have {first.shape[1]} features; {group!r} has another")
+            name = "X" if Y is None else "Y"
+            raise ValueError(
+                f"{name} has {first.shape[1]} features; {group!r} acts on {group.degree}"
+            )
         rows = first.rows
         if Y is not None:
             X = X.rows if isinstance(X, KeptSamples) else check_samples(X, "X", group)
