@@ -12,10 +12,7 @@ from symkernel.backends.arrays import is_on_device, to_device
 
 Array = NDArray[Any]
 
-UNEQUAL = (
-    "sets of unequal size need a kernel between sets, computed beforehand and given as "
-    "kernel='precomputed'"
-)
+UNEQUAL = "sets of unequal size need a kernel between sets, symkernel.kernels.SetKernel"
 
 
 def kind_of(value: object) -> str:
