@@ -278,7 +278,8 @@ class SetKernel(Kernel):  # type: ignore[misc]
         if self.normalize:
             return (values > 0).astype(values.dtype)
         scale = self._scale(kept)
-        return (values * (scale * scale)).astype(values.dtype)
+        diagonal: Array = values * (scale * scale)
+        return diagonal.astype(values.dtype)
 
     def _roots(self, kept: KeptSets) -> Array:
         return inverse_root(own_sums(self._kernel_of(kept), kept))

@@ -12,7 +12,10 @@ from symkernel.backends.arrays import is_on_device, to_device
 
 Array = NDArray[Any]
 
-UNEQUAL = "sets of unequal size need a kernel between sets, symkernel.kernels.SetKernel"
+UNEQUAL = (
+    "sets of unequal size need a kernel between sets, symkernel.kernels.SetKernel, or its matrix, "
+    "given as kernel='precomputed'"
+)
 
 
 def kind_of(value: object) -> str:
