@@ -25,8 +25,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.kernel_ridge import KernelRidge
 
-from symkernel import InvariantKernelRidge, InvariantKernelRidgeCV, groups
+from symkernel import groups
 from symkernel.datasets import digits_under
+from symkernel.estimators.ridge import InvariantKernelRidge
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.plotting import plot_curves

@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from symkernel.alignment.base import Array
+from symkernel.backends.element_tables import SignedPermutationTable, table_matrices
 from symkernel.canonical.transporters import (
     MotionTransporters,
     PermutationTransporters,
@@ -25,7 +26,6 @@ from symkernel.canonical.transporters import (
 )
 from symkernel.groups import Group
 from symkernel.groups.elements import SignedPermutation
-from symkernel.groups.table import SignedPermutationTable, table_matrices
 
 __all__ = ["ChamberMap", "chamber_map", "sort_rows"]
 

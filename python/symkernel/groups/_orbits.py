@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from symkernel.backends.element_tables import table_matrices
 from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.elements import SignedPermutation
-from symkernel.groups.table import table_matrices
 
 if TYPE_CHECKING:
     from symkernel.groups.base import Group

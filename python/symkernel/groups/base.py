@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.backends.element_tables import ActionTable, PointSizes, PointTable
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups._checks import as_vector, count_from_log
 from symkernel.groups._orbits import (
@@ -24,7 +25,6 @@ from symkernel.groups.action import Action
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
-from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.validation import as_array
 
 if TYPE_CHECKING:

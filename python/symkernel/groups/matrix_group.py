@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import ActionTable, MatrixTable, SignedPermutationTable
 from symkernel.groups._arrays import as_signed_permutation
 from symkernel.groups._checks import (
     ORTHOGONAL_TOLERANCE,
@@ -20,9 +21,8 @@ from symkernel.groups._checks import (
 )
 from symkernel.groups._closure import close_matrices
 from symkernel.groups.base import Group
-from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation, element_at
 from symkernel.groups.motion import Motion
-from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable
 
 __all__ = ["MatrixGroup"]
 
@@ -50,7 +50,7 @@ class ListedMatrices(Group):
         return all(isinstance(g, SignedPermutation) for g in self.generators)
 
     def _element(self, rank: int) -> Element:
-        return self._cached_table.element(rank)
+        return element_at(self._cached_table, rank)
 
     def elements(self) -> Iterator[Element]:
         """Yield all elements, one at a time: the identity first, always in the same order."""

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._checks import as_count
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Alternating", "Cyclic", "Dihedral", "Symmetric", "Trivial"]
 

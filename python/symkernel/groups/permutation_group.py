@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups._checks import as_count, as_indices
 from symkernel.groups._closure import (
     OrderedChain,
@@ -20,8 +21,7 @@ from symkernel.groups._closure import (
     permutation_chain,
 )
 from symkernel.groups.base import Group
-from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.table import SignedPermutationTable
+from symkernel.groups.elements import Element, SignedPermutation, element_at
 
 __all__ = ["PermutationGroup"]
 
@@ -167,7 +167,7 @@ class PermutationGroup(Group):
             np.unique(colours, return_inverse=True)[1].astype(np.int32), SEARCH_LIMIT
         )
         found = self._features(rows)
-        elements = [found.element(k) for k in range(len(found))]
+        elements = [element_at(found, k) for k in range(len(found))]
         return PermutationGroup._known(elements, self._degree, math.prod(factors.tolist()))
 
     def _points(self, g: SignedPermutation) -> NDArray[np.int32]:
@@ -202,7 +202,7 @@ class PermutationGroup(Group):
         start = 0
         while start < self.order:
             block = self._block(start, min(start + size, self.order))
-            yield from (block.element(k) for k in range(len(block)))
+            yield from (element_at(block, k) for k in range(len(block)))
             start += size
             size = _BLOCK
 
@@ -210,7 +210,7 @@ class PermutationGroup(Group):
         lengths = self._chain.orbit_lengths
         digits = rng.integers(np.array(lengths, np.int64), size=(size, len(lengths)))
         block = self._features(self._chain.elements(digits))
-        return [block.element(k) for k in range(size)]
+        return [element_at(block, k) for k in range(size)]
 
     def _contains(self, element: Element) -> bool:
         if not isinstance(element, SignedPermutation):

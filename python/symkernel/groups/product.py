@@ -10,6 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import (
+    ActionTable,
+    MatrixTable,
+    PointSizes,
+    PointTable,
+    SignedPermutationTable,
+    table_matrices,
+)
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._commuting import (
@@ -25,14 +33,6 @@ from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, orthonormal_matrices, orthonormal_rows
 from symkernel.groups.permutation_group import PermutationGroup
-from symkernel.groups.table import (
-    ActionTable,
-    MatrixTable,
-    PointSizes,
-    PointTable,
-    SignedPermutationTable,
-    table_matrices,
-)
 
 __all__ = ["Product"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import MatrixTable, SignedPermutationTable, table_matrices
 from symkernel.groups._checks import RandomState, as_generator, as_scale
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.table import MatrixTable, SignedPermutationTable, table_matrices
 from symkernel.validation import as_floats, as_movable
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from symkernel.backends import cpu, cuda, execute
+from symkernel.backends.element_tables import ActionTable
+from symkernel.backends.fourier_tables import BlockTable
 from symkernel.backends.prepared import Prepared
-from symkernel.backends.tables import BlockTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.mixing import feature_orbits
-from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 
 from symkernel.backends import execute
+from symkernel.backends.element_tables import ActionTable, PointSizes, PointTable
 from symkernel.backends.prepared import Prepared
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 
 # More elements than this are not enumerated: at 1e7 elements a pair takes tens of milliseconds.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symkernel.backends import cpu
-from symkernel.groups.table import MatrixTable
+from symkernel.backends.element_tables import MatrixTable
 from symkernel.plans.averaged import Scheme, typical
 from symkernel.plans.base import Array, BaseSpec
 from symkernel.plans.polynomial_tail import polynomial_degree, polynomial_tail

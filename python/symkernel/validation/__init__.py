@@ -6,8 +6,9 @@ refused: sparse and masked arrays, records, dates, text, complex numbers, sets o
 Every message says which argument, what was expected, what came, and the way out.
 """
 
+from symkernel.backends.threads import check_n_jobs
 from symkernel.validation.kinds import as_array, check_kind, check_labels, kind_of
-from symkernel.validation.parameters import as_number, as_numbers, check_flag, check_n_jobs
+from symkernel.validation.parameters import as_number, as_numbers, check_flag
 from symkernel.validation.samples import (
     as_floats,
     as_movable,

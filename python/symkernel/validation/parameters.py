@@ -1,9 +1,9 @@
-"""Validate numbers, flags and counts of threads."""
+"""Validate numbers and flags."""
 
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -63,13 +63,3 @@ def check_flag(value: Any, name: str) -> None:
     """Raise TypeError unless this is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
-
-
-def check_n_jobs(n_jobs: Any) -> None:
-    """Raise unless n_jobs is None or an integer other than zero."""
-    if n_jobs is None:
-        return
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
-        raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
-    if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0; use None, a positive number or -1")
