@@ -19,6 +19,7 @@ from symkernel.backends.element_tables import (
     table_matrices,
 )
 from symkernel.groups._arrays import trivial_rows
+from symkernel.groups._built import enter
 from symkernel.groups._checks import SAME_TOLERANCE, as_axes, as_shape
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
@@ -32,6 +33,7 @@ __all__ = ["Along"]
 MAX_POINT_DIM = 64
 
 
+@enter
 class Along(Group):
     """A group acting along some axes of an array, alike everywhere else; see ``Group.along``.
 

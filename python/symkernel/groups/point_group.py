@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import exact_element
 from symkernel.groups.elements import Element
-from symkernel.groups.matrix_group import ListedMatrices, exact_element
+from symkernel.groups.matrix_group import ListedMatrices
 from symkernel.groups.role import Kind, Role
 
 __all__ = ["PointGroup"]

@@ -20,6 +20,7 @@ from symkernel.backends.element_tables import (
 )
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups._arrays import trivial_rows
+from symkernel.groups._built import enter
 from symkernel.groups._commuting import (
     Tensor,
     check_commuting,
@@ -40,6 +41,7 @@ __all__ = ["Product"]
 _ENUMERABLE = 100_000
 
 
+@enter
 class Product(Group):
     """The products g @ h of elements of two commuting groups; written ``G * H``.
 
