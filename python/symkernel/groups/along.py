@@ -20,12 +20,13 @@ from symkernel.backends.element_tables import (
 )
 from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._built import enter
-from symkernel.groups._checks import SAME_TOLERANCE, as_axes, as_shape
+from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, turning
 from symkernel.groups.motion import Motion
+from symkernel.validation import as_axes, as_shape
 
 __all__ = ["Along"]
 

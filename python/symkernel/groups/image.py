@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.element_tables import SignedPermutationTable
-from symkernel.groups._checks import as_shape
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
+from symkernel.validation import as_shape
 
 __all__ = ["Image"]
 

@@ -15,15 +15,11 @@ from symkernel.backends.closure import close_matrices
 from symkernel.backends.element_tables import ActionTable, MatrixTable, SignedPermutationTable
 from symkernel.groups._arrays import exact_element
 from symkernel.groups._built import enter
-from symkernel.groups._checks import (
-    ORTHOGONAL_TOLERANCE,
-    SAME_TOLERANCE,
-    as_count,
-    as_orthogonal,
-)
+from symkernel.groups._checks import ORTHOGONAL_TOLERANCE, SAME_TOLERANCE, as_orthogonal
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation, element_at
 from symkernel.groups.motion import Motion
+from symkernel.validation import as_count
 
 __all__ = ["MatrixGroup"]
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups._arrays import trivial_rows
 from symkernel.groups._built import Built
-from symkernel.groups._checks import as_count
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.role import Kind, Role
+from symkernel.validation import as_count
 
 __all__ = ["Alternating", "Cyclic", "Dihedral", "Symmetric", "Trivial"]
 

@@ -20,9 +20,10 @@ from symkernel.backends.closure import (
 )
 from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups._built import enter
-from symkernel.groups._checks import as_count, as_indices
+from symkernel.groups._checks import as_indices
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation, element_at
+from symkernel.validation import as_count
 
 __all__ = ["PermutationGroup"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.element_tables import MatrixTable, SignedPermutationTable, table_matrices
-from symkernel.groups._checks import RandomState, as_generator, as_scale
+from symkernel.groups._checks import as_scale
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.validation import as_floats, as_movable
+from symkernel.validation import RandomState, as_floats, as_generator, as_movable
 
 if TYPE_CHECKING:
     from symkernel.groups.base import Group

@@ -12,12 +12,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, Trivial
-from symkernel.groups._checks import as_count
 from symkernel.spectral.manifold import Level, Manifold, as_level
 from symkernel.spectral.names import bound_group, bound_manifold
 from symkernel.spectral.search import found_subspace, levels_within_reach, within_reach
 from symkernel.spectral.subspace import InvariantSubspace
-from symkernel.validation import check_data
+from symkernel.validation import as_count, check_data
 
 __all__ = ["InvariantBasis", "kept_basis"]
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group
-from symkernel.groups._checks import RandomState
 from symkernel.spectral.subspace import InvariantSubspace
-from symkernel.validation import as_number, as_rows
+from symkernel.validation import RandomState, as_number, as_rows
 
 __all__ = ["GradedByDegree", "Level", "Manifold", "as_level", "is_trivial"]
 

@@ -12,7 +12,6 @@ from scipy import sparse
 
 from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
 from symkernel.groups import Group, SignedPermutation
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral import monomials
 from symkernel.spectral.fixed_space import fixed_space
 from symkernel.spectral.manifold import GradedByDegree, Level
@@ -23,6 +22,7 @@ from symkernel.spectral.partition_subspace import (
     by_partitions,
 )
 from symkernel.spectral.subspace import InvariantSubspace, ModeSubspace, evaluate_levels
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Polynomials"]
 

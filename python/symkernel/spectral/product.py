@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.representation import DenseManifold
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Product"]
 

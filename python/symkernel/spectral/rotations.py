@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import SO, Group
-from symkernel.groups._checks import RandomState, as_count
 from symkernel.groups.elements import Element
 from symkernel.spectral.fixed_space import fixed_space
 from symkernel.spectral.manifold import GradedByDegree, Level
 from symkernel.spectral.representation import DenseManifold
 from symkernel.spectral.subspace import DenseSubspace, InvariantSubspace
 from symkernel.spectral.wigner import wigner
+from symkernel.validation import RandomState, as_count
 
 __all__ = ["SO3"]
 

@@ -13,7 +13,6 @@ from scipy import sparse
 from scipy.linalg import qr
 
 from symkernel.groups import Group
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.elements import Element
 from symkernel.spectral import monomials
 from symkernel.spectral.harmonics import harmonic_count, solid_harmonics
@@ -32,6 +31,7 @@ from symkernel.spectral.subspace import (
     evaluate_levels,
 )
 from symkernel.spectral.wigner import wigner
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Sphere"]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from symkernel.backends.modes import enumerate_modes, find_modes, mode_orbits, mode_sums
 from symkernel.groups import Group, SignedPermutation
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.subspace import InvariantSubspace, JoinedModes, ModeSubspace
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Torus"]
 
