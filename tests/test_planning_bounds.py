@@ -99,7 +99,7 @@ def test_a_sum_is_costed_without_its_elements(n, counted):
     plan = InvariantKernel(ArcCosine(1), groups.Alternating(n)).plan()
     order = math.factorial(n) // 2
     assert plan.method == "sum" and plan.cost == Cost(
-        float(n * order), float(order), plan.base.map_time
+        float(n * order), float(order), plan.base.native
     )
     assert counted == {"elements": [], "searches": 0}
 
@@ -109,13 +109,13 @@ def test_the_cost_of_a_sum_is_that_of_its_table(name):
     group = FINITE[name]
     plan = OrbitSum(spec_of(ArcCosine(0), group), group)
     table = plan._table
-    whole = Cost(float(group.order * group.degree), float(group.order), plan.base.map_time)
+    whole = Cost(float(group.order * group.degree), float(group.order), plan.base.native)
     if isinstance(table, PointTable):
         s, p = table.rows.shape
         h, r = table.matrices.shape[:2]
         signed = ((table.matrices != 0).sum(axis=-1) == 1).all()
         adds = float(s * (p * r * r + h * (r if signed else r * r)))
-        least = Cost(adds, float(s * h), plan.base.map_time)
+        least = Cost(adds, float(s * h), plan.base.native)
         assert plan.cost.maps == least.maps == group.order
         assert least.total <= plan.cost.total <= whole.total
     else:

@@ -68,7 +68,7 @@ class Shifts(Plan):
         self.base = base
         self.group = group
         self._table = table
-        self.cost = Cost(len(table.maps) * transform, float(group.order), base.map_time)
+        self.cost = Cost(len(table.maps) * transform, float(group.order), base.native)
         grid = " x ".join(map(str, table.grid))
         parts = f" for each of {len(table.maps)} maps of the grid" if len(table.maps) > 1 else ""
         on_gpu = ""
@@ -211,7 +211,7 @@ class Irreps(Plan):
         self.base = base
         self.group = group
         self._table = found
-        self.cost = replace(block_cost(found), map_time=base.map_time)
+        self.cost = replace(block_cost(found), kernel=base.native)
         products = sum(m * r * r for m, r in found.blocks)
         self.steps = (
             f"change to {len(found.blocks)} irreducible representations "

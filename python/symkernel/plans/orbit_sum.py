@@ -57,7 +57,7 @@ class OrbitSum(Plan):
             self._on_points, self.cost = True, _point_cost(points)
             r = points.coordinates
             route = f"one {r} x {r} product per pair of {points.points}-point sets"
-        self.cost = replace(self.cost, map_time=base.map_time)
+        self.cost = replace(self.cost, kernel=base.native)
         self.steps = (f"sum over {group.order:,} elements", route)
 
     # Made by the first call: a plan of millions of elements may only be compared with another.
