@@ -222,7 +222,7 @@ def test_order_of_point_groups(symbol: str, order: int) -> None:
 
 @pytest.mark.parametrize(("symbol", "order"), [("C1", 1), ("C6", 6), ("D1", 2), ("D6", 12)])
 def test_order_of_plane_groups(symbol: str, order: int) -> None:
-    group = PointGroup(symbol, dim=2)
+    group = PointGroup(symbol, degree=2)
     assert (group.order, group.degree) == (order, 2)
     assert group.table(100).__len__() == order
 
@@ -276,11 +276,13 @@ def test_products_that_share_elements() -> None:
     shape = (3, 2)
     flips = SignFlips(3).along(0, shape) * SignFlips(2).along(1, shape)
     assert flips.order == 8 * 4 // 2  # both hold -1
-    shared = PointGroup("Oh").along(0, shape) * PointGroup("C4", dim=2).along(1, shape)
+    shared = PointGroup("Oh").along(0, shape) * PointGroup("C4", degree=2).along(1, shape)
     assert shared.order == 48 * 4 // 2
-    assert (PointGroup("O").along(0, shape) * PointGroup("C4", dim=2).along(1, shape)).order == 96
-    circle = MatrixGroup([PointGroup("C12", dim=2).generators[0]])
-    assert (circle * PointGroup("C18", dim=2)).order == 36
+    assert (
+        PointGroup("O").along(0, shape) * PointGroup("C4", degree=2).along(1, shape)
+    ).order == 96
+    circle = MatrixGroup([PointGroup("C12", degree=2).generators[0]])
+    assert (circle * PointGroup("C18", degree=2)).order == 36
 
 
 def test_matrix_closure_stays_orthogonal() -> None:
@@ -291,7 +293,7 @@ def test_matrix_closure_stays_orthogonal() -> None:
     matrices = group.table(1000).matrices
     assert np.abs(matrices @ matrices.swapaxes(1, 2) - np.eye(2)).max() < 1e-15
     # rounding in the generator grows with the length of a word, no faster
-    assert group == PointGroup("C997", dim=2)
+    assert group == PointGroup("C997", degree=2)
 
 
 def test_errors_of_large_groups() -> None:

@@ -149,7 +149,7 @@ class Plan(ABC):
         What is done, in order, in words.
     packs : bool
         Whether ``gram_packed`` works in n (n + 1) / 2 numbers; else it packs a full matrix.
-    tolerance : float
+    tol : float
         Error that an approximation aims at; nan for others.
     scratch : int
         Bytes that one thread writes for tables beside the samples and the result.
@@ -158,7 +158,7 @@ class Plan(ABC):
     """
 
     packs: bool = False
-    tolerance: float = math.nan
+    tol: float = math.nan
     scratch: int = 0
     estimate: Estimate | None = None
     method: str

@@ -45,8 +45,8 @@ class Polynomials(GradedByDegree):
 
     Parameters
     ----------
-    d : int
-        Number of features, at least 1.
+    n_features : int
+        d, the number of features, at least 1.
 
     Examples
     --------
@@ -57,8 +57,8 @@ class Polynomials(GradedByDegree):
     array([[2., 3.]])
     """
 
-    def __init__(self, d: int) -> None:
-        self._d = as_count(d, "d")
+    def __init__(self, n_features: int) -> None:
+        self._d = as_count(n_features, "n_features")
 
     @property
     def dim(self) -> int:
@@ -66,7 +66,7 @@ class Polynomials(GradedByDegree):
         return self._d
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, d."""
         return self._d
 
@@ -90,7 +90,7 @@ class Polynomials(GradedByDegree):
             )
 
     def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
+        self, group: Group, level: int | float, tol: float = 1e-9
     ) -> ModeSubspace | PartitionSubspace:
         """Return the invariant polynomials of one degree.
 
@@ -123,7 +123,7 @@ class Polynomials(GradedByDegree):
             within = sparse.csr_matrix(
                 (entries[keep], (keep, labels[keep])), shape=(len(words), count)
             )
-            found = fixed_space(equations, tolerance, within)
+            found = fixed_space(equations, tol, within)
             mixing, gap, residual = found.basis, found.gap, found.residual
             used = np.flatnonzero((mixing != 0.0).any(axis=1))
             number = np.full(count + 1, -1, np.int32)  # the last one stands for void orbits

@@ -47,8 +47,8 @@ class Sphere(GradedByDegree, DenseManifold):
 
     Parameters
     ----------
-    d : int
-        Number of coordinates, at least 2.
+    n_features : int
+        d, the number of coordinates, at least 2.
 
     Notes
     -----
@@ -69,8 +69,8 @@ class Sphere(GradedByDegree, DenseManifold):
     1
     """
 
-    def __init__(self, d: int) -> None:
-        self._d = as_count(d, "d", 2)
+    def __init__(self, n_features: int) -> None:
+        self._d = as_count(n_features, "n_features", 2)
 
     @property
     def dim(self) -> int:
@@ -78,7 +78,7 @@ class Sphere(GradedByDegree, DenseManifold):
         return self._d - 1
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, d."""
         return self._d
 
@@ -102,20 +102,18 @@ class Sphere(GradedByDegree, DenseManifold):
         if not group.is_linear:
             raise ValueError(f"group must fix the origin to act on a sphere, {group!r} shifts it")
 
-    def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
-    ) -> InvariantSubspace:
+    def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> InvariantSubspace:
         """Return the invariant harmonics of one degree."""
         self.check(group)
         known = self._level(level)
         if self._d <= 3 or is_trivial(group):
-            return self._dense_invariants(group, known, tolerance)
+            return self._dense_invariants(group, known, tol)
         degree = int(known.level)
         polynomials = Polynomials(self._d)
-        upper = polynomials.invariants(group, degree, tolerance)
+        upper = polynomials.invariants(group, degree, tol)
         mixing = upper.mixing
         if degree >= 2:
-            lower = polynomials.invariants(group, degree - 2, tolerance)
+            lower = polynomials.invariants(group, degree - 2, tol)
             mixing = self._harmonic(upper, lower)
         factors = [(self._d + 2 * j) / (j + 1) for j in range(degree)]
         return replace(

@@ -234,7 +234,7 @@ def _points_of_spheres(manifold: Manifold, head: Factor) -> list[int]:
         raise ValueError(
             f"manifold must be a sphere or a product of spheres to be turned, got {manifold!r}"
         )
-    return [sphere.ambient // head.group.degree for sphere in spheres]
+    return [sphere.n_features // head.group.degree for sphere in spheres]
 
 
 def _group_volume(factor: Factor) -> float:
