@@ -12,6 +12,7 @@ from scipy import sparse
 
 from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
 from symkernel.groups import Group, SignedPermutation
+from symkernel.plans.letters import bombieri, letter_maps
 from symkernel.spectral import monomials
 from symkernel.spectral.fixed_space import fixed_space
 from symkernel.spectral.manifold import GradedByDegree, Level
@@ -111,7 +112,7 @@ class Polynomials(GradedByDegree):
             return self._even(known)
         words = enumerate_modes(self._d, degree, largest, fourier=False)
         signed = [g for g in group.generators if isinstance(g, SignedPermutation)]
-        maps, map_signs = monomials.letter_maps(signed, self._d, largest)
+        maps, map_signs = letter_maps(signed, self._d, largest)
         labels, signs, count = mode_orbits(words, maps, map_signs)
         alive = labels >= 0
         sizes = np.append(np.bincount(labels[alive], minlength=count), 1)  # label -1 at the end
@@ -138,7 +139,7 @@ class Polynomials(GradedByDegree):
             gap=gap,
             residual=residual,
             words=words,
-            weights=entries[alive] * monomials.bombieri(words, degree),
+            weights=entries[alive] * bombieri(words, degree),
             real=labels[alive],
             sums=count,
             largest=largest,
@@ -162,7 +163,7 @@ class Polynomials(GradedByDegree):
             eigenvalue=known.eigenvalue,
             multiplicity=known.multiplicity,
             words=words,
-            weights=monomials.bombieri(words, degree),
+            weights=bombieri(words, degree),
             real=np.arange(len(words), dtype=np.int32),
             sums=len(words),
             largest=largest,
@@ -215,7 +216,7 @@ class Polynomials(GradedByDegree):
         degree = int(level)
         words = enumerate_modes(self._d, degree, max(1, degree), fourier=False)
         columns = np.arange(len(words), dtype=np.int32)
-        weights = monomials.bombieri(words, degree)
+        weights = bombieri(words, degree)
         return mode_sums(X, words, weights, columns, None, len(words), max(1, degree))
 
     def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:

@@ -14,6 +14,7 @@ from scipy.linalg import qr
 
 from symkernel.groups import Group
 from symkernel.groups.elements import Element
+from symkernel.plans.letters import bombieri
 from symkernel.spectral import monomials
 from symkernel.spectral.harmonics import harmonic_count, solid_harmonics
 from symkernel.spectral.manifold import GradedByDegree, Level, is_trivial
@@ -231,6 +232,6 @@ class Sphere(GradedByDegree, DenseManifold):
 
 def _sums(part: ModeSubspace) -> Any:
     """Return the sums over their own monomials u_a, sparse (modes, sums)."""
-    entries = part.weights / monomials.bombieri(part.words, int(part.level))
+    entries = part.weights / bombieri(part.words, int(part.level))
     rows = np.arange(len(entries))
     return sparse.csr_matrix((entries, (rows, part.real)), shape=(len(entries), part.sums))
