@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy.special import i0e
 from symkernel.backends import cpu
-from symkernel.groups.table import PointTable
+from symkernel.backends.element_tables import PointTable
 from symkernel.plans.rotation_rules import rotation_rule
 
 from .peers import Array

@@ -19,7 +19,9 @@ GROUPS = {
     "sign_flips": groups.SignFlips(4),
     "hyperoctahedral": groups.Hyperoctahedral(3),
     "permutation": groups.PermutationGroup([[1, 0, 2, 3, 5, 4], [0, 1, 3, 2, 4, 5]]),
-    "C5 matrices": groups.MatrixGroup([groups.PointGroup("C5", dim=2).generators[0].as_matrix()]),
+    "C5 matrices": groups.MatrixGroup(
+        [groups.PointGroup("C5", degree=2).generators[0].as_matrix()]
+    ),
     "I": groups.PointGroup("I"),
     "Td": groups.PointGroup("Td"),
     "D4 image": groups.Image((4, 4), "D4"),
@@ -27,10 +29,10 @@ GROUPS = {
     "p4m": groups.Image((3, 3), "p4m"),
     "Oh on points": groups.PointGroup("Oh").along(1, (4, 3)),
     "D3d on points": groups.PointGroup("D3d").along(1, (5, 3)),
-    "C4 on first axis": groups.PointGroup("C4", dim=2).along(0, (2, 4)),
+    "C4 on first axis": groups.PointGroup("C4", degree=2).along(0, (2, 4)),
     "permuted points": groups.Symmetric(3).along(0, (3, 2)),
     "S3 x C5": groups.Symmetric(3).along(0, (3, 2))
-    * groups.PointGroup("C5", dim=2).along(1, (3, 2)),
+    * groups.PointGroup("C5", degree=2).along(1, (3, 2)),
     "C12 on 2 channels": groups.Cyclic(12).along(0, (12, 2)),
     "grid of rings": groups.Cyclic(3).along(0, (3, 4)) * groups.Dihedral(4).along(1, (3, 4)),
     "C2 x Td": groups.Cyclic(2).along(0, (2, 3)) * groups.PointGroup("Td").along(1, (2, 3)),

@@ -130,7 +130,7 @@ def _of_spectral_kernel(kernel, group):
 
 def _of_manifold(manifold):
     def call(X, y):
-        X = X[:, : manifold.ambient]
+        X = X[:, : manifold.n_features]
         return [manifold.check_points(X), manifold.eigenfunctions(X, manifold.levels(1)[-1].level)]
 
     return call

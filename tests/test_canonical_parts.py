@@ -13,7 +13,10 @@ from symkernel.canonical.transporters import ListedTransporters
 from symkernel.exceptions import GroupTooLargeError
 from test_canonical_laws import EVERY, moved
 
-LEFT, RIGHT = groups.Symmetric(3).along(0, (3, 2)), groups.PointGroup("C5", dim=2).along(1, (3, 2))
+LEFT, RIGHT = (
+    groups.Symmetric(3).along(0, (3, 2)),
+    groups.PointGroup("C5", degree=2).along(1, (3, 2)),
+)
 
 
 @pytest.mark.parametrize(

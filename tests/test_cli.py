@@ -60,7 +60,7 @@ def test_demo_prints_a_table_and_saves_a_picture(tmp_path, capsys):
 
 
 def test_demo_is_reproducible():
-    first, second = (demo.measure([40], repeats=1, seed=3) for _ in range(2))
+    first, second = (demo.measure([40], n_repeats=1, random_state=3) for _ in range(2))
     for model, errors in first.errors.items():
         np.testing.assert_array_equal(errors, second.errors[model])
 

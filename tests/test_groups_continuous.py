@@ -78,12 +78,12 @@ FINITE = [
     Hyperoctahedral(3),
     PERMS,
     PointGroup("D3d"),
-    MatrixGroup(PointGroup("C5", dim=2).generators),
+    MatrixGroup(PointGroup("C5", degree=2).generators),
     Image((4, 4), "D4"),
     Image((3, 3, 2), "p4"),
     Cyclic(6).along((2, 0), (2, 2, 3)),
     Cyclic(3).along(0, (3, 2)).along(1, (2, 6)),
-    Symmetric(3).along(0, (3, 2)) * PointGroup("C5", dim=2).along(1, (3, 2)),
+    Symmetric(3).along(0, (3, 2)) * PointGroup("C5", degree=2).along(1, (3, 2)),
     (Cyclic(2).along(0, (2, 3)) * Cyclic(3).along(1, (2, 3))).along(0, (6, 2)),
     (Cyclic(2).along(0, (2, 3)) * Cyclic(3).along(1, (2, 3))).along((0, 1), (3, 2)),
     Cyclic(4) * Cyclic(4),
@@ -464,7 +464,7 @@ def test_different_groups_differ() -> None:
         assert one != other
     for one, other in itertools.permutations(lifted, 2):
         assert one != other
-    assert SO(2) != PointGroup("C4", dim=2)
+    assert SO(2) != PointGroup("C4", degree=2)
     assert Symmetric(9).along(0, ATOMS) * E(3).along(1, ATOMS) != ETHANOL
 
 

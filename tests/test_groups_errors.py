@@ -136,12 +136,12 @@ def test_infinite_and_large_matrix_groups() -> None:
 )
 def test_unknown_point_groups(symbol, dim: int) -> None:
     with refused(f"unknown point group {symbol!r} in dimension {dim}; known: Cn"):
-        PointGroup(symbol, dim=dim)
+        PointGroup(symbol, degree=dim)
 
 
 def test_unknown_names() -> None:
-    with refused("dim must be 2 or 3, got 4"):
-        PointGroup("C2", dim=4)
+    with refused("degree must be 2 or 3, got 4"):
+        PointGroup("C2", degree=4)
     with refused("unknown kind 'd4' of image group; known: C4, D4, translations, p4, p4m"):
         Image((4, 4), "d4")
     with refused("unknown group 'so3'; known: trivial, symmetric, alternating, cyclic, dihedral"):
@@ -206,7 +206,7 @@ def test_products_that_do_not_commute() -> None:
     ):
         Symmetric(3) * Cyclic(3)
     with refused("does not commute with OrthogonalMatrix"):
-        PointGroup("D3", dim=2) * PointGroup("C5", dim=2)
+        PointGroup("D3", degree=2) * PointGroup("C5", degree=2)
     shape = (3, 2)
     with refused("does not commute"):
         Symmetric(3).along(0, shape) * Symmetric(6).along((0, 1), shape)

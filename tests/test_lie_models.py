@@ -27,7 +27,7 @@ from symkernel import (
     lie,
 )
 from symkernel.exceptions import GradientError
-from symkernel.lie.models import as_differentiable
+from symkernel.lie.differentiable import as_differentiable
 
 SYMMETRIC = InvariantKernel(RBF(1.5), groups.Symmetric(3))
 MODELS = {

@@ -191,8 +191,8 @@ def test_refusals():
         matern_mixture(0.01)
     with pytest.raises(ValueError, match=r"alpha must be at least 0\.1 with r_max=inf"):
         rational_quadratic_mixture(0.01)
-    with pytest.raises(ValueError, match=r"tolerance must be in \[1e-14, 1\), got 0"):
-        matern_mixture(1.5, tolerance=0)
+    with pytest.raises(ValueError, match=r"tol must be in \[1e-14, 1\), got 0"):
+        matern_mixture(1.5, tol=0)
     with pytest.raises(ValueError, match="length_scale must be positive and finite"):
         rbf_mixture(0.0)
     with pytest.raises(ValueError, match="0 <= r_min < r_max"):

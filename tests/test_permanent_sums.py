@@ -21,7 +21,7 @@ PRODUCTS = {
     * groups.SignFlips(2).along(2, (2, 3, 2)),
     "one axis free": groups.Symmetric(3).along(1, (2, 3, 2)) * groups.Cyclic(2).along(2, (2, 3, 2)),
     "centred": groups.Symmetric(3).along(0, (3, 2))
-    * POINTS("C5", dim=2).along(1, (3, 2))
+    * POINTS("C5", degree=2).along(1, (3, 2))
     * groups.Translations(2).along(1, (3, 2)),
 }
 BASES = [RBF(1.3), Matern(1.1, nu=2.5), RationalQuadratic(1.0, alpha=2.0)]

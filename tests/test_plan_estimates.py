@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 from catalog import CASES, samples
-from sklearn.gaussian_process.kernels import RBF
+from sklearn.gaussian_process.kernels import RBF, DotProduct
 from symkernel import InvariantKernel, cli, groups
 from symkernel.backends import cpu
 from symkernel.backends.forms import scratch_bytes
 from symkernel.backends.prepared import Prepared
-from symkernel.kernels import ArcCosine
+from symkernel.kernels import ArcCosine, PowerExponential
 from symkernel.spectral import HeatKernel, Sphere
 
 
@@ -45,7 +45,10 @@ def test_dearer_maps_and_more_elements_take_longer():
     def seconds(base, group):
         return InvariantKernel(base, group, "sum").plan(n=100).estimate.seconds
 
-    assert seconds(ArcCosine(2), groups.Cyclic(9)) > seconds(RBF(), groups.Cyclic(9))
+    few = groups.Dihedral(9)
+    for dear in (ArcCosine(2), PowerExponential(1.0, 0.7), PowerExponential(1e-9, 1.9)):
+        assert seconds(dear, few) > 1.5 * seconds(RBF(), few)
+    assert seconds(DotProduct(), few) < seconds(RBF(1e9), few)
     # what writing a value takes does not grow
     growth = seconds(RBF(), groups.Dihedral(9)) / seconds(RBF(), groups.Cyclic(9))
     assert 1.0 < growth < 2.0

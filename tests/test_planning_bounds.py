@@ -10,9 +10,10 @@ import pytest
 from catalog import GROUPS
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.backends.element_tables import ActionTable, PointTable
 from symkernel.exceptions import GroupTooLargeError, NotApplicableError
+from symkernel.groups.elements import element_at
 from symkernel.groups.mixing import feature_orbits
-from symkernel.groups.table import ActionTable, PointTable
 from symkernel.kernels import ArcCosine, Polynomial, Sample
 from symkernel.kernels.translate import spec_of
 from symkernel.plans import irreps
@@ -98,7 +99,7 @@ def test_a_sum_is_costed_without_its_elements(n, counted):
     plan = InvariantKernel(ArcCosine(1), groups.Alternating(n)).plan()
     order = math.factorial(n) // 2
     assert plan.method == "sum" and plan.cost == Cost(
-        float(n * order), float(order), plan.base.map_time
+        float(n * order), float(order), plan.base.native
     )
     assert counted == {"elements": [], "searches": 0}
 
@@ -108,13 +109,13 @@ def test_the_cost_of_a_sum_is_that_of_its_table(name):
     group = FINITE[name]
     plan = OrbitSum(spec_of(ArcCosine(0), group), group)
     table = plan._table
-    whole = Cost(float(group.order * group.degree), float(group.order), plan.base.map_time)
+    whole = Cost(float(group.order * group.degree), float(group.order), plan.base.native)
     if isinstance(table, PointTable):
         s, p = table.rows.shape
         h, r = table.matrices.shape[:2]
         signed = ((table.matrices != 0).sum(axis=-1) == 1).all()
         adds = float(s * (p * r * r + h * (r if signed else r * r)))
-        least = Cost(adds, float(s * h), plan.base.map_time)
+        least = Cost(adds, float(s * h), plan.base.native)
         assert plan.cost.maps == least.maps == group.order
         assert least.total <= plan.cost.total <= whole.total
     else:
@@ -178,7 +179,7 @@ def test_elements_are_taken_a_few_at_a_time(name, monkeypatch):
     monkeypatch.setattr(irreps, "_BLOCK", 100)
     got = irreps.isotypic_decomposition(table)
     assert got is not None and got.blocks == want.blocks  # None where it is not the action
-    one = max(table.element(0).degree * B for B in (r for _, r in got.blocks))
+    one = max(element_at(table, 0).degree * B for B in (r for _, r in got.blocks))
     assert max(sizes) <= max(100, one)
 
 
@@ -216,7 +217,7 @@ def test_tables_hold_the_elements_in_their_order(group):
     table = group.table(10_000)
     listed = list(group.elements())
     assert len(table) == len(listed) == group.order
-    assert all(table.element(k) == g for k, g in enumerate(listed))
+    assert all(element_at(table, k) == g for k, g in enumerate(listed))
 
 
 @pytest.mark.parametrize("name", FINITE)

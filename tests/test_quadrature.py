@@ -11,8 +11,9 @@ from oracles import cloud
 from scipy.special import ive
 from symkernel import groups
 from symkernel.backends import cpu
+from symkernel.backends.element_tables import MatrixTable, PointTable
 from symkernel.exceptions import NotApplicableError
-from symkernel.groups.table import MatrixTable, PointTable
+from symkernel.groups.elements import point_element_at
 from symkernel.plans.base import BaseSpec
 from symkernel.plans.polynomial_tail import polynomial_tail
 from symkernel.plans.quadrature import Quadrature
@@ -222,7 +223,7 @@ def test_degree_from_the_data():
     assert "nan" not in str(Quadrature(base, G)) + Quadrature(base, G)._repr_html_()
     planned = Quadrature(base, G, radius=1.5)
     assert planned.cost.maps > 0 and "degree chosen" not in str(planned)
-    loose = Quadrature(base, G, tolerance=1e-2, radius=1.0)
+    loose = Quadrature(base, G, tol=1e-2, radius=1.0)
     assert loose.cost.maps <= 60
     assert Quadrature(base, G).gram(np.zeros((2, 12))).tolist() == [[1, 1], [1, 1]]
     assert Quadrature(base, KINDS["SO2"], radius=30.0).cost.maps < 400
@@ -252,7 +253,7 @@ def test_a_tolerance_out_of_reach_is_announced():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Quadrature(BaseSpec("arccosine2", ()), KINDS["SO3"]).gram(clouds(6))
-        Quadrature(BaseSpec("arccosine0", ()), KINDS["SO3"], tolerance=1e-2).gram(clouds(6))
+        Quadrature(BaseSpec("arccosine0", ()), KINDS["SO3"], tol=1e-2).gram(clouds(6))
 
 
 @pytest.mark.parametrize("base", [KERNELS["rbf"], KERNELS["arccosine1"]])
@@ -336,7 +337,7 @@ def test_full_table_of_points():
     rows = np.array([[0, 1, 2], [2, 0, 1]], dtype=np.int32)
     table = PointTable(rows, rotation_rule(2, 2).matrices, np.array([5, 4, 3, 2, 1, 0]))
     dense = full_table(table)
-    want = [table.element(s, h).as_matrix() for s in range(2) for h in range(3)]
+    want = [point_element_at(table, s, h).as_matrix() for s in range(2) for h in range(3)]
     np.testing.assert_allclose(dense.matrices, want, atol=1e-15)
 
 
@@ -358,8 +359,8 @@ def test_refusals_of_quadrature():
     big = groups.SO(3).along(1, (12, 3)) * groups.Symmetric(12).along(0, (12, 3))
     with pytest.raises(NotApplicableError, match="479,001,600 elements"):
         Quadrature(KERNELS["arccosine1"], big, 2)
-    with pytest.raises(ValueError, match="tolerance must be between 0 and 1"):
-        Quadrature(base, KINDS["SO3"], tolerance=0.0)
+    with pytest.raises(ValueError, match="tol must be between 0 and 1"):
+        Quadrature(base, KINDS["SO3"], tol=0.0)
     with pytest.raises(ValueError, match="radius must be a finite number"):
         Quadrature(base, KINDS["SO3"], radius=-1.0)
     with pytest.raises(ValueError, match="degree must be an integer"):

@@ -35,7 +35,7 @@ SHARED = [
     (
         Sphere(6),
         [groups.SO(2).along(1, (3, 2))],
-        groups.PointGroup("C4", dim=2).along(1, (3, 2)),
+        groups.PointGroup("C4", degree=2).along(1, (3, 2)),
         1,
     ),
     # of two coordinates shifted together, minus the swap is a shift

@@ -80,7 +80,7 @@ def test_scikit_learn_protocol():
 def test_blocks_and_threads_change_nothing(manifold, n):
     top = 3
     X = manifold.random_points(301, 0)
-    basis = InvariantBasis(manifold, groups.Trivial(manifold.ambient), max_level=top, n_jobs=1)
+    basis = InvariantBasis(manifold, groups.Trivial(manifold.n_features), max_level=top, n_jobs=1)
     whole = basis.fit(X).transform(X)
     if n == 0:
         with pytest.raises(ValueError, match="0 sample"):

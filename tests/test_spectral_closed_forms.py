@@ -57,7 +57,7 @@ def test_levels_sum_to_what_their_functions_do(manifold, level):
 
 @pytest.mark.parametrize(("manifold", "level"), MANIFOLDS, ids=str)
 def test_plans_agree(manifold, level, monkeypatch):
-    trivial = groups.Trivial(manifold.ambient)
+    trivial = groups.Trivial(manifold.n_features)
     X, Y = manifold.random_points(7, 0), manifold.random_points(4, 1)
     V = np.random.default_rng(2).standard_normal((4, 3))
     for kernel in kernels(manifold, level):

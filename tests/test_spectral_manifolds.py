@@ -156,10 +156,10 @@ MANIFOLDS = [Torus(2), Sphere(2), Sphere(5), SO3(), Polynomials(4), Product(Sphe
 @pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
 def test_what_all_manifolds_share(manifold):
     X = manifold.random_points(9, 0)
-    assert X.shape == (9, manifold.ambient)
+    assert X.shape == (9, manifold.n_features)
     np.testing.assert_array_equal(manifold.check_points(X), X)
     np.testing.assert_array_equal(manifold.random_points(9, 0), X)
-    assert manifold.random_points(0).shape == (0, manifold.ambient)
+    assert manifold.random_points(0).shape == (0, manifold.n_features)
     levels = manifold.levels(8)
     assert levels[0] == Level(0, 0.0, 1)
     np.testing.assert_allclose(manifold.eigenfunctions(X, 0), 1.0)
@@ -188,7 +188,7 @@ def test_wrong_input_is_named(manifold):
     with pytest.raises(TypeError, match="group must be a Group"):
         manifold.check("symmetric")
     with pytest.raises(ValueError, match="group must act on the"):
-        manifold.check(groups.Symmetric(manifold.ambient + 1))
+        manifold.check(groups.Symmetric(manifold.n_features + 1))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_samples_off_the_manifold_are_refused(manifold, X, words):
 @pytest.mark.parametrize(
     ("manifold", "group", "words"),
     [
-        (Torus(2), groups.PointGroup("C3", dim=2), "does not map the torus"),
+        (Torus(2), groups.PointGroup("C3", degree=2), "does not map the torus"),
         (Torus(2), groups.SO(2), "must not turn coordinates"),
         (Sphere(3), groups.Translations(3), "fix the origin"),
         (Polynomials(3), groups.E(3), "centre the samples"),
@@ -226,10 +226,10 @@ def test_groups_that_do_not_act_are_refused(manifold, group, words):
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: Torus(0), ValueError, "d must be at least 1"),
+        (lambda: Torus(0), ValueError, "n_features must be at least 1"),
         (lambda: Torus(2, 0.0), ValueError, "period must be positive"),
         (lambda: Torus(2, "x"), TypeError, "period must be a number"),
-        (lambda: Sphere(1), ValueError, "d must be at least 2"),
+        (lambda: Sphere(1), ValueError, "n_features must be at least 2"),
         (lambda: Product(Sphere(3)), ValueError, "at least two"),
         (lambda: Product(Sphere(3), Polynomials(2)), TypeError, r"factors\[1\]"),
     ],

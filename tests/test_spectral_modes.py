@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 from symkernel.backends.modes import enumerate_modes, find_modes, mode_orbits, mode_sums
 from symkernel.groups import SignedPermutation
+from symkernel.plans.letters import letter_maps
 from symkernel.spectral.fixed_space import fixed_space
-from symkernel.spectral.monomials import letter_maps
 
 
 def exponents(words, d, largest, fourier):

@@ -11,10 +11,9 @@ from symkernel import InvariantKernel, groups, theory
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.spectral import SO3, InvariantBasis, Polynomials, Product, Sphere, Torus
 from symkernel.theory.classes import cycle_types, spectra
-from symkernel.theory.counts import total_dimension
+from symkernel.theory.counts import plot_dimension_counts, total_dimension
 from symkernel.theory.haar import haar_classes
 from symkernel.theory.orbit_counts import multisets, subsets
-from symkernel.theory.pictures import plot_dimension_counts
 
 ANGLES = 2 * np.pi
 

@@ -214,7 +214,9 @@ def _demo(options: argparse.Namespace) -> int:
             bar.set_description(text, refresh=False)
             bar.update()
 
-        curve = demo.measure(sizes, repeats=options.repeats, seed=options.seed, advance=advance)
+        curve = demo.measure(
+            sizes, n_repeats=options.repeats, random_state=options.seed, advance=advance
+        )
     print(demo.format_table(curve))
     print(
         "\nSample gain: how many times more samples the plain model needs for the invariant\n"

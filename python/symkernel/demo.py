@@ -25,8 +25,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.kernel_ridge import KernelRidge
 
-from symkernel import InvariantKernelRidge, InvariantKernelRidgeCV, groups
+from symkernel import groups
 from symkernel.datasets import digits_under
+from symkernel.estimators.ridge import InvariantKernelRidge
+from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.plotting import plot_curves
@@ -87,8 +89,8 @@ class _Parameters:
 def measure(
     sizes: Sequence[int] = DEFAULT_SIZES,
     *,
-    repeats: int = 3,
-    seed: int = 0,
+    n_repeats: int = 3,
+    random_state: int = 0,
     advance: Callable[[str], None] | None = None,
 ) -> LearningCurve:
     """Train the three models at every size and return their errors and times.
@@ -101,12 +103,12 @@ def measure(
     ----------
     sizes : sequence of int
         Numbers of training samples, between 2 and 1300.
-    repeats : int, default=3
+    n_repeats : int, default=3
         Independent draws of images and group elements; errors are averaged over them.
-    seed : int, default=0
+    random_state : int, default=0
         Seed of the first draw.
     advance : callable taking a str, optional
-        Called with a short text after each of the ``3 * repeats * len(sizes)`` models.
+        Called with a short text after each of the ``3 * n_repeats * len(sizes)`` models.
 
     Returns
     -------
@@ -115,7 +117,7 @@ def measure(
     Raises
     ------
     ValueError
-        If a size lies outside 2..1300 or repeats is not positive.
+        If a size lies outside 2..1300 or n_repeats is not positive.
     """
     ordered = tuple(sorted(set(sizes)))
     available = 1797 - N_TEST
@@ -123,20 +125,22 @@ def measure(
         raise ValueError(
             f"n must lie between 2 and {available}, the training images there are; got {sizes}"
         )
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1; got {repeats}")
+    if n_repeats < 1:
+        raise ValueError(f"n_repeats must be at least 1; got {n_repeats}")
     group = groups.Image((8, 8), "D4")
-    plain, invariant = _choose_parameters(group, ordered[len(ordered) // 2], seed + repeats)
+    plain, invariant = _choose_parameters(
+        group, ordered[len(ordered) // 2], random_state + n_repeats
+    )
     programs: dict[str, Callable[[Array, Array, Array], Array]] = {
         "plain": lambda X, Y, X_test: _plain(plain, X, Y, X_test),
         "augmented": lambda X, Y, X_test: _augmented(group, invariant, X, Y, X_test),
         "invariant": lambda X, Y, X_test: _invariant(group, invariant, X, Y, X_test),
     }
-    shape = (repeats, len(ordered))
+    shape = (n_repeats, len(ordered))
     errors = {model: np.empty(shape) for model in MODELS}
     seconds = {model: np.empty(shape) for model in MODELS}
-    for repeat in range(repeats):
-        X, labels = digits_under(group, seed + repeat)
+    for repeat in range(n_repeats):
+        X, labels = digits_under(group, random_state + repeat)
         X_test, labels_test = X[:N_TEST], labels[:N_TEST]
         for column, n in enumerate(ordered):
             train = slice(N_TEST, N_TEST + n)
@@ -270,9 +274,9 @@ def _one_hot(labels: npt.NDArray[np.int64]) -> Array:
     return np.where(labels[:, None] == np.arange(10), 1.0, -1.0)
 
 
-def _choose_parameters(group: Group, n: int, seed: int) -> tuple[_Parameters, _Parameters]:
+def _choose_parameters(group: Group, n: int, random_state: int) -> tuple[_Parameters, _Parameters]:
     """Choose alpha and gamma of the plain and of the invariant kernel, by exact leave-one-out."""
-    X, labels = digits_under(group, seed)
+    X, labels = digits_under(group, random_state)
     X, Y = X[N_TEST : N_TEST + n], _one_hot(labels[N_TEST : N_TEST + n])
     # The labels carry no noise, so the leave-one-out error levels off as alpha falls: the grid ends
     # where rounding is still harmless, and a choice at its end is a good one.

@@ -18,9 +18,8 @@ from symkernel.backends.memory import require_memory
 from symkernel.canonical.transporters import Transporters
 from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.groups import Group
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.along import places
-from symkernel.validation import as_array, check_pair
+from symkernel.validation import RandomState, as_array, as_count, as_generator, check_pair
 
 __all__ = ["Alignment", "align", "orbit_distance"]
 

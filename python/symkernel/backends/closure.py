@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel import _cpu
 from symkernel.backends.memory import available_bytes
+from symkernel.backends.native import _cpu
 
 __all__ = [
     "OrderedChain",

@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel import _cpu
+from symkernel.backends.element_tables import (
+    ActionTable,
+    MatrixTable,
+    PointTable,
+    SignedPermutationTable,
+)
+from symkernel.backends.fourier_tables import BlockTable, ShiftTable
+from symkernel.backends.native import _cpu
 from symkernel.backends.prepared import Prepared
-from symkernel.backends.tables import BlockTable, ShiftTable
+from symkernel.backends.threads import resolve_jobs
 from symkernel.backends.traits import with_other_derivatives
-from symkernel.groups.table import ActionTable, MatrixTable, PointTable, SignedPermutationTable
-from symkernel.validation import check_n_jobs
 
 Array = NDArray[Any]
 Table = ActionTable | PointTable | BlockTable | ShiftTable
@@ -63,21 +68,6 @@ def build_action(native: Any, table: Table) -> Any:
         features = [int(i) for i in table.layout.ravel()]
         return native.OrbitAction.shifts(list(table.grid), maps, features)
     raise TypeError(f"unknown table of group elements: {type(table).__name__}")
-
-
-def resolve_jobs(n_jobs: int | None) -> int:
-    """Return the number of native threads: 0 (OpenMP's own) for None, else joblib's convention.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `n_jobs` is no integer, or 0.
-    """
-    check_n_jobs(n_jobs)
-    if n_jobs is None:
-        return 0
-    most = _cpu.max_threads()
-    return n_jobs if n_jobs > 0 else max(1, most + 1 + n_jobs)
 
 
 class Call:

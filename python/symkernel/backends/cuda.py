@@ -16,7 +16,7 @@ from symkernel.backends import device
 from symkernel.backends.arrays import cupy
 from symkernel.backends.cpu import Table, build_action
 from symkernel.backends.forms import FormTable, Powers, Rates, build_form, build_form_action
-from symkernel.backends.tables import ShiftTable
+from symkernel.backends.fourier_tables import ShiftTable
 from symkernel.backends.traits import with_other_derivatives
 
 # Up to this many products per pair of samples and map of a grid, shifts are summed one by one

@@ -9,10 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel import _cpu
-from symkernel.backends.cpu import Call, Samples, resolve_jobs
+from symkernel.backends.cpu import Call, Samples
 from symkernel.backends.memory import available_bytes, require_memory
+from symkernel.backends.native import _cpu
 from symkernel.backends.prepared import rows_of
+from symkernel.backends.threads import resolve_jobs
 
 Array = NDArray[Any]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel import _cpu
-from symkernel.backends.cpu import resolve_jobs
+from symkernel.backends.native import _cpu
+from symkernel.backends.threads import resolve_jobs
 
 __all__ = ["enumerate_modes", "find_modes", "mode_orbits", "mode_sums", "thread_count"]
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel import _cpu
-from symkernel.backends.cpu import Table, native_action, resolve_jobs
+from symkernel.backends.cpu import Table, native_action
+from symkernel.backends.native import _cpu
+from symkernel.backends.threads import resolve_jobs
 
 Array = NDArray[Any]
 

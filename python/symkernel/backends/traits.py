@@ -9,8 +9,8 @@ from typing import Any, Literal, cast
 
 from numpy.typing import NDArray
 
-from symkernel import _cpu
 from symkernel.backends.arrays import namespace
+from symkernel.backends.native import _cpu
 
 Array = NDArray[Any]
 Family = Literal["distance", "angle", "product", "manhattan", "circle", "spectrum"]

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends.canonical import ImageTable, LeastImages, least_images
+from symkernel.backends.element_tables import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.canonical.base import CanonicalForm, CanonicalForms
 from symkernel.canonical.points import features_of, orders_as_integers
 from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters, Transporters
 from symkernel.groups import Group
-from symkernel.groups.elements import Element
-from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
+from symkernel.groups.elements import Element, element_at, point_element_at
 
 __all__ = ["EnumeratedForm", "TableTransporters"]
 
@@ -58,8 +58,8 @@ class TableTransporters(Transporters):
 
     def _listed(self, row: int) -> Element:
         if isinstance(self.table, MatrixTable):
-            return self.table.element(row)
-        return self.table.element(*divmod(row, len(self.table.matrices)))
+            return element_at(self.table, row)
+        return point_element_at(self.table, *divmod(row, len(self.table.matrices)))
 
     def _apply(self, X: NDArray[Any]) -> NDArray[Any]:
         moved = np.empty_like(X)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from symkernel.backends.canonical import Curve
-from symkernel.groups._checks import as_count
+from symkernel.validation import as_count
 
 __all__ = ["HilbertOrder"]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.canonical.base import CanonicalForm, CanonicalForms, default_tolerance, norms
 from symkernel.canonical.compose import TrivialForm
 from symkernel.canonical.points import features_of
@@ -17,7 +18,6 @@ from symkernel.canonical.transporters import (
     composed,
 )
 from symkernel.groups import Group
-from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["LeastForm"]
 

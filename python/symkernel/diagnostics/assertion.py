@@ -9,7 +9,7 @@ import numpy as np
 from symkernel.diagnostics.orbit_grid import orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.groups import Group, from_name
-from symkernel.groups._checks import RandomState
+from symkernel.validation import RandomState
 
 __all__ = ["assert_invariant"]
 

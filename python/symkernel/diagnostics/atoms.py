@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.groups import SO, Group, O
-from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.validation import RandomState, as_count, as_generator
 
 try:
     from ase.calculators.calculator import Calculator, all_changes

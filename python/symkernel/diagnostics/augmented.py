@@ -15,9 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
 from symkernel.groups import Group, from_name
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.random_action import RandomAction
-from symkernel.validation import check_samples
+from symkernel.validation import RandomState, as_count, as_generator, check_samples
 
 __all__ = ["Augmented"]
 

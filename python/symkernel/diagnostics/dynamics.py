@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.diagnostics.forces import net_force, net_torque
 from symkernel.estimators._progress import Progress
-from symkernel.groups._checks import as_count
+from symkernel.validation import as_count
 
 try:
     from ase import units

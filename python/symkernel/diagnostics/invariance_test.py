@@ -18,9 +18,15 @@ from symkernel.estimators._progress import Progress
 from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group, Trivial, from_name, move_randomly
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.kernels import InvariantKernel
-from symkernel.validation import as_floats, check_labels, check_samples
+from symkernel.validation import (
+    RandomState,
+    as_count,
+    as_floats,
+    as_generator,
+    check_labels,
+    check_samples,
+)
 
 __all__ = ["InvarianceTest", "invariance_test"]
 

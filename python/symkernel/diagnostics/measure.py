@@ -19,8 +19,7 @@ from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_sa
 from symkernel.diagnostics.report import InvarianceReport
 from symkernel.estimators._progress import Progress
 from symkernel.groups import Group, from_name
-from symkernel.groups._checks import RandomState, as_count, as_generator
-from symkernel.validation import as_floats, as_rows
+from symkernel.validation import RandomState, as_count, as_floats, as_generator, as_rows
 
 __all__ = ["invariance_report"]
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import Group, OrthogonalMatrix, PointGroup, SignedPermutation
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
 from symkernel.groups.motion import Motion
 from symkernel.plans.rotation_rules import GRIDS, rotation_grid, rotation_rule
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["OrbitGrid", "orbit_grid"]
 

@@ -13,8 +13,7 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
 from symkernel.estimators._progress import Progress
-from symkernel.groups._checks import as_count
-from symkernel.validation import check_samples
+from symkernel.validation import as_count, check_samples
 
 __all__ = ["OrbitValues", "Output", "as_predictor", "as_samples"]
 

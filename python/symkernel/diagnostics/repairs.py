@@ -27,9 +27,8 @@ from symkernel.diagnostics.symmetrized import Symmetrized
 from symkernel.diagnostics.symmetrized_classifier import SymmetrizedClassifier
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.groups import Group, from_name
-from symkernel.groups._checks import RandomState
 from symkernel.kernels import InvariantKernel
-from symkernel.validation import as_floats, check_kind
+from symkernel.validation import RandomState, as_floats, check_kind
 
 # Random elements over which the spread is measured.
 _RANDOM = 128

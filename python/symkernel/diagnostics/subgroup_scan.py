@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from symkernel.diagnostics.invariance_test import InvarianceTest, invariance_test
 from symkernel.groups import Group, Trivial
-from symkernel.groups._checks import RandomState, as_generator
+from symkernel.validation import RandomState, as_generator
 
 __all__ = ["SubgroupScan", "subgroup_scan"]
 

@@ -22,7 +22,7 @@ from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_sta
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.groups import Group, from_name
-from symkernel.groups._checks import RandomState, as_generator
+from symkernel.validation import RandomState, as_generator
 
 __all__ = ["Symmetrized"]
 

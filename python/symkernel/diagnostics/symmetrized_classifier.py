@@ -14,7 +14,7 @@ from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_sta
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, as_samples
 from symkernel.groups import Group, from_name
-from symkernel.groups._checks import RandomState
+from symkernel.validation import RandomState
 
 __all__ = ["SymmetrizedClassifier"]
 

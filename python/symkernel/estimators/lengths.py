@@ -10,8 +10,7 @@ from sklearn.utils import check_array
 
 from symkernel.alignment.functions import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
-from symkernel.groups._checks import as_count, as_generator
-from symkernel.validation import flat_samples, kind_of
+from symkernel.validation import as_count, as_generator, flat_samples, kind_of
 
 __all__ = ["suggest_length_scale"]
 

@@ -13,9 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from symkernel.alignment.functions import orbit_distance
 from symkernel.groups import Group, Trivial, from_name
-from symkernel.groups._checks import as_count, as_generator
 from symkernel.groups.registry import NAMES
-from symkernel.validation import check_data, check_n_jobs, check_samples, kind_of
+from symkernel.validation import (
+    as_count,
+    as_generator,
+    check_data,
+    check_n_jobs,
+    check_samples,
+    kind_of,
+)
 
 __all__ = ["MaxFilter"]
 

@@ -17,6 +17,7 @@ Examples
 [Symmetric(4), Translations(3), O(3)]
 """
 
+from symkernel.groups import along, product, structure  # noqa: F401 (what groups are built into)
 from symkernel.groups.base import Group
 from symkernel.groups.elements import OrthogonalMatrix, Permutation, SignedPermutation
 from symkernel.groups.euclidean import SE, E

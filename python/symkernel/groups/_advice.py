@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from symkernel.groups.base import Group
-from symkernel.groups.factor import Factor
+if TYPE_CHECKING:
+    from symkernel.groups.base import Group
+    from symkernel.groups.factor import Factor
 
 __all__ = ["advice_for"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups._checks import SAME_TOLERANCE
-from symkernel.groups.elements import SignedPermutation
+from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 
 
 def as_signed_permutation(matrix: NDArray[np.float64]) -> SignedPermutation | None:
@@ -20,6 +20,17 @@ def as_signed_permutation(matrix: NDArray[np.float64]) -> SignedPermutation | No
     if np.abs(candidate.as_matrix() - matrix).max() > SAME_TOLERANCE:
         return None
     return candidate
+
+
+def exact_element(matrix: NDArray[np.float64]) -> Element:
+    """Return the element of a matrix: a SignedPermutation where it is one to rounding.
+
+    A matrix that is only nearly a signed permutation stays what it is.
+    """
+    monomial = as_signed_permutation(matrix)
+    if monomial is not None and np.abs(monomial.as_matrix() - matrix).max() < 1e-12:
+        return monomial
+    return OrthogonalMatrix._trusted(matrix)
 
 
 def outside(vectors: NDArray[np.float64], basis: NDArray[np.float64]) -> float:

@@ -3,62 +3,18 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.validation import as_array, as_floats, as_number
 
-RandomState: TypeAlias = "int | np.random.Generator | np.random.RandomState | None"
-
 #: Defect |A^T A - I| up to which a matrix counts as orthogonal.
 ORTHOGONAL_TOLERANCE = 1e-8
 #: Entries that agree within this belong to the same matrix.
 SAME_TOLERANCE = 1e-6
-
-
-def as_count(value: Any, name: str, least: int = 1) -> int:
-    """Return ``value`` as an int of at least ``least``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
-    return number
-
-
-def as_shape(value: Any, name: str = "shape") -> tuple[int, ...]:
-    """Return ``value`` as a non-empty tuple of positive ints."""
-    try:
-        items = tuple(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a tuple of integers, got {value!r}") from None
-    if not items:
-        raise ValueError(f"{name} must have at least one axis, got ()")
-    return tuple(as_count(n, f"{name}[{i}]") for i, n in enumerate(items))
-
-
-def as_axes(value: Any, ndim: int) -> tuple[int, ...]:
-    """Read ``value``, an int or a sequence of ints, as distinct axes in range(ndim)."""
-    items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
-    if not items:
-        raise ValueError("axis must name at least one axis, got ()")
-    axes = []
-    for item in items:
-        axis = as_count(item, "axis", -ndim)
-        if axis >= ndim:
-            raise ValueError(f"axis {axis} is out of range for an array with {ndim} axes")
-        axes.append(axis % ndim)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"axis names the same axis twice: {value!r}")
-    return tuple(axes)
 
 
 def as_indices(value: Any, name: str) -> NDArray[np.int64]:
@@ -110,15 +66,6 @@ def as_vector(value: Any, name: str) -> NDArray[np.float64]:
 def as_scale(value: Any, name: str = "scale") -> float:
     """Return ``value`` as a finite float that is not negative."""
     return as_number(value, name, 0.0)
-
-
-def as_generator(random_state: RandomState) -> np.random.Generator:
-    """Return a NumPy generator; a legacy RandomState is advanced and seeds one."""
-    if isinstance(random_state, np.random.Generator):
-        return random_state
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(0, 2**31 - 1, size=4))
-    return np.random.default_rng(random_state)
 
 
 def count_from_log(log: float) -> Decimal:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from symkernel.backends.element_tables import table_matrices
+from symkernel.groups._arrays import exact_element
+from symkernel.groups._built import Built
 from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.elements import SignedPermutation
-from symkernel.groups.table import table_matrices
 
 if TYPE_CHECKING:
     from symkernel.groups.base import Group
@@ -40,19 +42,17 @@ def signed_labels(X: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def fixing_matrices(group: Group, X: NDArray[np.float64]) -> Group:
     """Return the elements of a finite group that keep the columns of X (d, k), by trying all."""
-    from symkernel.groups.matrix_group import MatrixGroup, exact_element  # built on Group
-
     matrices = table_matrices(group.table(_LISTED_ELEMENTS, "its elements are tried one by one"))
     tolerance = SAME_TOLERANCE * float(np.abs(X).max())
     kept = matrices[np.abs(matrices @ X - X).max(axis=(1, 2)) <= tolerance]
     # Each new generator at least doubles the group reached.
-    found = MatrixGroup([exact_element(kept[0])], limit=len(matrices))
+    found = Built.MatrixGroup([exact_element(kept[0])], limit=len(matrices))
     for matrix in kept:
         if found.order == len(kept):
             break
         element = exact_element(matrix)
         if not found.contains(element):
-            found = MatrixGroup([*found.generators, element], limit=len(matrices))
+            found = Built.MatrixGroup([*found.generators, element], limit=len(matrices))
     return found
 
 

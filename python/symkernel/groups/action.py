@@ -10,19 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.backends.element_tables import ActionTable
 from symkernel.groups._arrays import as_signed_permutation, outside
-from symkernel.groups._checks import (
-    SAME_TOLERANCE,
-    RandomState,
-    as_count,
-    as_generator,
-    as_scale,
-)
+from symkernel.groups._checks import SAME_TOLERANCE, as_scale
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.motion import Motion
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import ActionTable
-from symkernel.validation import as_movable
+from symkernel.validation import RandomState, as_count, as_generator, as_movable
 
 __all__ = ["Action"]
 

@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups._arrays import trivial_rows
-from symkernel.groups._checks import SAME_TOLERANCE, as_axes, as_shape
-from symkernel.groups.base import Group
-from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
-from symkernel.groups.factor import Factor
-from symkernel.groups.lie import LieGenerator, turning
-from symkernel.groups.motion import Motion
-from symkernel.groups.table import (
+from symkernel.backends.element_tables import (
     ActionTable,
     MatrixTable,
     PointSizes,
@@ -25,6 +18,15 @@ from symkernel.groups.table import (
     SignedPermutationTable,
     table_matrices,
 )
+from symkernel.groups._arrays import trivial_rows
+from symkernel.groups._built import enter
+from symkernel.groups._checks import SAME_TOLERANCE
+from symkernel.groups.base import Group
+from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.factor import Factor
+from symkernel.groups.lie import LieGenerator, turning
+from symkernel.groups.motion import Motion
+from symkernel.validation import as_axes, as_shape
 
 __all__ = ["Along"]
 
@@ -32,6 +34,7 @@ __all__ = ["Along"]
 MAX_POINT_DIM = 64
 
 
+@enter
 class Along(Group):
     """A group acting along some axes of an array, alike everywhere else; see ``Group.along``.
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.backends.element_tables import ActionTable, PointSizes, PointTable
 from symkernel.exceptions import GroupTooLargeError
+from symkernel.groups._advice import advice_for
+from symkernel.groups._built import Built
 from symkernel.groups._checks import as_vector, count_from_log
 from symkernel.groups._orbits import (
     fixing_matrices,
@@ -24,7 +27,6 @@ from symkernel.groups.action import Action
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
-from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.validation import as_array
 
 if TYPE_CHECKING:
@@ -137,10 +139,8 @@ class Group(Action):
 
     # A group of signed permutations, with a chain of stabilisers to search.
     def _as_permutations(self) -> PermutationGroup:
-        from symkernel.groups.permutation_group import PermutationGroup  # built on this class
-
         own = [g for g in self.generators if isinstance(g, SignedPermutation)]
-        return PermutationGroup(own, degree=self.degree)
+        return Built.PermutationGroup(own, degree=self.degree)
 
     # -- tables -------------------------------------------------------------------------------
 
@@ -200,8 +200,6 @@ class Group(Action):
             raise self._infinite()
 
     def _infinite(self, advice: str = "") -> GroupTooLargeError:
-        from symkernel.groups._advice import advice_for  # looks at the classes built on this one
-
         return GroupTooLargeError(repr(self), self.order, None, advice or advice_for(self))
 
     @cached_property
@@ -260,9 +258,7 @@ class Group(Action):
     @cached_property
     def structure(self) -> Structure:
         """What the group is made of: translations, rotations, angles and finite parts."""
-        from symkernel.groups.structure import Structure  # built on this class
-
-        return Structure(self)
+        return Built.Structure(self)
 
     # Of a group that holds all cyclic shifts of the grid ``shape``: the automorphisms of the grid
     # beside them, each as a map (size,) of its points that fixes the first, the identity first.
@@ -315,16 +311,12 @@ class Group(Action):
         >>> G.degree, G.order
         (27, 362880)
         """
-        from symkernel.groups.along import Along  # built on this class
-
-        return Along(self, axis, shape)
+        return Built.Along(self, axis, shape)
 
     def __mul__(self, other: object) -> Product:
         if not isinstance(other, Group):
             return NotImplemented
-        from symkernel.groups.product import Product  # built on this class
-
-        return Product(self, other)
+        return Built.Product(self, other)
 
     # (group, axes, shape) when the action is that of `group` along some axes of an array.
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symkernel.backends.element_tables import (
+    ActionTable,
+    MatrixTable,
+    PointTable,
+    SignedPermutationTable,
+)
 from symkernel.groups._checks import as_indices, as_orthogonal, read_only
 from symkernel.validation import as_array, as_movable
 
-__all__ = ["Element", "OrthogonalMatrix", "Permutation", "SignedPermutation"]
+__all__ = [
+    "Element",
+    "OrthogonalMatrix",
+    "Permutation",
+    "SignedPermutation",
+    "element_at",
+    "point_element_at",
+]
 
 # Longest index list shown in full by repr.
 _SHOWN = 48
@@ -295,6 +308,28 @@ class OrthogonalMatrix(Element):
         if self._matrix.size > _SHOWN:
             return f"OrthogonalMatrix(<{self.degree} x {self.degree}>)"
         return f"OrthogonalMatrix({self._matrix.tolist()})"
+
+
+@overload
+def element_at(table: SignedPermutationTable, k: int) -> SignedPermutation: ...
+@overload
+def element_at(table: MatrixTable, k: int) -> OrthogonalMatrix: ...
+def element_at(table: ActionTable, k: int) -> SignedPermutation | OrthogonalMatrix:
+    """Return row k of a table as an element."""
+    if isinstance(table, SignedPermutationTable):
+        signs = None if table.signs is None else table.signs[k].copy()
+        return SignedPermutation._trusted(table.indices[k], signs)
+    return OrthogonalMatrix._trusted(table.matrices[k].copy())
+
+
+def point_element_at(table: PointTable, s: int, h: int) -> OrthogonalMatrix:
+    """Return the element of row permutation s and matrix h of a table, as it acts on x."""
+    p, r = table.rows.shape[1], table.matrices.shape[1]
+    layout = np.arange(p * r) if table.layout is None else table.layout
+    places = layout.reshape(p, r)
+    matrix = np.zeros((p * r, p * r))
+    matrix[places[:, :, None], places[table.rows[s]][:, None, :]] = table.matrices[h]
+    return OrthogonalMatrix._trusted(matrix)
 
 
 def _shown(values: NDArray[Any]) -> str:

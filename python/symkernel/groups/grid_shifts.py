@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.tables import ShiftTable
+from symkernel.backends.fourier_tables import ShiftTable
 from symkernel.groups.base import Group
 from symkernel.groups.by_group import ByGroup
 from symkernel.groups.factor import Factor

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups._checks import as_shape
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.table import SignedPermutationTable
+from symkernel.validation import as_shape
 
 __all__ = ["Image"]
 

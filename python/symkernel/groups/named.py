@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups._arrays import trivial_rows
-from symkernel.groups._checks import as_count
+from symkernel.groups._built import Built
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import SignedPermutationTable
+from symkernel.validation import as_count
 
 __all__ = ["Alternating", "Cyclic", "Dihedral", "Symmetric", "Trivial"]
 
@@ -135,9 +136,7 @@ class Symmetric(NamedGroup):
         return isinstance(element, SignedPermutation) and element.signs is None
 
     def _fixing(self, labels: NDArray[np.int64]) -> Group:
-        from symkernel.groups.young import Young  # a group beside this one
-
-        return Young(labels)
+        return Built.Young(labels)
 
     def _table(self) -> SignedPermutationTable:
         return SignedPermutationTable(lexicographic(self._n)[0], None)
@@ -199,8 +198,6 @@ class Alternating(NamedGroup):
 
     # The even ones of a product of symmetric groups: 3-cycles, and pairs of transpositions.
     def _fixing(self, labels: NDArray[np.int64]) -> Group:
-        from symkernel.groups.permutation_group import PermutationGroup  # made of these elements
-
         blocks = [block for block in blocks_of(labels) if len(block) > 1]
         order = math.prod(math.factorial(len(block)) for block in blocks)
         found = [turn(self._n, [b[0], b[1], p]) for b in blocks for p in b[2:]]
@@ -208,7 +205,7 @@ class Alternating(NamedGroup):
             swaps = turn(self._n, blocks[0][:2]) @ turn(self._n, block[:2])
             assert isinstance(swaps, SignedPermutation)
             found.append(swaps)
-        return PermutationGroup._known(found, self._n, max(1, order // 2))
+        return Built.PermutationGroup._known(found, self._n, max(1, order // 2))
 
     def _table(self) -> SignedPermutationTable:
         rows, odd = lexicographic(self._n)
@@ -326,15 +323,13 @@ class Dihedral(NamedGroup):
 
     # Shifts by multiples of the period, and these after one reflection if there is any.
     def _fixing(self, labels: NDArray[np.int64]) -> Group:
-        from symkernel.groups.permutation_group import PermutationGroup  # made of these elements
-
         n, p = self._n, period(labels)
         reflections = self._rows(np.arange(n, self.order))
         kept = reflections[(labels[reflections] == labels).all(axis=1)]
         if not len(kept):
             return Cyclic(n)._fixing(labels)
         found = [SignedPermutation._trusted(kept[0]), self._element(p % n)]
-        return PermutationGroup._known(found, n, 2 * (n // p))
+        return Built.PermutationGroup._known(found, n, 2 * (n // p))
 
     def _grid_maps(self) -> Sequence[NDArray[np.int64]]:
         steps = np.arange(self._n)

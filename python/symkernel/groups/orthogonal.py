@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import ActionTable
 from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix
@@ -16,7 +17,6 @@ from symkernel.groups.lie import LieGenerator, rotation_generators
 from symkernel.groups.named import NamedGroup, Trivial
 from symkernel.groups.role import Kind, Role
 from symkernel.groups.signed import SignFlips, flip
-from symkernel.groups.table import ActionTable
 
 __all__ = ["SO", "O"]
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._arrays import exact_element
 from symkernel.groups.elements import Element
-from symkernel.groups.matrix_group import ListedMatrices, exact_element
+from symkernel.groups.matrix_group import ListedMatrices
 from symkernel.groups.role import Kind, Role
 
 __all__ = ["PointGroup"]
@@ -33,8 +34,8 @@ class PointGroup(ListedMatrices):
     symbol : str
         Schoenflies symbol. In three dimensions Cn, Cnv, Cnh, Sn, Dn, Dnh, Dnd for any n, Cs, Ci,
         T, Td, Th, O, Oh, I, Ih; in the plane Cn and Dn.
-    dim : {2, 3}, default=3
-        Dimension of the space. The property ``dim`` is that of the group: 0, as it is finite.
+    degree : {2, 3}, default=3
+        Number of features: coordinates in space or in the plane.
 
     Raises
     ------
@@ -52,34 +53,34 @@ class PointGroup(ListedMatrices):
 
     Examples
     --------
-    >>> PointGroup("Oh").order, PointGroup("D3h").order, PointGroup("C5", dim=2).order
+    >>> PointGroup("Oh").order, PointGroup("D3h").order, PointGroup("C5", degree=2).order
     (48, 12, 5)
     """
 
-    def __init__(self, symbol: str, dim: int = 3) -> None:
-        if dim not in (2, 3):
-            raise ValueError(f"dim must be 2 or 3, got {dim!r}")
-        self._symbol, self._dim = symbol, int(dim)
+    def __init__(self, symbol: str, degree: int = 3) -> None:
+        if degree not in (2, 3):
+            raise ValueError(f"degree must be 2 or 3, got {degree!r}")
+        self._symbol, self._degree = symbol, int(degree)
         self._family, self._n = self._read()
 
     def _read(self) -> tuple[str, int]:
-        plain = _SPECIAL.get(self._symbol, self._symbol) if self._dim == 3 else self._symbol
-        if self._dim == 3 and plain in _POLYHEDRAL:
+        plain = _SPECIAL.get(self._symbol, self._symbol) if self._degree == 3 else self._symbol
+        if self._degree == 3 and plain in _POLYHEDRAL:
             return plain, 0
-        pattern = r"([CD])([1-9]\d*)()" if self._dim == 2 else r"([CDS])([1-9]\d*)([vhd]?)"
+        pattern = r"([CD])([1-9]\d*)()" if self._degree == 2 else r"([CDS])([1-9]\d*)([vhd]?)"
         match = re.fullmatch(pattern, plain) if isinstance(plain, str) else None
-        families = ("C", "D") if self._dim == 2 else ("C", "Cv", "Ch", "S", "D", "Dh", "Dd")
+        families = ("C", "D") if self._degree == 2 else ("C", "Cv", "Ch", "S", "D", "Dh", "Dd")
         if match is None or match[1] + match[3] not in families:
             raise ValueError(
-                f"unknown point group {self._symbol!r} in dimension {self._dim}; known: "
-                f"{_KNOWN[self._dim]}"
+                f"unknown point group {self._symbol!r} in dimension {self._degree}; known: "
+                f"{_KNOWN[self._degree]}"
             )
         return match[1] + match[3], int(match[2])
 
     @property
     def degree(self) -> int:
         """Number of features d it acts on: the dimension."""
-        return self._dim
+        return self._degree
 
     @property
     def symbol(self) -> str:
@@ -107,13 +108,13 @@ class PointGroup(ListedMatrices):
         """At most three elements that generate the group."""
         found = []
         for matrix in self._generating():
-            if not np.array_equal(matrix, np.eye(self._dim)):
+            if not np.array_equal(matrix, np.eye(self._degree)):
                 found.append(exact_element(matrix))
         return tuple(found)
 
     def _generating(self) -> list[NDArray[np.float64]]:
         n, family = self._n, self._family
-        if self._dim == 2:
+        if self._degree == 2:
             turn = _turn(1, n)
             return [turn] if family == "C" else [turn, np.diag([1.0, -1.0])]
         if family in _POLYHEDRAL:
@@ -148,7 +149,7 @@ class PointGroup(ListedMatrices):
             return _polyhedral(self._family)
         n, family = self._n, self._family
         mirror = np.diag([1.0, -1.0])
-        if self._dim == 2:
+        if self._degree == 2:
             turns = np.stack([_turn(k, n) for k in range(n)])
             return turns if family == "C" else np.concatenate([turns, turns @ mirror])
         # An element turns the plane by k steps, perhaps after the mirror, and may turn z over.
@@ -168,7 +169,7 @@ class PointGroup(ListedMatrices):
         return np.stack(out)
 
     def _arguments(self) -> tuple[Any, ...]:
-        return (self._symbol,) if self._dim == 3 else (self._symbol, self._dim)
+        return (self._symbol,) if self._degree == 3 else (self._symbol, self._degree)
 
 
 def _turn(k: int, n: int) -> NDArray[np.float64]:

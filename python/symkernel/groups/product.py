@@ -10,8 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import (
+    ActionTable,
+    MatrixTable,
+    PointSizes,
+    PointTable,
+    SignedPermutationTable,
+    table_matrices,
+)
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups._arrays import trivial_rows
+from symkernel.groups._built import enter
 from symkernel.groups._commuting import (
     Tensor,
     check_commuting,
@@ -25,14 +34,6 @@ from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, orthonormal_matrices, orthonormal_rows
 from symkernel.groups.permutation_group import PermutationGroup
-from symkernel.groups.table import (
-    ActionTable,
-    MatrixTable,
-    PointSizes,
-    PointTable,
-    SignedPermutationTable,
-    table_matrices,
-)
 
 __all__ = ["Product"]
 
@@ -40,6 +41,7 @@ __all__ = ["Product"]
 _ENUMERABLE = 100_000
 
 
+@enter
 class Product(Group):
     """The products g @ h of elements of two commuting groups; written ``G * H``.
 

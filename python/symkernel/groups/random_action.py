@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups._checks import RandomState, as_generator, as_scale
+from symkernel.backends.element_tables import MatrixTable, SignedPermutationTable, table_matrices
+from symkernel.groups._checks import as_scale
 from symkernel.groups.elements import Element, SignedPermutation
-from symkernel.groups.table import MatrixTable, SignedPermutationTable, table_matrices
-from symkernel.validation import as_floats, as_movable
+from symkernel.validation import RandomState, as_floats, as_generator, as_movable
 
 if TYPE_CHECKING:
     from symkernel.groups.base import Group

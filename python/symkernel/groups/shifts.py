@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import ActionTable
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element
 from symkernel.groups.motion import Motion
 from symkernel.groups.named import NamedGroup, Trivial
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import ActionTable
 
 __all__ = ["Torus", "Translations"]
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.named import (
@@ -21,7 +22,6 @@ from symkernel.groups.named import (
     turn,
 )
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Hyperoctahedral", "SignFlips"]
 

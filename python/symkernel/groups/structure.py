@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from symkernel.groups._built import enter
 from symkernel.groups.base import Group
 from symkernel.groups.factor import Factor
 from symkernel.groups.named import Trivial
@@ -21,6 +22,7 @@ __all__ = ["Structure", "other_axes", "product_along", "product_of"]
 _OF_ONE = 0.5
 
 
+@enter
 @dataclass(frozen=True, eq=False)
 class Structure:
     """Hold what a group is made of. Kept with the group: ask ``group.structure``.

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.permutation_group import SEARCH_LIMIT, PermutationGroup
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Wreath"]
 

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
+from symkernel.groups._built import enter
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.named import lexicographic
 from symkernel.groups.role import Kind, Role
-from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["Young"]
 
 
+@enter
 class Young(Group):
     """All permutations that exchange only features of equal label: S_a x S_b x ...
 

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group
-from symkernel.groups._checks import as_axes, as_count, as_shape
 from symkernel.groups.lie import LieGenerator
 from symkernel.lie.fields import Fields, field_name, orthonormal
-from symkernel.validation import as_array, as_rows
+from symkernel.validation import as_array, as_axes, as_count, as_rows, as_shape
 
 __all__ = [
     "Algebra",

@@ -97,14 +97,14 @@ class Closure:
         return f"closes under brackets: {kind}; Killing form ({p} +, {m} -, {z} zero)"
 
 
-def closure_of(algebra: Algebra, tolerance: float = _TOLERANCE) -> Closure:
+def closure_of(algebra: Algebra, tol: float = _TOLERANCE) -> Closure:
     """Compute brackets, Killing form, derived series and Levi decomposition.
 
     Parameters
     ----------
     algebra : Algebra
         k generators.
-    tolerance : float, default=1e-6
+    tol : float, default=1e-6
         Share of the largest number below which brackets, eigenvalues and singular values count as
         zero; the accuracy of the generators.
 
@@ -124,32 +124,32 @@ def closure_of(algebra: Algebra, tolerance: float = _TOLERANCE) -> Closure:
     >>> print(closure_of(lie.special_euclidean(3)))  # doctest: +ELLIPSIS
     closes under brackets: Levi part of dimension 3, radical of dimension 3; Killing form (0 +, ...
     """
-    structure, defect = _structure(algebra, tolerance)
-    return facts(structure, defect, tolerance)
+    structure, defect = _structure(algebra, tol)
+    return facts(structure, defect, tol)
 
 
-def facts(structure: NDArray[np.float64], defect: float, tolerance: float) -> Closure:
+def facts(structure: NDArray[np.float64], defect: float, tol: float) -> Closure:
     """Return the facts that structure constants (k, k, k) tell."""
     k = len(structure)
     if not k:
         return Closure(0, True, 0.0, structure, np.zeros((0, 0)), (0, 0, 0), (0,), 0, 0, 0)
     killing = np.einsum("iab,jba->ij", structure, structure)
     values = np.linalg.eigvalsh(killing)
-    zero = tolerance * max(1.0, float(np.abs(values).max(initial=0.0)))
+    zero = tol * max(1.0, float(np.abs(values).max(initial=0.0)))
     signature = (int((values > zero).sum()), int((values < -zero).sum()))
     derived = [np.eye(k)]
     while len(derived[-1]):
         inner = np.einsum("ia,jb,abm->ijm", derived[-1], derived[-1], structure)
-        smaller = _span(inner.reshape(-1, k), tolerance)
+        smaller = _span(inner.reshape(-1, k), tol)
         if len(smaller) == len(derived[-1]):
             break
         derived.append(smaller)
     first = derived[min(1, len(derived) - 1)]
-    radical = k - len(_span((first @ killing).reshape(-1, k), tolerance))
-    centre = k - len(_span(structure.transpose(1, 2, 0).reshape(-1, k), tolerance))
+    radical = k - len(_span((first @ killing).reshape(-1, k), tol))
+    centre = k - len(_span(structure.transpose(1, 2, 0).reshape(-1, k), tol))
     return Closure(
         dimension=k,
-        closes=defect <= tolerance,
+        closes=defect <= tol,
         defect=defect,
         structure=structure,
         killing_form=killing,
@@ -161,7 +161,7 @@ def facts(structure: NDArray[np.float64], defect: float, tolerance: float) -> Cl
     )
 
 
-def _structure(algebra: Algebra, tolerance: float) -> tuple[NDArray[np.float64], float]:
+def _structure(algebra: Algebra, tol: float) -> tuple[NDArray[np.float64], float]:
     while algebra.frame is not None:  # the same algebra, in smaller matrices
         algebra = algebra.frame[0]
     k = algebra.dim
@@ -172,10 +172,10 @@ def _structure(algebra: Algebra, tolerance: float) -> tuple[NDArray[np.float64],
     products = np.einsum("iab,jbc->ijac", full, full)
     # The bracket of vector fields is minus that of their matrices, which no fact depends on.
     brackets = (products - products.transpose(1, 0, 2, 3))[:, :, : algebra.n_features]
-    return _expand(brackets.reshape(k, k, flat.shape[1]), flat, tolerance)
+    return _expand(brackets.reshape(k, k, flat.shape[1]), flat, tol)
 
 
-def sampled_closure(fields: Fields, X: NDArray[np.float64], tolerance: float) -> Closure:
+def sampled_closure(fields: Fields, X: NDArray[np.float64], tol: float) -> Closure:
     """Tell the facts about any vector fields, from their brackets at points."""
     k = fields.dim
     values = fields.values(X)
@@ -184,25 +184,25 @@ def sampled_closure(fields: Fields, X: NDArray[np.float64], tolerance: float) ->
     brackets = (moved - moved.transpose(0, 2, 1, 3)).transpose(1, 2, 0, 3).reshape(k, k, -1)
     flat = values.transpose(1, 0, 2).reshape(k, -1)
     weight = np.linalg.norm(flat) or 1.0
-    return facts(*_expand(brackets / weight, flat / weight, tolerance), tolerance)
+    return facts(*_expand(brackets / weight, flat / weight, tol), tol)
 
 
 def _expand(
-    brackets: NDArray[np.float64], flat: NDArray[np.float64], tolerance: float
+    brackets: NDArray[np.float64], flat: NDArray[np.float64], tol: float
 ) -> tuple[NDArray[np.float64], float]:
     """Coefficients of brackets (k, k, D) in a basis (k, D), and what is left, relatively."""
     k = len(flat)
     largest = float(np.linalg.norm(brackets, axis=2).max(initial=0.0))
-    if largest <= tolerance:
+    if largest <= tol:
         return np.zeros((k, k, k)), 0.0
     structure = brackets @ np.linalg.pinv(flat)
     outside = np.linalg.norm(brackets - structure @ flat, axis=2)
     return structure, float(outside.max()) / largest
 
 
-def _span(rows: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+def _span(rows: NDArray[np.float64], tol: float) -> NDArray[np.float64]:
     """Orthonormal basis of the row space."""
     if not rows.size:
         return np.zeros((0, rows.shape[1]))
     _, s, basis = np.linalg.svd(rows, full_matrices=False)
-    return np.asarray(basis[s > tolerance * max(1.0, s[0])])
+    return np.asarray(basis[s > tol * max(1.0, s[0])])

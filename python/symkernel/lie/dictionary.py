@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import as_count
-from symkernel.validation import as_rows
+from symkernel.validation import as_count, as_rows
 
 __all__ = ["Dictionary", "Monomials", "as_dictionary", "as_rows", "monomials"]
 

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.lie.differentiable import as_differentiable
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.fields import Fields
 from symkernel.lie.judge import Options, everything, judge, report, sampled
-from symkernel.lie.models import as_differentiable
 from symkernel.lie.operator import as_output_action
 from symkernel.lie.rows import FunctionRows, Sampled
 from symkernel.lie.tangent import Frame, frame_of, usual_frame
 from symkernel.lie.threshold import Threshold, as_threshold
-from symkernel.validation import as_number, as_rows
+from symkernel.validation import RandomState, as_count, as_generator, as_number, as_rows
 
 __all__ = ["discover"]
 

@@ -98,7 +98,7 @@ class Discovery:
         return float(s[k] / s[k - 1]) if s[k - 1] > 0 else float("inf")
 
     @property
-    def tolerance(self) -> float:
+    def tol(self) -> float:
         """Angle up to which found generators are taken for those of a named algebra."""
         return float(np.clip(1.5 * self.threshold, _BEST, _WORST))
 
@@ -126,8 +126,8 @@ class Discovery:
     def closure(self) -> Closure:
         """Tell whether the symmetries close under brackets, and what algebra they then are."""
         if isinstance(self.algebra, Algebra):
-            return closure_of(self.algebra, self.tolerance)
-        return sampled_closure(self.algebra, self.points, self.tolerance)
+            return closure_of(self.algebra, self.tol)
+        return sampled_closure(self.algebra, self.points, self.tol)
 
     @property
     def name(self) -> str:
@@ -137,7 +137,7 @@ class Discovery:
         if not isinstance(self.algebra, Algebra):
             return f"{self.dimension} nonlinear vector fields"
         small, along = _innermost(self.algebra)
-        return " + ".join(map(str, pieces_of(small, self.tolerance))) + along
+        return " + ".join(map(str, pieces_of(small, self.tol))) + along
 
     def group(self) -> Group:
         """Return the group that the symmetries generate, for ``InvariantKernel``.
@@ -158,7 +158,7 @@ class Discovery:
         if not isinstance(self.algebra, Algebra):
             raise ValueError("nonlinear vector fields generate no group that this library has")
         small, _ = _innermost(self.algebra)
-        made = _group(small, pieces_of(small, self.tolerance), self.closure())
+        made = _group(small, pieces_of(small, self.tol), self.closure())
         algebra: Algebra | None = self.algebra
         frames = []
         while algebra is not None and algebra.frame is not None:

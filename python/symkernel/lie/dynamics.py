@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.lie.dictionary import Dictionary, as_dictionary, monomials
+from symkernel.lie.differentiable import as_differentiable
 from symkernel.lie.discover import check_noise
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.fields import Fields
 from symkernel.lie.judge import Options, judge, sampled
-from symkernel.lie.models import Differentiable, as_differentiable
+from symkernel.lie.models import Differentiable
 from symkernel.lie.rows import DynamicsRows, Sampled
 from symkernel.lie.tangent import frame_of, usual_frame
 from symkernel.lie.threshold import as_threshold
-from symkernel.validation import as_floats, as_rows
+from symkernel.validation import RandomState, as_count, as_floats, as_generator, as_rows
 
 __all__ = ["discover_dynamics"]
 

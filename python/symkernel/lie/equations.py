@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.fields import Fields
 from symkernel.lie.judge import Options, check_samples, report, resampled
@@ -17,7 +16,7 @@ from symkernel.lie.rows import RowMaker, Rows, Sampled
 from symkernel.lie.spectrum import spectrum_of
 from symkernel.lie.tangent import usual_frame
 from symkernel.lie.threshold import as_threshold, by_noise
-from symkernel.validation import as_array
+from symkernel.validation import RandomState, as_array, as_count, as_generator
 
 __all__ = ["discover_equation"]
 

@@ -8,9 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import as_count
 from symkernel.lie.dictionary import Dictionary
-from symkernel.validation import as_array, as_rows
+from symkernel.validation import as_array, as_count, as_rows
 
 __all__ = ["Fourier", "fourier"]
 

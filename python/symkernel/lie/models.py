@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from symkernel.lie.dictionary import as_dictionary
 from symkernel.lie.rows import Sampled
 from symkernel.validation import as_array
 
-__all__ = ["DictionaryFunction", "Differentiable", "as_differentiable"]
+__all__ = ["DictionaryFunction", "Differentiable"]
 
 Array = NDArray[Any]
 
@@ -24,8 +23,8 @@ _EXACT = 1e-11
 # Steps of finite differences, relative to the spread of a feature: cube root of rounding, doubled
 # once for the check.
 _STEP = 2e-5
-# Disagreement of two steps above which differences are no derivatives.
-_ROUGH = 1e-2
+#: Disagreement of two steps above which differences are no derivatives.
+ROUGH = 1e-2
 # Points at which a user's gradient is compared with differences.
 _CHECKED = 16
 
@@ -153,12 +152,12 @@ class Pair(Differentiable):
 
     def check(self, X: NDArray[np.float64]) -> None:
         """Raise GradientError if the derivatives are not those of the function."""
-        rows = X[:: max(1, len(X) // _CHECKED)][:_CHECKED]
+        rows = some_rows(X)
         compared = Differences(self._f, self._unflatten, np.maximum(X.std(axis=0), 1e-8))
         given, found = self.jacobians(rows), compared.jacobians(rows)
         apart = np.linalg.norm(given - found, axis=(1, 2))
         size = np.linalg.norm(found, axis=(1, 2)).max()
-        if size > 0 and np.median(apart) > _ROUGH * size:
+        if size > 0 and np.median(apart) > ROUGH * size:
             raise GradientError(
                 "the gradient is not that of the function: it differs from finite differences by "
                 f"{np.median(apart) / size:.2g} of its size"
@@ -200,87 +199,6 @@ class Differences(Differentiable):
         return np.stack(slopes, axis=-1)
 
 
-def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]) -> Differentiable:
-    """Return a model as a function with derivatives.
-
-    Parameters
-    ----------
-    model : object
-        What ``discover`` takes.
-    X : ndarray of shape (n, n_features)
-        Samples, from which steps of differences are chosen.
-    shape : tuple of int
-        Shape of one sample as callables take it.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a model nor a function.
-    GradientError
-        If derivatives are wrong or there are none.
-    """
-    from symkernel.lie.kernel_models import as_kernel_model
-
-    def unflatten(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return points.reshape(len(points), *shape)
-
-    if isinstance(model, Differentiable):
-        return model
-    if isinstance(model, tuple):
-        if len(model) != 2 or not all(map(callable, model)):
-            raise TypeError("model as a tuple must be the pair (f, df) of functions")
-        pair = Pair(*model, unflatten)
-        pair.check(X)
-        return pair
-    expansion = as_kernel_model(model, X.shape[1])
-    if expansion is not None:
-        return expansion
-    linear = _in_dictionary(model, X.shape[1])
-    if linear is not None:
-        return linear
-    predict = getattr(model, "predict", None)
-    jacobian = getattr(model, "jacobian", None)
-    if callable(predict) and callable(jacobian):
-        fitted = Pair(predict, jacobian, unflatten)
-        fitted.fitted = True
-        return fitted
-    function = predict if callable(predict) else model
-    if not callable(function):
-        raise TypeError(
-            "model must be a fitted regressor, a function f, the pair (f, df) or a "
-            f"Differentiable, got {type(model).__name__}"
-        )
-    # Never zero: a constant feature is stepped by its own size.
-    spread = X.std(axis=0)
-    scale = np.where(spread > 0, spread, np.maximum(1.0, np.abs(X).max(axis=0)))
-    differences = Differences(function, unflatten, scale)
-    differences.fitted = callable(predict)
-    differences.jacobians(X[:: max(1, len(X) // _CHECKED)][:_CHECKED])
-    name = type(model).__name__ if callable(predict) else "the function"
-    if differences.error > _ROUGH:
-        raise GradientError(
-            f"{name} has no derivatives: finite differences with steps h and 2 h differ by "
-            f"{differences.error:.2g} of their size; give the pair (f, df), or a smooth model"
-        )
-    warnings.warn(
-        f"derivatives of {name} are finite differences (relative error "
-        f"{differences.error:.1g}); give the pair (f, df) for exact ones",
-        UserWarning,
-        stacklevel=3,
-    )
-    return differences
-
-
-def _in_dictionary(model: Any, n_features: int) -> DictionaryFunction | None:
-    """A fitted regressor with ``dictionary_`` and ``coef_`` of shape (m,) or (m, p); else None."""
-    functions, weights = getattr(model, "dictionary_", None), getattr(model, "coef_", None)
-    if functions is None or weights is None:
-        return None
-    function = DictionaryFunction(functions, np.asarray(weights).T, n_features)
-    function.fitted = True
-    return function
-
-
 def as_values(result: Any, n: int) -> NDArray[np.float64]:
     """Return what a function gave as finite rows (n, p).
 
@@ -295,3 +213,8 @@ def as_values(result: Any, n: int) -> NDArray[np.float64]:
     if not np.isfinite(found).all():
         raise ValueError("the model returned NaN or infinity")
     return found.reshape(n, -1)
+
+
+def some_rows(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return at most 16 of the samples, spread over all of them."""
+    return X[:: max(1, len(X) // _CHECKED)][:_CHECKED]

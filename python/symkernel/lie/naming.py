@@ -82,14 +82,14 @@ def angle_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> float
     return float(subspace_angles(a.T, b.T).max()) if len(a) else 0.0
 
 
-def pieces_of(algebra: Algebra, tolerance: float) -> list[Piece]:
+def pieces_of(algebra: Algebra, tol: float) -> list[Piece]:
     """Split an algebra into parts with names.
 
     Parameters
     ----------
     algebra : Algebra
         Without a frame.
-    tolerance : float
+    tol : float
         Accuracy of the generators: angles up to it count as zero.
 
     Returns
@@ -99,38 +99,38 @@ def pieces_of(algebra: Algebra, tolerance: float) -> list[Piece]:
     """
     if not algebra.dim:
         return []
-    free, rest = _free_directions(algebra, tolerance)
+    free, rest = _free_directions(algebra, tol)
     found = []
     if free.shape[1]:
         size = np.abs(free).max(axis=1)
-        columns = tuple(int(j) for j in np.flatnonzero(size > tolerance))
+        columns = tuple(int(j) for j in np.flatnonzero(size > tol))
         aligned = len(columns) == free.shape[1]
         where = _columns(columns) if aligned else f"{free.shape[1]} directions"
         name = f"all fields along {where} (the function does not depend on them)"
         found.append(Piece(name, "free", columns))
     if not rest.dim:
         return found
-    columns = _active(rest, tolerance)
-    whole = _known(rest, columns, tolerance)
+    columns = _active(rest, tol)
+    whole = _known(rest, columns, tol)
     if whole is None:
-        whole = _on_points(rest, tolerance)
+        whole = _on_points(rest, tol)
     if whole is not None:
         return [*found, whole]
-    blocks = _blocks(rest, columns, tolerance)
-    parts = [_known(part, at, tolerance) for part, at in blocks]
+    blocks = _blocks(rest, columns, tol)
+    parts = [_known(part, at, tol) for part, at in blocks]
     if len(blocks) > 1 and all(parts):
         return [*found, *(part for part in parts if part is not None)]
-    return [*found, _abstract(rest, columns, tolerance)]
+    return [*found, _abstract(rest, columns, tol)]
 
 
-def _free_directions(algebra: Algebra, tolerance: float) -> tuple[NDArray[np.float64], Algebra]:
+def _free_directions(algebra: Algebra, tol: float) -> tuple[NDArray[np.float64], Algebra]:
     """Directions (n, u) all affine fields along which are in the span, and what else is in it."""
     n = algebra.n_features
     flat = algebra.generators
     # v^T M v = sum_j |P (v e_j^T)|^2, P the projection on the span, is n + 1 if all v e_j are in.
     M = np.einsum("kaj,kbj->ab", flat, flat)
     values, vectors = np.linalg.eigh(M)
-    free = vectors[:, values >= (n + 1) * np.cos(tolerance) ** 2]
+    free = vectors[:, values >= (n + 1) * np.cos(tol) ** 2]
     size = algebra.dim - free.shape[1] * (n + 1)
     if not free.shape[1] or size < 0:
         return np.zeros((n, 0)), algebra
@@ -139,11 +139,11 @@ def _free_directions(algebra: Algebra, tolerance: float) -> tuple[NDArray[np.flo
     return free, Algebra(right[:size].reshape(size, n, n + 1))
 
 
-def _active(algebra: Algebra, tolerance: float) -> tuple[int, ...]:
+def _active(algebra: Algebra, tol: float) -> tuple[int, ...]:
     """Features that move or make others move."""
     size = np.abs(algebra.generators)
-    moves = size.max(axis=(0, 2)) > tolerance
-    felt = size[:, :, :-1].max(axis=(0, 1)) > tolerance
+    moves = size.max(axis=(0, 2)) > tol
+    felt = size[:, :, :-1].max(axis=(0, 1)) > tol
     return tuple(int(j) for j in np.flatnonzero(moves | felt))
 
 
@@ -152,16 +152,16 @@ def _restricted(algebra: Algebra, columns: Sequence[int]) -> NDArray[np.float64]
     return algebra.generators[:, at][:, :, [*at, algebra.n_features]]
 
 
-def _known(algebra: Algebra, columns: tuple[int, ...], tolerance: float) -> Piece | None:
+def _known(algebra: Algebra, columns: tuple[int, ...], tol: float) -> Piece | None:
     """Compare with the usual algebras on the columns, then with the algebras of other forms."""
     m = len(columns)
     if m == 0:
         return None
     given = _restricted(algebra, columns)
     for name, kind, other in _usual(m):
-        if other.dim == algebra.dim and angle_between(given, other.generators) <= tolerance:
+        if other.dim == algebra.dim and angle_between(given, other.generators) <= tol:
             return Piece(name, kind, columns, "", kind in ("so", "se", "translations"))
-    return _of_a_form(given, columns, tolerance)
+    return _of_a_form(given, columns, tol)
 
 
 def _usual(m: int) -> list[tuple[str, str, Algebra]]:
@@ -188,16 +188,14 @@ def _usual(m: int) -> list[tuple[str, str, Algebra]]:
     return found
 
 
-def _of_a_form(
-    given: NDArray[np.float64], columns: tuple[int, ...], tolerance: float
-) -> Piece | None:
+def _of_a_form(given: NDArray[np.float64], columns: tuple[int, ...], tol: float) -> Piece | None:
     """Name so(p, q) of a quadratic form, about a point: the form solves A^T Q + Q A = 0."""
     k, m = len(given), len(columns)
     if m < 2 or k != m * (m - 1) // 2:
         return None
     A, b = given[:, :, :-1], given[:, :, -1]
-    centre, *_ = np.linalg.lstsq(A.reshape(-1, m), -b.reshape(-1), rcond=tolerance)
-    if np.abs(A @ centre + b).max() > tolerance * max(1.0, float(np.abs(b).max())):
+    centre, *_ = np.linalg.lstsq(A.reshape(-1, m), -b.reshape(-1), rcond=tol)
+    if np.abs(A @ centre + b).max() > tol * max(1.0, float(np.abs(b).max())):
         return None
     rows, cols = np.triu_indices(m)
     units = np.zeros((len(rows), m, m))
@@ -206,18 +204,18 @@ def _of_a_form(
     units /= sizes[:, None, None]
     left = np.einsum("kba,ubc->ukac", A, units) + np.einsum("uab,kbc->ukac", units, A)
     _, s, vectors = np.linalg.svd(left.reshape(len(rows), -1).T, full_matrices=False)
-    if s[-1] > tolerance * s[0] or (len(s) > 1 and s[-2] <= tolerance * s[0]):
+    if s[-1] > tol * s[0] or (len(s) > 1 and s[-2] <= tol * s[0]):
         return None
     form = np.tensordot(vectors[-1], units, 1)
     values = np.linalg.eigvalsh(form)
-    if np.abs(values).min() <= tolerance * np.abs(values).max():
+    if np.abs(values).min() <= tol * np.abs(values).max():
         return None
     plus, minus = int((values > 0).sum()), int((values < 0).sum())
     details = []
-    if np.linalg.norm(centre) > tolerance:
+    if np.linalg.norm(centre) > tol:
         details.append(f"about the point {np.array2string(centre, precision=4)}")
     if not min(plus, minus):
-        spherical = np.ptp(np.abs(values)) <= tolerance * np.abs(values).max()
+        spherical = np.ptp(np.abs(values)) <= tol * np.abs(values).max()
         if not spherical:
             form = form * np.sign(values[0]) / np.abs(values).max()
             details.append(f"of the form {np.array2string(form, precision=4).replace(chr(10), '')}")
@@ -226,7 +224,7 @@ def _of_a_form(
     return Piece(f"so({min(plus, minus)}, {max(plus, minus)})", "form", columns, ", ".join(details))
 
 
-def _on_points(algebra: Algebra, tolerance: float) -> Piece | None:
+def _on_points(algebra: Algebra, tol: float) -> Piece | None:
     """Compare with motions of p points in r dimensions, the features in either order."""
     d = algebra.n_features
     for r in range(1, d):
@@ -237,17 +235,17 @@ def _on_points(algebra: Algebra, tolerance: float) -> Piece | None:
                 continue
             for axis, shape in ((1, (d // r, r)), (0, (r, d // r))):
                 moved = other.along(axis, shape)
-                if angle_between(algebra.generators, moved.generators) <= tolerance:
+                if angle_between(algebra.generators, moved.generators) <= tol:
                     every = tuple(range(d))
                     return Piece(name, kind, every, "", True, (axis, shape))
     return None
 
 
 def _blocks(
-    algebra: Algebra, columns: tuple[int, ...], tolerance: float
+    algebra: Algebra, columns: tuple[int, ...], tol: float
 ) -> list[tuple[Algebra, tuple[int, ...]]]:
     """Split by groups of features that do not mix; [] if the algebra is not their sum."""
-    coupled = (np.abs(algebra.linear_parts) > tolerance).any(axis=0)
+    coupled = (np.abs(algebra.linear_parts) > tol).any(axis=0)
     _, labels = connected_components(coupled, directed=False)
     found: list[tuple[Algebra, tuple[int, ...]]] = []
     for label in sorted({int(labels[j]) for j in columns}):
@@ -261,13 +259,13 @@ def _blocks(
     if not found:
         return []
     together = np.concatenate([part.generators for part, _ in found])
-    return found if angle_between(together, algebra.generators) <= tolerance else []
+    return found if angle_between(together, algebra.generators) <= tol else []
 
 
-def _abstract(algebra: Algebra, columns: tuple[int, ...], tolerance: float) -> Piece:
-    if np.abs(algebra.linear_parts).max() <= tolerance:
+def _abstract(algebra: Algebra, columns: tuple[int, ...], tol: float) -> Piece:
+    if np.abs(algebra.linear_parts).max() <= tol:
         return Piece(f"translations along {algebra.dim} directions", "other", columns)
-    facts: Closure = closure_of(algebra, max(tolerance, 1e-6))
+    facts: Closure = closure_of(algebra, max(tol, 1e-6))
     k = algebra.dim
     if k == 1:
         return Piece("one-parameter group", "other", columns, f"generated by {algebra.names[0]}")

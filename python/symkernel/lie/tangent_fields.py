@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.lie.discovery import Discovery
 from symkernel.lie.fields import Fields
 from symkernel.lie.judge import Options, check_samples, report, resampled
@@ -16,7 +15,7 @@ from symkernel.lie.rows import Sampled, TangentRows
 from symkernel.lie.spectrum import spectrum_of
 from symkernel.lie.tangent import Frame, frame_of, usual_frame
 from symkernel.lie.threshold import Threshold, as_threshold, by_noise, by_rounding
-from symkernel.validation import as_array, as_rows
+from symkernel.validation import RandomState, as_array, as_count, as_generator, as_rows
 
 __all__ = ["discover_tangent"]
 

@@ -34,20 +34,6 @@ from symkernel.backends.traits import KernelTraits, native_traits
 Array = NDArray[Any]
 
 
-# Times of an exponential that one value of a kernel's scalar map takes (measured with AVX-512).
-_MAP_TIMES = {
-    "matern12": 3.1,
-    "matern32": 2.3,
-    "matern52": 2.3,
-    "rational_quadratic": 3.6,
-    "dot_product": 0.4,
-    "polynomial": 0.5,
-    "laplacian": 1.6,
-    "arccosine0": 5.2,
-    "arccosine1": 7.1,
-    "arccosine2": 9.2,
-}
-
 # Kernels that no native map computes: Matern (length_scale, nu) of any smoothness, which is known
 # as a mixture, the von Mises kernel, which is an RBF kernel of other points, and kernels that are
 # given by their spectrum and average themselves.
@@ -99,11 +85,6 @@ class BaseSpec:
     def native(self) -> tuple[str, tuple[float, ...]]:
         """Name and parameters, as the backends take them."""
         return self.name, self.parameters
-
-    @property
-    def map_time(self) -> float:
-        """Time of one value of the kernel's scalar map, in exponentials."""
-        return _MAP_TIMES.get(self.name, 1.0)
 
     @property
     def units(self) -> Hashable:
@@ -168,7 +149,7 @@ class Plan(ABC):
         What is done, in order, in words.
     packs : bool
         Whether ``gram_packed`` works in n (n + 1) / 2 numbers; else it packs a full matrix.
-    tolerance : float
+    tol : float
         Error that an approximation aims at; nan for others.
     scratch : int
         Bytes that one thread writes for tables beside the samples and the result.
@@ -177,7 +158,7 @@ class Plan(ABC):
     """
 
     packs: bool = False
-    tolerance: float = math.nan
+    tol: float = math.nan
     scratch: int = 0
     estimate: Estimate | None = None
     method: str

@@ -87,7 +87,7 @@ class ClosedForm(Plan):
         RBF, Matern, rational quadratic or Laplacian.
     group : Group
         Group whose normal form is one of those above.
-    tolerance : float, default=1e-13
+    tol : float, default=1e-13
         Largest error of a mixture, relative to k(x, x).
 
     Raises
@@ -100,7 +100,7 @@ class ClosedForm(Plan):
     exact = True
     packs = True
 
-    def __init__(self, base: BaseSpec, group: Group, tolerance: float = 1e-13) -> None:
+    def __init__(self, base: BaseSpec, group: Group, tol: float = 1e-13) -> None:
         self.base = base
         self.group = group
         self._structure, self._table = self._recognised(group)
@@ -110,7 +110,7 @@ class ClosedForm(Plan):
                 "a kernel with a kink at distance 0 (such as Laplacian or Matern with nu < 1) "
                 "needs distances, and this closed form has inner products only"
             )
-        self._tolerance = tolerance
+        self._tolerance = tol
         self.error = 1e-14
         mixture = None if base.traits.manhattan else self._mixture(math.inf)
         if mixture is not None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
+from typing import TypeAlias
+
+import numpy as np
 
 from symkernel.backends import cpu
+from symkernel.backends.element_tables import SignedPermutationTable
 
 __all__ = ["Cost", "Estimate", "estimate"]
+
+NativeKernel: TypeAlias = tuple[str, tuple[float, ...]]
 
 # A rate is the second best of some short measurements: the best may be a burst of the clock, and
 # the others are what is left beside other programs.
@@ -17,6 +24,9 @@ _MEASURED_FOR, _MEASURED_TIMES = 0.001, 7
 # take this many seconds to write a value.
 _SHARE, _SHARE_OF_MAPS, _WRITE = 0.5, 0.7, 2e-9
 _DOUBLE = 8
+# Samples on each side, features and elements of the sum in which a kernel's function is timed: an
+# exponential takes 30 us in it.
+_TIMED_SAMPLES, _TIMED_FEATURES, _TIMED_ELEMENTS = 32, 4, 64
 
 
 @dataclass(frozen=True)
@@ -29,13 +39,14 @@ class Cost:
         Multiply-adds that produce the inner products.
     maps : float
         Evaluations of the base kernel's scalar function (an exponential for RBF).
-    map_time : float
-        Time of one of these in exponentials, for estimates in seconds.
+    kernel : tuple of (str, tuple of float), optional
+        Native kernel whose function it is, which is timed for estimates in seconds; None for an
+        exponential.
     """
 
     multiply_adds: float
     maps: float
-    map_time: float = 1.0
+    kernel: NativeKernel | None = None
 
     # A scalar map takes about as long as this many multiply-adds (measured: 67 G multiply-adds and
     # 3.1 G exponentials per second and core with AVX-512, 15 and 1.1 with AVX2).
@@ -129,7 +140,8 @@ def estimate(
 
     Notes
     -----
-    The rates are measured once a process, in about 15 ms. What is done once a sample, or once a
+    The rates are measured once a process, in about 15 ms, and the function of a kernel once, in
+    about 1 ms. What is done once a sample, or once a
     call, is not counted: it shows for few samples.
 
     Examples
@@ -143,11 +155,12 @@ def estimate(
     native = cpu.info()
     threads = int(native["max_threads"])
     multiply_adds, exponentials = _rates(native["isa"], threads)
+    per_map = 1.0 / _SHARE_OF_MAPS if cost.kernel is None else _map_time(cost.kernel, native["isa"])
     per_pair = cost.multiply_adds / (_SHARE * multiply_adds) + _WRITE
     return Estimate(
         n,
         m,
-        pairs * (per_pair + cost.maps * cost.map_time / (_SHARE_OF_MAPS * exponentials)),
+        pairs * (per_pair + cost.maps * per_map / exponentials),
         threads,
         gram=n * (n if m is None else m) * _DOUBLE,
         packed=n * (n + 1) // 2 * _DOUBLE if m is None else 0,
@@ -162,9 +175,31 @@ def _rates(isa: str, threads: int) -> tuple[float, float]:
     """Multiply-adds and exponentials per second, measured once for each way to run."""
     times = range(_MEASURED_TIMES)
     return (
-        sorted(cpu.multiply_add_rate(seconds=_MEASURED_FOR) for _ in times)[-2],
-        sorted(cpu.exp_rate(seconds=_MEASURED_FOR) for _ in times)[-2],
+        sorted(cpu.multiply_add_rate(n_jobs=threads, seconds=_MEASURED_FOR) for _ in times)[-2],
+        sorted(cpu.exp_rate(n_jobs=threads, seconds=_MEASURED_FOR) for _ in times)[-2],
     )
+
+
+@lru_cache(maxsize=256)
+def _map_time(kernel: NativeKernel, isa: str) -> float:
+    """Time of one value of a kernel's function in the loop of a sum, in exponentials.
+
+    On one thread, less what its inner product and the writing of sums are counted for.
+    """
+    n, d, order = _TIMED_SAMPLES, _TIMED_FEATURES, _TIMED_ELEMENTS
+    rng = np.random.default_rng(0)
+    X, Y = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in rng.standard_normal((2, n, d)))
+    indices = rng.permuted(np.tile(np.arange(d, dtype=np.int32), (order, 1)), axis=1)
+    signs = rng.choice(np.array([-1, 1], np.int8), (order, d))
+    table = SignedPermutationTable(indices, signs)
+    took = []
+    for _ in range(_MEASURED_TIMES):
+        start = perf_counter()
+        cpu.gram(kernel, table, X, Y, 1)
+        took.append(perf_counter() - start)
+    multiply_adds, exponentials = _rates(isa, 1)
+    per_map = sorted(took)[1] / (n * n * order) - d / (_SHARE * multiply_adds) - _WRITE / order
+    return max(0.0, per_map * exponentials)
 
 
 def _in_seconds(seconds: float) -> str:

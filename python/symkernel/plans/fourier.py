@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Hashable
 from dataclasses import replace
 
 import numpy as np
 
-from symkernel.backends import cpu, cuda, execute
-from symkernel.backends.prepared import Prepared
-from symkernel.backends.tables import BlockTable
+from symkernel.backends import cpu, cuda
+from symkernel.backends.element_tables import ActionTable
+from symkernel.backends.fourier_tables import BlockTable, ShiftTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
 from symkernel.groups.mixing import feature_orbits
-from symkernel.groups.table import ActionTable
 from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.irreps import isotypic_decomposition
 from symkernel.plans.orbit_sum import MAX_ELEMENTS, OrbitSum, require_native
+from symkernel.plans.table_sum import TableSum
 
 # Multiply-adds of a search for irreducible representations: where they are asked for, some
 # seconds; where they may only turn out cheaper than another plan, what is not felt.
@@ -30,7 +29,7 @@ _decompositions: weakref.WeakKeyDictionary[ActionTable, BlockTable | None] = (
 )
 
 
-class Shifts(Plan):
+class Shifts(TableSum):
     """Orbit sum over the cyclic shifts of a grid, all of them from one Fourier transform per pair.
 
     The inner products ``x . g y`` over the shifts g are a cross-correlation: O(n log n) operations
@@ -51,9 +50,6 @@ class Shifts(Plan):
     """
 
     method = "fourier"
-    exact = True
-    error = 1e-15
-    packs = True
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
         require_inner_products(base)
@@ -67,8 +63,8 @@ class Shifts(Plan):
             raise NotApplicableError(f"no transform of a grid {table.grid}: {error}") from error
         self.base = base
         self.group = group
-        self._table = table
-        self.cost = Cost(len(table.maps) * transform, float(group.order), base.map_time)
+        self._shifts = table
+        self.cost = Cost(len(table.maps) * transform, float(group.order), base.native)
         grid = " x ".join(map(str, table.grid))
         parts = f" for each of {len(table.maps)} maps of the grid" if len(table.maps) > 1 else ""
         on_gpu = ""
@@ -80,48 +76,22 @@ class Shifts(Plan):
         )
 
     @property
-    def preparation(self) -> Hashable:
-        """The units of the samples."""
-        return "rows", self.base.units
-
-    def prepare(self, X: Array) -> Array | Prepared:
-        """Bring samples into units of the length scales, for more than one call."""
-        return Prepared(self.base.scaled(X))
-
-    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        Y = None if Y is None else self.base.scaled(Y)
-        return execute.gram(self.base.native, self._table, self.base.scaled(X), Y, n_jobs)
-
-    def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
-        return execute.gram_packed(self.base.native, self._table, self.base.scaled(X), n_jobs)
+    def _table(self) -> ShiftTable:
+        return self._shifts
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(x_i, x_i), shape (n,), at n pairs, element by element."""
         return OrbitSum(self.base, self.group).diag(X, n_jobs)
 
-    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c), without storing K."""
-        other = None if Y is X else self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
-
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         if self.base.scale is not None:  # derivatives per feature need the features themselves
             return OrbitSum(self.base, self.group).gradient(X, n_jobs)
-        X = self.base.scaled(X)
-        return execute.gram_gradient(self.base.native, self._table, X, False, n_jobs=n_jobs)
+        return super().gradient(X, n_jobs)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p), element by element."""
         return OrbitSum(self.base, self.group).diag_gradient(X, n_jobs)
-
-    def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-        X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
-        return self.base.unscaled_gradient(gradient)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X, element by element."""
@@ -169,7 +139,7 @@ def fourier(base: BaseSpec, group: Group, below: float = math.inf) -> Plan:
         raise NotApplicableError("; ".join(dict.fromkeys((shifts, str(reason))))) from None
 
 
-class Irreps(Plan):
+class Irreps(TableSum):
     """Orbit sum through irreducible representations, for any finite group and base kernel.
 
     In a basis that splits the features into irreducible representations, ``x . g y`` is a sum of
@@ -194,9 +164,6 @@ class Irreps(Plan):
     """
 
     method = "fourier"
-    exact = True
-    error = 1e-15
-    packs = True
 
     def __init__(self, base: BaseSpec, group: Group, below: float = math.inf) -> None:
         require_inner_products(base)
@@ -210,8 +177,8 @@ class Irreps(Plan):
             )
         self.base = base
         self.group = group
-        self._table = found
-        self.cost = replace(block_cost(found), map_time=base.map_time)
+        self._blocks = found
+        self.cost = replace(block_cost(found), kernel=base.native)
         products = sum(m * r * r for m, r in found.blocks)
         self.steps = (
             f"change to {len(found.blocks)} irreducible representations "
@@ -220,47 +187,20 @@ class Irreps(Plan):
         )
 
     @property
-    def preparation(self) -> Hashable:
-        """The units of the samples."""
-        return "rows", self.base.units
-
-    def prepare(self, X: Array) -> Array | Prepared:
-        """Bring samples into units of the length scales, for more than one call."""
-        return Prepared(self.base.scaled(X))
-
-    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        Y = None if Y is None else self.base.scaled(Y)
-        return execute.gram(self.base.native, self._table, self.base.scaled(X), Y, n_jobs)
-
-    def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
-        return execute.gram_packed(self.base.native, self._table, self.base.scaled(X), n_jobs)
-
-    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(x_i, x_i), shape (n,), at n pairs."""
-        return execute.diagonal(self.base.native, self._table, self.base.scaled(X), n_jobs=n_jobs)[
-            0
-        ]
-
-    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c), without storing K."""
-        other = None if Y is X else self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
+    def _table(self) -> BlockTable:
+        return self._blocks
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         if self.base.scale is not None:  # derivatives per feature need the features themselves
             return OrbitSum(self.base, self.group).gradient(X, n_jobs)
-        X = self.base.scaled(X)
-        return execute.gram_gradient(self.base.native, self._table, X, False, n_jobs=n_jobs)
+        return super().gradient(X, n_jobs)
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
         if self.base.scale is not None:
             return OrbitSum(self.base, self.group).diag_gradient(X, n_jobs)
-        X = self.base.scaled(X)
-        return execute.diagonal(self.base.native, self._table, X, True, False, n_jobs=n_jobs)
+        return super().diag_gradient(X, n_jobs)
 
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
@@ -268,18 +208,13 @@ class Irreps(Plan):
         # basis keeps
         if self.base.traits.kink:
             return OrbitSum(self.base, self.group).gradient_x(X, Y, V, n_jobs)
-        X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
-        return self.base.unscaled_gradient(gradient)
+        return super().gradient_x(X, Y, V, n_jobs)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
         if self.base.traits.kink:
             return OrbitSum(self.base, self.group).diag_gradient_x(X, n_jobs)
-        gradient = execute.diagonal_gradient_x(
-            self.base.native, self._table, self.base.scaled(X), n_jobs
-        )
-        return self.base.unscaled_gradient(gradient)
+        return super().diag_gradient_x(X, n_jobs)
 
 
 def decomposition(group: Group, below: float = math.inf) -> BlockTable | None:

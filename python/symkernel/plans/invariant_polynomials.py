@@ -36,6 +36,7 @@ from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import SignedPermutation
 from symkernel.groups.elements import Element
+from symkernel.plans.letters import bombieri, letter_maps
 
 Array = NDArray[np.float64]
 Part = tuple[int, ...]
@@ -88,7 +89,7 @@ class OrbitSums:
                 f"{most:,} are listed"
             )
         self._d, self._largest = d, max(1, degree)
-        maps, signs = self._letters(elements)
+        maps, signs = letter_maps(elements, d, self._largest)
         words, weights, columns, degrees = [], [], [], []
         start = 0
         for j in range(degree + 1):
@@ -100,7 +101,8 @@ class OrbitSums:
             padded = np.full((len(own), self._largest), -1, np.int32)
             padded[:, : own.shape[1]] = own
             words.append(padded)
-            weights.append(mode_signs[kept] * self._roots(own, j) / np.sqrt(sizes[labels]))
+            roots = bombieri(own, j, self._largest)
+            weights.append(mode_signs[kept] * roots / np.sqrt(sizes[labels]))
             columns.append(labels + start)
             degrees += [j] * orbits
             start += orbits
@@ -108,25 +110,6 @@ class OrbitSums:
         self._words = np.concatenate(words)
         self._weights = np.concatenate(weights)
         self._columns = np.concatenate(columns).astype(np.int32)
-
-    # Letters (i, e) go to (g[i], e) with the sign s_i^e.
-    def _letters(
-        self, elements: Sequence[SignedPermutation]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
-        powers = np.arange(self._largest)
-        maps = np.empty((len(elements), self._d * self._largest), np.int32)
-        signs = np.ones(maps.shape, np.int8)
-        for row, g in enumerate(elements):
-            maps[row] = (g.indices[:, None] * self._largest + powers).reshape(-1)
-            if g.signs is not None:
-                signs[row] = np.where(powers % 2 == 0, g.signs[:, None], 1).reshape(-1)
-        return maps, signs
-
-    # sqrt(j! / a!) for each word.
-    def _roots(self, words: NDArray[np.int32], degree: int) -> Array:
-        powers = np.where(words < 0, 0, words % self._largest + 1)
-        logs = np.array([math.lgamma(k + 1.0) for k in range(self._largest + 1)])
-        return np.asarray(np.exp(0.5 * (logs[degree] - logs[powers].sum(axis=1))))
 
     def values(self, X: Array) -> Array:
         """Values (n, width) at samples (n, d)."""

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from symkernel.backends.tables import BlockTable
+from symkernel.backends.element_tables import ActionTable, MatrixTable, SignedPermutationTable
+from symkernel.backends.fourier_tables import BlockTable
 from symkernel.exceptions import NotApplicableError
-from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable
 from symkernel.plans.base import Cost
 
 Array = NDArray[Any]

@@ -40,7 +40,7 @@ class Lifted(Plan):
         self.cost = inner.cost
         self.steps = (*steps, *inner.steps)
         self.packs = inner.packs
-        self.tolerance = inner.tolerance
+        self.tol = inner.tol
         self.scratch = inner.scratch
 
     @abstractmethod

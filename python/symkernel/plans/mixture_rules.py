@@ -57,21 +57,19 @@ class Rule:
     relative_error: float
 
 
-def window(
-    tolerance: float, r_min: float, r_max: float, scale: float
-) -> tuple[float, float, float]:
+def window(tol: float, r_min: float, r_max: float, scale: float) -> tuple[float, float, float]:
     """Tolerance and range of c = scale r^2, widened to powers of two so that rules are reused."""
-    if not _SMALLEST_TOLERANCE <= tolerance < 1:
-        raise ValueError(f"tolerance must be in [{_SMALLEST_TOLERANCE}, 1), got {tolerance!r}")
+    if not _SMALLEST_TOLERANCE <= tol < 1:
+        raise ValueError(f"tol must be in [{_SMALLEST_TOLERANCE}, 1), got {tol!r}")
     if not (0 <= r_min < r_max and math.isfinite(r_min)):
         raise ValueError(f"r_min and r_max must satisfy 0 <= r_min < r_max, got {r_min}, {r_max}")
     low = 2.0 ** math.floor(math.log2(scale * r_min**2)) if r_min > 0 else 0.0
     high = 2.0 ** math.ceil(math.log2(scale * r_max**2)) if math.isfinite(r_max) else math.inf
-    return tolerance, low, high
+    return tol, low, high
 
 
 @lru_cache(maxsize=256)
-def mixture_rule(sign: int, a: float, tolerance: float, c_min: float, c_max: float) -> Rule:
+def mixture_rule(sign: int, a: float, tol: float, c_min: float, c_max: float) -> Rule:
     """Fewest nodes over gradings and steps whose measured error is below the tolerance."""
     cut = a < _SMALLEST_EXPONENT  # the tail becomes one term: only where u -> 0 means rate -> 0
     if cut and (sign < 0 or math.isinf(c_max)):
@@ -80,29 +78,29 @@ def mixture_rule(sign: int, a: float, tolerance: float, c_min: float, c_max: flo
             f"{name} must be at least {_SMALLEST_EXPONENT}{range_} for a sum of Gaussians, got {a}"
         )
     if a >= _NEAR_GAUSSIAN:
-        rule = _gauss_rule(sign, a, tolerance, c_min, c_max)
+        rule = _gauss_rule(sign, a, tol, c_min, c_max)
         if rule is not None:
             return rule
-    c = _probes(sign, a, tolerance, c_min, c_max, 0.1)
+    c = _probes(sign, a, tol, c_min, c_max, 0.1)
     exact = _exact(sign, a, c)
     best: _Nodes | None = None
     for grading in (0.0,) if cut else _GRADINGS:
-        kappa = grading * a / math.log(1.0 / tolerance)
-        h = 1.2 * math.pi**2 / math.log(1.0 / tolerance) * min(1.0, 2.2 / math.sqrt(a))
+        kappa = grading * a / math.log(1.0 / tol)
+        h = 1.2 * math.pi**2 / math.log(1.0 / tol) * min(1.0, 2.2 / math.sqrt(a))
         for _ in range(60):
-            nodes = _cut_nodes(a, tolerance, c_max, h) if cut else _nodes(a, tolerance, kappa, h)
+            nodes = _cut_nodes(a, tol, c_max, h) if cut else _nodes(a, tol, kappa, h)
             if best is not None and len(nodes.tau) >= len(best.tau):
                 break  # smaller steps only add nodes
             error = np.abs(_sum(sign, c, nodes) - exact).max()
-            if error <= (1.0 - _MERGE - _PRUNE) * tolerance:
+            if error <= (1.0 - _MERGE - _PRUNE) * tol:
                 best = nodes
                 break
             h *= 0.96
     if best is None:
         raise ValueError(
-            f"no mixture with exponent {a!r} reaches tolerance={tolerance!r}: ask for a larger one"
+            f"no mixture with exponent {a!r} reaches tol={tol!r}: ask for a larger one"
         )
-    return _shortened(sign, a, tolerance, c_min, c_max, best)
+    return _shortened(sign, a, tol, c_min, c_max, best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +129,7 @@ def _right_end(a: float) -> float:
     return math.log(a + 60.0 + 12.0 * math.sqrt(a)) - max(math.log(a), 0.0)
 
 
-def _nodes(a: float, tolerance: float, kappa: float, h: float) -> _Nodes:
+def _nodes(a: float, tol: float, kappa: float, h: float) -> _Nodes:
     """Trapezoidal rule in s = x + kappa x^2/2 with x = tau - max(log a, 0)."""
     right = _right_end(a)
     if kappa > 0:
@@ -141,25 +139,23 @@ def _nodes(a: float, tolerance: float, kappa: float, h: float) -> _Nodes:
         root = np.sqrt(np.maximum(1.0 + 2.0 * kappa * s, 1e-300))
         x, step = (root - 1.0) / kappa, h / root
     else:
-        left = (math.log(tolerance) - 5.0) / a - 5.0
+        left = (math.log(tol) - 5.0) / a - 5.0
         x = h * np.arange(math.floor(left / h), math.ceil(right / h))
         step = np.full_like(x, h)
     center, logs = _log_density(a, x)
     w = np.exp(logs) * step
     w /= w.sum()
-    kept = (np.cumsum(w) > _LEFT_TAIL * tolerance) & (
-        np.cumsum(w[::-1])[::-1] > _RIGHT_TAIL * tolerance
-    )
+    kept = (np.cumsum(w) > _LEFT_TAIL * tol) & (np.cumsum(w[::-1])[::-1] > _RIGHT_TAIL * tol)
     x, w = x[kept], w[kept] / w[kept].sum()
     return _Nodes(x + center, w, x - x @ w)
 
 
-def _gauss_rule(sign: int, a: float, tolerance: float, c_min: float, c_max: float) -> Rule | None:
+def _gauss_rule(sign: int, a: float, tol: float, c_min: float, c_max: float) -> Rule | None:
     """Fewest nodes of a Gauss rule whose measured error is below the tolerance; None if too many.
 
     Nodes and weights are differentiated as eigenvalues and eigenvectors of the Jacobi matrix.
     """
-    c = _probes(sign, a, tolerance, c_min, c_max, 0.03)
+    c = _probes(sign, a, tol, c_min, c_max, 0.03)
     exact = _exact(sign, a, c)
     root = math.sqrt(a)
     for count in range(1, _MOST_GAUSS_NODES + 1):
@@ -172,7 +168,7 @@ def _gauss_rule(sign: int, a: float, tolerance: float, c_min: float, c_max: floa
             return None
         factor = u if sign > 0 else 1.0 / u
         error = np.abs(np.exp(-np.minimum(c[:, None] * factor, 800.0)) @ w - exact)
-        if error.max() > tolerance:
+        if error.max() > tol:
             continue
         change = np.diag(-k / (a * root))
         slope = -k[1:] * (k[1:] - 1.0) / (2.0 * a * a * beside)
@@ -182,7 +178,7 @@ def _gauss_rule(sign: int, a: float, tolerance: float, c_min: float, c_max: floa
         np.fill_diagonal(apart, np.inf)
         w_slope = 2.0 * first * ((turned / apart) @ first)
         u_slope = 1.0 + 0.5 * v / root + root * np.diag(turned)
-        visible = exact > tolerance
+        visible = exact > tol
         relative = float((error[visible] / exact[visible]).max(initial=0.0))
         factor_slope = u_slope if sign > 0 else -u_slope / u**2
         # Both signs leave the order of u: the caller of the inverse turns its rates round.
@@ -190,16 +186,16 @@ def _gauss_rule(sign: int, a: float, tolerance: float, c_min: float, c_max: floa
     return None
 
 
-def _cut_nodes(a: float, tolerance: float, c_max: float, h: float) -> _Nodes:
+def _cut_nodes(a: float, tol: float, c_max: float, h: float) -> _Nodes:
     """Equal steps, the tail of terms with c_max u < tolerance / 100 summed as one of them."""
-    first = math.floor((math.log(tolerance / 100.0) - max(math.log(c_max), 0.0)) / h)
+    first = math.floor((math.log(tol / 100.0) - max(math.log(c_max), 0.0)) / h)
     x = h * np.arange(first, math.ceil(_right_end(a) / h), dtype=np.float64)
     _, logs = _log_density(a, x)
     w, slope = np.exp(logs), x.copy()
     # sum over k >= 0 of exp(a (x - k h)) = exp(a x) / (1 - exp(-a h))
     w[0] /= -math.expm1(-a * h)
     slope[0] -= h / math.expm1(a * h)
-    kept = np.cumsum(w[::-1])[::-1] > _RIGHT_TAIL * tolerance * w.sum()
+    kept = np.cumsum(w[::-1])[::-1] > _RIGHT_TAIL * tol * w.sum()
     x, w, slope = x[kept], w[kept] / w[kept].sum(), slope[kept]
     return _Nodes(x, w, slope - slope @ w)
 
@@ -207,7 +203,7 @@ def _cut_nodes(a: float, tolerance: float, c_max: float, h: float) -> _Nodes:
 def _shortened(
     sign: int,
     a: float,
-    tolerance: float,
+    tol: float,
     c_min: float,
     c_max: float,
     nodes: _Nodes,
@@ -218,14 +214,14 @@ def _shortened(
     order = np.argsort(factor)
     w, slope, factor = w[order], slope[order], factor[order]
     if c_min > 0:
-        kept = c_min * factor < math.log(1.0 / (_PRUNE * tolerance))
+        kept = c_min * factor < math.log(1.0 / (_PRUNE * tol))
         kept[0] = True
         w, slope, factor, factor_slope = w[kept], slope[kept], factor[kept], factor_slope[kept]
     if math.isfinite(c_max):
         # |sum w exp(-c f) - W exp(-c F)| <= c^2/2 sum w (f - F)^2 for the mean F
         total, first = np.cumsum(w), np.cumsum(w * factor)
         spread = np.cumsum(w * factor**2) - first**2 / total
-        alike = c_max**2 / 2.0 * spread <= _MERGE * tolerance
+        alike = c_max**2 / 2.0 * spread <= _MERGE * tol
         count = int(np.argmin(alike)) if not alike.all() else len(w)
         if count > 1:
             mean = first[count - 1] / total[count - 1]
@@ -234,24 +230,22 @@ def _shortened(
             slope = np.concatenate([[slope[:count].sum()], slope[count:]])
             factor = np.concatenate([[mean], factor[count:]])
             factor_slope = np.concatenate([[turn], np.zeros(len(w) - 1)])
-    c = _probes(sign, a, tolerance, c_min, c_max, 0.03)
+    c = _probes(sign, a, tol, c_min, c_max, 0.03)
     exact = _exact(sign, a, c)
     error = np.abs(np.exp(-np.minimum(c[:, None] * factor, 800.0)) @ w - exact)
-    visible = exact > tolerance
+    visible = exact > tol
     relative = float((error[visible] / exact[visible]).max(initial=0.0))
     if sign < 0:  # rates increase with decreasing u: the caller turns them round
         w, slope, factor, factor_slope = w[::-1], slope[::-1], factor[::-1], factor_slope[::-1]
     return Rule(w, factor, slope, factor_slope, float(error.max()), relative)
 
 
-def _probes(
-    sign: int, a: float, tolerance: float, c_min: float, c_max: float, spacing: float
-) -> Array:
+def _probes(sign: int, a: float, tol: float, c_min: float, c_max: float, spacing: float) -> Array:
     """Values of c where the error is measured: evenly in log c where the kernel is neither 1 nor 0.
 
     The error of a trapezoidal rule oscillates in log c with the period of its step.
     """
-    depth = math.log(1.0 / tolerance) + 3.0
+    depth = math.log(1.0 / tol) + 3.0
     low = -depth / min(a, 1.0) - 3.0  # 1 - k(c) is of order c^min(a, 1)
     if sign > 0:
         low, high = -depth - max(math.log(a), 0.0), depth / a

@@ -58,7 +58,7 @@ class Mixture:
 
     Examples
     --------
-    >>> mixture = matern_mixture(nu=0.75, length_scale=2.0, tolerance=1e-6)
+    >>> mixture = matern_mixture(nu=0.75, length_scale=2.0, tol=1e-6)
     >>> len(mixture), round(float(mixture(0.0)), 14)
     (23, 1.0)
     """
@@ -100,7 +100,7 @@ def rbf_mixture(length_scale: float = 1.0) -> Mixture:
 def matern_mixture(
     nu: float,
     length_scale: float = 1.0,
-    tolerance: float = 1e-10,
+    tol: float = 1e-10,
     r_max: float = math.inf,
     r_min: float = 0.0,
 ) -> Mixture:
@@ -112,7 +112,7 @@ def matern_mixture(
         Smoothness, at least 0.1; infinity is the RBF kernel. The number of terms grows as 1/nu.
     length_scale : float, default=1.0
         Length scale l.
-    tolerance : float, default=1e-10
+    tol : float, default=1e-10
         Largest absolute error for r between r_min and r_max; k(0) = 1. At least 1e-14.
     r_max : float, default=inf
         Largest distance that occurs: terms that differ only beyond it are merged.
@@ -139,7 +139,7 @@ def matern_mixture(
 
     Examples
     --------
-    >>> k = matern_mixture(nu=1.5, tolerance=1e-12)
+    >>> k = matern_mixture(nu=1.5, tol=1e-12)
     >>> bool(abs(k(1.0) - (1 + 3**0.5) * math.exp(-(3**0.5))) < 1e-12)
     True
     """
@@ -148,7 +148,7 @@ def matern_mixture(
         return rbf_mixture(length_scale)
     _require_positive("nu", nu)
     scale = nu / (2.0 * length_scale**2)
-    rule = mixture_rule(-1, float(nu), *window(tolerance, r_min, r_max, scale))
+    rule = mixture_rule(-1, float(nu), *window(tol, r_min, r_max, scale))
     rates = np.minimum(scale * rule.factors, _LARGEST_RATE)
     return Mixture(
         rule.weights[::-1],
@@ -164,7 +164,7 @@ def matern_mixture(
 def rational_quadratic_mixture(
     alpha: float,
     length_scale: float = 1.0,
-    tolerance: float = 1e-10,
+    tol: float = 1e-10,
     r_max: float = math.inf,
     r_min: float = 0.0,
 ) -> Mixture:
@@ -175,7 +175,7 @@ def rational_quadratic_mixture(
     alpha : float
         Scale mixture parameter, positive; at least 0.1 unless r_max is finite. The number of terms
         grows as 1/alpha below 1, or with the logarithm of r_max.
-    length_scale, tolerance, r_max, r_min
+    length_scale, tol, r_max, r_min
         As in :func:`matern_mixture`.
 
     Returns
@@ -190,14 +190,14 @@ def rational_quadratic_mixture(
 
     Examples
     --------
-    >>> k = rational_quadratic_mixture(alpha=0.8, r_max=5.0, tolerance=1e-12)
+    >>> k = rational_quadratic_mixture(alpha=0.8, r_max=5.0, tol=1e-12)
     >>> bool(abs(k(2.0) - (1 + 4 / 1.6) ** -0.8) < 1e-12)
     True
     """
     _require_positive("length_scale", length_scale)
     _require_positive("alpha", alpha)
     scale = 0.5 / (alpha * length_scale**2)
-    rule = mixture_rule(+1, float(alpha), *window(tolerance, r_min, r_max, scale))
+    rule = mixture_rule(+1, float(alpha), *window(tol, r_min, r_max, scale))
     rates = np.minimum(scale * rule.factors, _LARGEST_RATE)
     # u is held fixed: rates scale as 1/alpha, and only the weights know alpha otherwise.
     by_alpha = alpha * scale * rule.factor_slopes - rates
@@ -213,7 +213,7 @@ def rational_quadratic_mixture(
 
 
 def mixture_of(
-    base: BaseSpec, tolerance: float = 1e-10, r_max: float = math.inf, r_min: float = 0.0
+    base: BaseSpec, tol: float = 1e-10, r_max: float = math.inf, r_min: float = 0.0
 ) -> Mixture:
     """The mixture that a base kernel is, in units of its length scales per feature.
 
@@ -222,7 +222,7 @@ def mixture_of(
     base : BaseSpec
         "rbf", "matern12", "matern32", "matern52", "rational_quadratic", or "matern" with parameters
         (length_scale, nu).
-    tolerance, r_max, r_min
+    tol, r_max, r_min
         As in :func:`matern_mixture`.
 
     Raises
@@ -241,7 +241,7 @@ def mixture_of(
                 "closed form: method='sum', 'quadrature' or 'sample' take its values"
             )
         raise NotApplicableError(f"the base kernel {base.name!r} {what}")
-    return rule(base.parameters, tolerance, r_max, r_min)
+    return rule(base.parameters, tol, r_max, r_min)
 
 
 # Rules by native name, of its parameters, the tolerance, r_max and r_min.

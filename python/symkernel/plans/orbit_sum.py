@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
 
-from symkernel.backends import execute
-from symkernel.backends.prepared import Prepared
+from symkernel.backends.element_tables import ActionTable, PointSizes, PointTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.groups.table import ActionTable, PointSizes, PointTable
-from symkernel.plans.base import Array, BaseSpec, Cost, Plan
+from symkernel.plans.base import BaseSpec, Cost
+from symkernel.plans.table_sum import TableSum
 
 # More elements than this are not enumerated: at 1e7 elements a pair takes tens of milliseconds.
 MAX_ELEMENTS = 10_000_000
 
 
-class OrbitSum(Plan):
+class OrbitSum(TableSum):
     """Mean of ``k(x, g y)`` over all elements g of a finite group.
 
     For an orthogonal action only the inner products ``x . g y`` depend on g. They are formed tile
@@ -41,9 +39,6 @@ class OrbitSum(Plan):
     """
 
     method = "sum"
-    exact = True
-    error = 1e-15
-    packs = True
 
     def __init__(self, base: BaseSpec, group: Group) -> None:
         require_native(base)
@@ -57,7 +52,7 @@ class OrbitSum(Plan):
             self._on_points, self.cost = True, _point_cost(points)
             r = points.coordinates
             route = f"one {r} x {r} product per pair of {points.points}-point sets"
-        self.cost = replace(self.cost, map_time=base.map_time)
+        self.cost = replace(self.cost, kernel=base.native)
         self.steps = (f"sum over {group.order:,} elements", route)
 
     # Made by the first call: a plan of millions of elements may only be compared with another.
@@ -65,64 +60,6 @@ class OrbitSum(Plan):
     def _table(self) -> ActionTable | PointTable:
         table = self.group.point_table(MAX_ELEMENTS) if self._on_points else None
         return self.group.table(MAX_ELEMENTS) if table is None else table
-
-    @property
-    def preparation(self) -> Hashable:
-        """The units of the samples."""
-        return "rows", self.base.units
-
-    def prepare(self, X: Array) -> Array | Prepared:
-        """Bring samples into units of the length scales, for more than one call."""
-        return Prepared(self.base.scaled(X))
-
-    def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-        Y = None if Y is None else self.base.scaled(Y)
-        return execute.gram(self.base.native, self._table, self.base.scaled(X), Y, n_jobs)
-
-    def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
-        return execute.gram_packed(self.base.native, self._table, self.base.scaled(X), n_jobs)
-
-    def diag(self, X: Array, n_jobs: int | None = None) -> Array:
-        """K(x_i, x_i), shape (n,), at n pairs."""
-        return execute.diagonal(self.base.native, self._table, self.base.scaled(X), n_jobs=n_jobs)[
-            0
-        ]
-
-    def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """K(X, Y) V of shape (n, c), without storing K."""
-        other = None if Y is X else self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
-
-    def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
-        per_feature = self.base.scale is not None
-        X = self.base.scaled(X)
-        return execute.gram_gradient(
-            self.base.native, self._gradient_table(), X, per_feature, n_jobs=n_jobs
-        )
-
-    def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
-        """K(x_i, x_i) and its derivatives, shapes (n,) and (n, p)."""
-        per_feature = self.base.scale is not None
-        X = self.base.scaled(X)
-        return execute.diagonal(
-            self.base.native, self._gradient_table(), X, True, per_feature, n_jobs=n_jobs
-        )
-
-    def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-        X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
-        return self.base.unscaled_gradient(gradient)
-
-    def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
-        gradient = execute.diagonal_gradient_x(
-            self.base.native, self._table, self.base.scaled(X), n_jobs
-        )
-        return self.base.unscaled_gradient(gradient)
 
     def _gradient_table(self) -> ActionTable | PointTable:
         # A derivative per feature needs g y itself, which the form on points never makes.

@@ -83,7 +83,7 @@ class Permanents:
         return form_cost(self.table, self.n_rates)
 
 
-def permanents(base: BaseSpec, group: Group, tolerance: float = _MIXTURE_TOLERANCE) -> Permanents:
+def permanents(base: BaseSpec, group: Group, tol: float = _MIXTURE_TOLERANCE) -> Permanents:
     """Average over permutations, of samples in units of the length scales of the base kernel.
 
     Raises
@@ -91,15 +91,15 @@ def permanents(base: BaseSpec, group: Group, tolerance: float = _MIXTURE_TOLERAN
     NotApplicableError
         If the kernel is no mixture of RBF kernels, or the group's closed form is no permanent.
     """
-    return _permanents(replace(base, scale=None, exponent=0), group, tolerance)
+    return _permanents(replace(base, scale=None, exponent=0), group, tol)
 
 
 @lru_cache(maxsize=32)
-def _permanents(base: BaseSpec, group: Group, tolerance: float) -> Permanents:
+def _permanents(base: BaseSpec, group: Group, tol: float) -> Permanents:
     table = recognise(group.structure)
     if table.form not in ("permanents", "signed_permanents"):
         raise NotApplicableError(f"the average over {group!r} is not a permanent")
-    mixture = mixture_of(base, tolerance=tolerance)
+    mixture = mixture_of(base, tol=tol)
     return Permanents(table, weighted_rates(mixture), mixture.error)
 
 
@@ -119,7 +119,7 @@ class PermanentNodes:
         Nodes; with the weights they are closed under inversion.
     weights : ndarray of shape (N,)
         Positive, of sum 1.
-    tolerance : float, default=1e-11
+    tol : float, default=1e-11
         Largest error of a mixture relative to k(x, x).
     """
 
@@ -127,10 +127,10 @@ class PermanentNodes:
     places: Array
     matrices: Array
     weights: Array
-    tolerance: float = _MIXTURE_TOLERANCE
+    tol: float = _MIXTURE_TOLERANCE
 
     def _form(self, base: BaseSpec) -> Permanents:
-        return permanents(base, self.group, self.tolerance)
+        return permanents(base, self.group, self.tol)
 
     def gram(self, base: BaseSpec, X: Array, Y: Array | None, n_jobs: int | None) -> Array:
         """Gram matrix; `Y=None` means X, at half the cost."""

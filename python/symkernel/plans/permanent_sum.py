@@ -16,12 +16,12 @@ from operator import mul
 import numpy as np
 
 from symkernel.backends.arrays import is_on_device, like, to_host
+from symkernel.backends.element_tables import table_matrices
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import Structure
-from symkernel.groups.table import table_matrices
 from symkernel.plans.base import Array, BaseSpec, Cost, Plan
 from symkernel.plans.orbit_sum import OrbitSum
 from symkernel.plans.permanent_nodes import PermanentNodes, Permanents, permanents

@@ -126,7 +126,7 @@ def _last_resort(asked: Question, reasons: list[NotApplicableError | GroupTooLar
             answer = entry.applies(replace(asked, patient=True))
             if isinstance(answer, Plan):
                 if not answer.exact:
-                    error = answer.tolerance if math.isnan(answer.error) else answer.error
+                    error = answer.tol if math.isnan(answer.error) else answer.error
                     warn_of_approximation(
                         f"no exact average of this kernel over {asked.group!r} is within reach: a "
                         f"{answer.method} is used, which aims at an error of {error:.0e}. Ask for "

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.fft import dct
 
 from symkernel.backends import cpu
-from symkernel.groups.table import MatrixTable
+from symkernel.backends.element_tables import MatrixTable
 from symkernel.plans.base import Array, BaseSpec
 
 

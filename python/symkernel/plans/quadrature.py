@@ -38,7 +38,7 @@ class Quadrature(Averaged):
         sides would take too many terms. False: always one side, which takes far fewer
         terms; the result is symmetric, but its smallest eigenvalue may be negative, down to -n
         times ``error``. True: both sides.
-    tolerance : float, default=1e-6
+    tol : float, default=1e-6
         Relative error to aim at for ``degree=None``.
     radius : float, optional
         Largest norm of a sample, in units of the length scales per feature and after centring; None
@@ -90,21 +90,21 @@ class Quadrature(Averaged):
         degree: int | None = None,
         *,
         two_sided: bool | None = None,
-        tolerance: float = 1e-6,
+        tol: float = 1e-6,
         radius: float | None = None,
         resumed: tuple[int, bool] | None = None,
     ) -> None:
         super().__init__(base, group)
-        if not 0 < tolerance < 1:
-            raise ValueError(f"tolerance must be between 0 and 1, got {tolerance!r}")
+        if not 0 < tol < 1:
+            raise ValueError(f"tol must be between 0 and 1, got {tol!r}")
         if radius is not None and not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be a finite number of at least 0, got {radius!r}")
         self.degree = degree
         self.two_sided = two_sided
-        self.tolerance = tolerance
+        self.tol = tol
         self.radius = radius
         self._sums = RotationSums(base, group)
-        self._choice = RuleChoice(base, self._sums, two_sided, tolerance)
+        self._choice = RuleChoice(base, self._sums, two_sided, tol)
         polynomial = polynomial_degree(base)
         if degree is None and polynomial is not None:
             degree = polynomial
@@ -115,14 +115,14 @@ class Quadrature(Averaged):
             self._scheme = self._choice.of_radius(radius)
             if self._scheme is None:
                 raise NotApplicableError(
-                    f"no affordable rule is known to reach tolerance={tolerance:.0e} for samples "
+                    f"no affordable rule is known to reach tol={tol:.0e} for samples "
                     f"of norm up to {radius:g}: give a degree, or leave out radius to have the "
                     "error measured on the samples"
                 )
         self._given = self._scheme is not None
         if not self._given and resumed is not None:
             degree, both = resumed
-            self._scheme = RuleChoice(base, self._sums, both, tolerance).of_degree(degree)
+            self._scheme = RuleChoice(base, self._sums, both, tol).of_degree(degree)
         self._explain()
 
     @property
@@ -145,7 +145,7 @@ class Quadrature(Averaged):
             degree = self._scheme.rule.degree
             warn_of_approximation(
                 f"quadrature of degree {degree} over {self.group!r} has a relative error of about "
-                f"{self.error:.1e}, above the {self.tolerance:.0e} aimed at; degree={degree + 1} "
+                f"{self.error:.1e}, above the {self.tol:.0e} aimed at; degree={degree + 1} "
                 "or more is more accurate, and takes more terms"
             )
         return K
@@ -153,7 +153,7 @@ class Quadrature(Averaged):
     def _misses(self) -> bool:
         """Whether the error measured last is above the tolerance, where that was aimed at."""
         slack = _SLACK if self._scheme is not None and self._scheme.reached else 1.0
-        return not self._given and self.error > slack * self.tolerance
+        return not self._given and self.error > slack * self.tol
 
     def _tables(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Nodes:
         if self._scheme is None:
@@ -198,7 +198,7 @@ class Quadrature(Averaged):
             self.cost = Cost(math.nan, math.nan)
             self.steps = self._sums.steps(
                 f"quadrature over {head!r}, degree chosen from the data for an error of "
-                f"{self.tolerance:.0e}"
+                f"{self.tol:.0e}"
             )
             return
         if scheme.exact:

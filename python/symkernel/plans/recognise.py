@@ -6,6 +6,7 @@ from math import exp, log, prod
 
 import numpy as np
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.backends.forms import FormTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
@@ -13,7 +14,6 @@ from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.role import Kind
 from symkernel.groups.structure import Structure
-from symkernel.groups.table import SignedPermutationTable
 from symkernel.plans.base import Array
 
 # Row permutations that are summed over beside a closed form; more would take too long.

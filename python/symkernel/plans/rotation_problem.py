@@ -8,12 +8,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from symkernel.backends.element_tables import (
+    MatrixTable,
+    PointTable,
+    SignedPermutationTable,
+    table_matrices,
+)
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import layout, places
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import Structure, product_of
-from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable, table_matrices
 from symkernel.plans.base import Array, Cost
 from symkernel.plans.rotation_rules import RotationRule, rotation_rule
 from symkernel.plans.weighted_tables import Table, full_table, require_entries

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symkernel.backends import cpu
-from symkernel.groups.table import MatrixTable
+from symkernel.backends.element_tables import MatrixTable
 from symkernel.plans.averaged import Scheme, typical
 from symkernel.plans.base import Array, BaseSpec
 from symkernel.plans.polynomial_tail import polynomial_degree, polynomial_tail
@@ -44,14 +44,14 @@ class RuleChoice:
         How nodes are summed, and how many may be.
     two_sided : bool, optional
         Whether both sides have to be averaged (True), or one (False).
-    tolerance : float
+    tol : float
         Relative error to aim at.
     """
 
     base: BaseSpec
     sums: RotationSums
     two_sided: bool | None
-    tolerance: float
+    tol: float
 
     def of_degree(self, degree: int) -> Scheme:
         """Scheme of a degree; NotApplicableError if it takes too many terms."""
@@ -77,7 +77,7 @@ class RuleChoice:
             Largest average relative to k(x, x), which the bound is relative to.
         """
         tail = polynomial_tail(self.base, radius) / share
-        enough = _least(tail, self.tolerance)
+        enough = _least(tail, self.tol)
         rounding = enough if self.two_sided is False else _least(tail, _ROUNDING)
         found = [
             scheme
@@ -107,9 +107,9 @@ class RuleChoice:
         for scheme in schemes:
             error = relative_error(sums.on_typical(scheme, X, Y, n_jobs), reference)
             suffices = scheme.positive or self.two_sided is False
-            if error <= (self.tolerance if suffices else _ROUNDING):
+            if error <= (self.tol if suffices else _ROUNDING):
                 return scheme
-            if one_sided is None and error <= self.tolerance:
+            if one_sided is None and error <= self.tol:
                 one_sided = scheme
             if suffices and scheme.terms <= sums.unreached:
                 best = scheme

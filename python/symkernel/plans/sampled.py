@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from symkernel.backends.element_tables import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.backends.memory import require_memory
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, SignedPermutation
-from symkernel.groups.elements import Element
-from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
+from symkernel.groups.elements import Element, point_element_at
 from symkernel.plans.averaged import Averaged, typical
 from symkernel.plans.base import Array, BaseSpec, Cost
 from symkernel.plans.rotation_problem import MAX_TERMS, RotationProblem, rotation_problem
@@ -124,7 +124,7 @@ class Sampled(Averaged):
         )
         assert isinstance(alone, PointTable)
         self._elements: Sequence[Element] = [
-            alone.element(0, k) for k in range(len(alone.matrices))
+            point_element_at(alone, 0, k) for k in range(len(alone.matrices))
         ]
         self._rest = problem.table(np.eye(problem.n)[None])
         self.cost = problem.cost(self.n_samples**2)

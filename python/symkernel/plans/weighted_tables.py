@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symkernel.backends import cpu
+from symkernel.backends.element_tables import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.exceptions import NotApplicableError
-from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
 from symkernel.plans.base import Array, BaseSpec
 
 Table = SignedPermutationTable | MatrixTable | PointTable

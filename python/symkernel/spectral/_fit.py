@@ -13,14 +13,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group
-from symkernel.groups._checks import as_count
 from symkernel.solvers.feature_ridge import FactoredFeatures, factor_columns, factor_rows
 from symkernel.spectral.basis import InvariantBasis
 from symkernel.spectral.features import FeatureBlocks
 from symkernel.spectral.manifold import Manifold, as_level
 from symkernel.spectral.names import bound_group, bound_manifold
 from symkernel.spectral.polynomials import Polynomials
-from symkernel.validation import as_numbers, check_data
+from symkernel.validation import as_count, as_numbers, check_data
 
 __all__ = ["SpectralFit", "theory_budget"]
 

@@ -12,12 +12,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, Trivial
-from symkernel.groups._checks import as_count
 from symkernel.spectral.manifold import Level, Manifold, as_level
 from symkernel.spectral.names import bound_group, bound_manifold
 from symkernel.spectral.search import found_subspace, levels_within_reach, within_reach
 from symkernel.spectral.subspace import InvariantSubspace
-from symkernel.validation import check_data
+from symkernel.validation import as_count, check_data
 
 __all__ = ["InvariantBasis", "kept_basis"]
 
@@ -126,7 +125,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         width = self.__dict__.get("n_features_in_") if n_features is None else n_features
         named = isinstance(self.manifold, str) or isinstance(self.group, str)
         if width is None and isinstance(self.manifold, Manifold):
-            width = self.manifold.ambient
+            width = self.manifold.n_features
         if width is None and named:
             raise ValueError(
                 f"manifold={self.manifold!r} is a name and needs samples: call fit first, or give "
@@ -134,10 +133,10 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         manifold = bound_manifold(self.manifold, width or 0)
         if isinstance(self.manifold, Manifold):
-            width = manifold.ambient
+            width = manifold.n_features
         group = bound_group(self.group, width or 0)
         if group is None:
-            return manifold, Trivial(manifold.ambient)
+            return manifold, Trivial(manifold.n_features)
         manifold.check(group)
         return manifold, group
 
@@ -160,7 +159,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return basis
 
     def _subspaces(self, manifold: Manifold, group: Group) -> list[InvariantSubspace]:
-        tolerance = as_level(self.tol, "tol")
+        tol = as_level(self.tol, "tol")
         if self.n_components is not None:
             budget = as_count(self.n_components, "n_components")
             return self._largest(manifold, group, budget, self.max_level is not None)
@@ -168,7 +167,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError("give max_level, n_components or both: got neither")
         as_level(self.max_level, "max_level")
         levels = levels_within_reach(manifold, group, self.max_level)
-        return [found_subspace(manifold, group, known.level, tolerance) for known in levels]
+        return [found_subspace(manifold, group, known.level, tol) for known in levels]
 
     def _largest(
         self, manifold: Manifold, group: Group, budget: int, all_there_are: bool = False
@@ -180,12 +179,12 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If the first levels seem to have all there are, and fewer; unless ``all_there_are``.
         """
-        tolerance = as_level(self.tol, "tol")
+        tol = as_level(self.tol, "tol")
         top = None if self.max_level is None else as_level(self.max_level, "max_level")
         found: list[InvariantSubspace] = []
         total = empty = passed = 0
         for known in within_reach(manifold, group, f"n_components={budget}", top):
-            part = found_subspace(manifold, group, known.level, tolerance)
+            part = found_subspace(manifold, group, known.level, tol)
             total += part.dimension
             if total > budget:
                 break
@@ -202,8 +201,8 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 )
         return found
 
-    def _subspace(self, known: Level, tolerance: float) -> InvariantSubspace:
-        return found_subspace(*self._bound(), known.level, tolerance)
+    def _subspace(self, known: Level, tol: float) -> InvariantSubspace:
+        return found_subspace(*self._bound(), known.level, tol)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the invariant functions; they do not depend on the samples.

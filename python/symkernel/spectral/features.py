@@ -27,7 +27,7 @@ class FeatureBlocks:
     manifold : Manifold
     parts : sequence of InvariantSubspace
         Their functions, level by level, are the features.
-    X : float64, shape (n, ambient)
+    X : float64, shape (n, n_features)
         Samples known to lie on the manifold.
     n_jobs : int or None
         Threads.

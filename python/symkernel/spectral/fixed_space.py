@@ -55,7 +55,7 @@ def blas_threads(count: int | None) -> Any:
 
 
 def fixed_space(
-    equations: Sequence[Any], tolerance: float, within: Any = None, dense: int = _DENSE
+    equations: Sequence[Any], tol: float, within: Any = None, dense: int = _DENSE
 ) -> FixedSpace:
     """Return the common null space of matrices E_s (rows, m), perhaps within a subspace.
 
@@ -63,7 +63,7 @@ def fixed_space(
     ----------
     equations : sequence of ndarray or sparse matrices
         D(g)^T - I for the generators g of a group.
-    tolerance : float
+    tol : float
         Singular values of the stacked equations up to this count as zero.
     within : sparse matrix (m, k), or None
         Orthonormal columns; the null space is looked for in their span, and given in their
@@ -98,21 +98,21 @@ def fixed_space(
     with blas_threads(1 if max(map(len, blocks)) <= _SMALL else None):
         for block in blocks:
             part = by_column[:, block] if len(blocks) > 1 else by_column
-            vectors, above, below = _solve(part, tolerance, dense)
+            vectors, above, below = _solve(part, tol, dense)
             gap, residual = min(gap, above), max(residual, below)
             basis = np.zeros((size, vectors.shape[1]))
             basis[block] = vectors
             columns.append(basis)
-    check_gap(gap, residual, tolerance)
+    check_gap(gap, residual, tol)
     joined = np.concatenate(columns, axis=1) if columns else np.zeros((size, 0))
     return FixedSpace(joined, gap, residual)
 
 
-def check_gap(gap: float, residual: float, tolerance: float) -> None:
+def check_gap(gap: float, residual: float, tol: float) -> None:
     """Raise when it is not clear which singular values are zero."""
-    if gap < _CLEARANCE * tolerance or residual * _CLEARANCE > tolerance:
+    if gap < _CLEARANCE * tol or residual * _CLEARANCE > tol:
         raise ValueError(
-            f"tol={tolerance:g} does not separate invariant functions from others: the "
+            f"tol={tol:g} does not separate invariant functions from others: the "
             f"largest singular value that counts as zero is {residual:.3g}, the smallest positive "
             f"one {gap:.3g}; both must differ from tol by a factor of {_CLEARANCE:g}. "
             "Rotations by 2 pi/n need a tol well below 2 pi/n, inexact generators one well "
@@ -130,11 +130,11 @@ def _blocks(stacked: Any) -> list[NDArray[np.int64]]:
     return np.split(order, np.cumsum(np.bincount(labels, minlength=count))[:-1])
 
 
-def _solve(part: Any, tolerance: float, dense: int) -> tuple[Array, float, float]:
+def _solve(part: Any, tol: float, dense: int) -> tuple[Array, float, float]:
     """Null vectors (k, r), smallest positive and largest zero singular value."""
     size = part.shape[1]
     if size > dense:
-        return _iterate(part.tocsr() if sparse.issparse(part) else part, tolerance)
+        return _iterate(part.tocsr() if sparse.issparse(part) else part, tol)
     matrix = part
     if sparse.issparse(part):
         rows = np.unique(part.indices) if sparse.isspmatrix_csc(part) else np.arange(part.shape[0])
@@ -142,7 +142,7 @@ def _solve(part: Any, tolerance: float, dense: int) -> tuple[Array, float, float
     if len(matrix) < size:
         matrix = np.concatenate([matrix, np.zeros((size - len(matrix), size))])
     _, values, rows_t = svd(matrix, full_matrices=False, check_finite=False)
-    zero = values <= tolerance
+    zero = values <= tol
     return rows_t[zero].T, *_around(values, zero)
 
 
@@ -150,7 +150,7 @@ def _around(values: Array, zero: NDArray[np.bool_]) -> tuple[float, float]:
     return float(values[~zero].min(initial=math.inf)), float(values[zero].max(initial=0.0))
 
 
-def _iterate(part: Any, tolerance: float) -> tuple[Array, float, float]:
+def _iterate(part: Any, tol: float) -> tuple[Array, float, float]:
     """Smallest singular vectors of a large matrix by Chebyshev-filtered subspace iteration."""
     normal = part.T @ part
     size = normal.shape[0]
@@ -170,7 +170,7 @@ def _iterate(part: Any, tolerance: float) -> tuple[Array, float, float]:
         # Singular values from the equations themselves: their squares lose half the digits.
         values = np.linalg.norm(part @ vectors, axis=0)
         errors = np.linalg.norm(image @ turn - vectors * squares, axis=0)
-        zero = values <= tolerance
+        zero = values <= tol
         positive = squares > 1e-12 * top
         # Ritz values ascend: an eigenvalue lies within `errors` of each, so that the first positive
         # one is no unfinished zero when its error is small beside it.

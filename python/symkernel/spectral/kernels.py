@@ -162,7 +162,7 @@ class SpectralKernel(Kernel):  # type: ignore[misc]
 
     def _plain(self) -> SpectralPlan:
         self._check_parameters()
-        return self.spectral_plan(Trivial(self.manifold.ambient))
+        return self.spectral_plan(Trivial(self.manifold.n_features))
 
     @overload
     def __call__(self, X: Any, Y: Any = None, eval_gradient: Literal[False] = False) -> Array: ...

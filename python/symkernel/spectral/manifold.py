@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group
-from symkernel.groups._checks import RandomState
 from symkernel.spectral.subspace import InvariantSubspace
-from symkernel.validation import as_number, as_rows
+from symkernel.validation import RandomState, as_number, as_rows
 
 __all__ = ["GradedByDegree", "Level", "Manifold", "as_level", "is_trivial"]
 
@@ -46,7 +45,7 @@ class Manifold(ABC):
 
     @property
     @abstractmethod
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features of a sample."""
 
     @abstractmethod
@@ -55,7 +54,7 @@ class Manifold(ABC):
 
     @abstractmethod
     def random_points(self, n: int, random_state: RandomState = None) -> NDArray[np.float64]:
-        """Return ``n`` independent uniform samples, (n, ambient)."""
+        """Return ``n`` independent uniform samples, (n, n_features)."""
 
     @abstractmethod
     def check(self, group: Group) -> None:
@@ -70,9 +69,7 @@ class Manifold(ABC):
         """
 
     @abstractmethod
-    def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
-    ) -> InvariantSubspace:
+    def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> InvariantSubspace:
         """Return the functions of one level that the group leaves as they are.
 
         Parameters
@@ -81,7 +78,7 @@ class Manifold(ABC):
             Only its generators and its Lie algebra are looked at.
         level : int or float
             One of ``levels``.
-        tolerance : float, default=1e-9
+        tol : float, default=1e-9
             Singular values of the generators' equations up to this count as zero; see
             ``InvariantBasis``.
         """
@@ -177,7 +174,7 @@ class Manifold(ABC):
 
         Parameters
         ----------
-        X : array-like of float, shape (n, ambient)
+        X : array-like of float, shape (n, n_features)
         level : int or float
             One of ``levels``.
 
@@ -193,14 +190,14 @@ class Manifold(ABC):
         return self._eigenfunctions(self.check_points(X), self._level(level).level)
 
     def check_points(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Read ``X`` as float64 (n, ambient) on the manifold to within 1e-6.
+        """Read ``X`` as float64 (n, n_features) on the manifold to within 1e-6.
 
         Raises
         ------
         ValueError
             If the shape is wrong, entries are not finite, or samples are off the manifold.
         """
-        array = as_rows(X, "X", self.ambient, of=self, flatten=False)
+        array = as_rows(X, "X", self.n_features, of=self, flatten=False)
         defect, words = self._defect(array)
         if defect.size and defect.max() > _ON_MANIFOLD:
             row = int(defect.argmax())
@@ -222,9 +219,9 @@ class Manifold(ABC):
     def _check_group(self, group: Any) -> None:
         if not isinstance(group, Group):
             raise TypeError(f"group must be a Group, got {type(group).__name__}")
-        if group.degree != self.ambient:
+        if group.degree != self.n_features:
             raise ValueError(
-                f"group must act on the {self.ambient} features of {self!r}: {group!r} acts on "
+                f"group must act on the {self.n_features} features of {self!r}: {group!r} acts on "
                 f"{group.degree}"
             )
 

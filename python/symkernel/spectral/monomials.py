@@ -11,61 +11,28 @@ gives, from one degree to the next without cancellation,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import gammaln
 
 from symkernel.backends.modes import enumerate_modes, find_modes
 from symkernel.groups import Group, SignedPermutation
+from symkernel.plans.letters import Words, bombieri
 from symkernel.spectral.subspace import ModeSubspace
 
 __all__ = [
-    "bombieri",
     "equations",
-    "letter_maps",
     "lowering",
     "raising",
     "sum_matrix",
 ]
 
 Array = NDArray[np.float64]
-Words = NDArray[np.int32]
 
 # Share of entries beyond which a matrix is kept as an array.
 _FULL = 0.1
-
-
-def letter_maps(
-    elements: Sequence[SignedPermutation], d: int, largest: int
-) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
-    """Map letters (i, e) to (g[i], e) with the sign s_i^e: (g.x)_i^e = s_i^e x[g[i]]^e."""
-    powers = np.arange(largest)
-    maps = np.empty((len(elements), d * largest), np.int32)
-    signs = np.ones((len(elements), d * largest), np.int8)
-    for row, g in enumerate(elements):
-        maps[row] = (g.indices[:, None] * largest + powers).reshape(-1)
-        if g.signs is not None:
-            odd = powers % 2 == 0  # place e - 1
-            signs[row] = np.where(odd, g.signs[:, None], 1).reshape(-1)
-    return maps, signs
-
-
-def bombieri(words: Words, degree: int) -> Array:
-    """Return sqrt(l! / a!) for each word, whose letters have powers up to the degree.
-
-    Factorials are multiplied up exactly to rounding, as products of few factors.
-    """
-    largest = max(1, degree)
-    powers = np.where(words < 0, 0, words % largest + 1)
-    if degree > 150:  # factorials leave the range of doubles
-        logs = gammaln(np.arange(largest + 1) + 1.0)
-        return np.asarray(np.exp(0.5 * (logs[degree] - logs[powers].sum(axis=1))))
-    factorial = np.cumprod([1.0, *range(1, largest + 1)])
-    return np.asarray(np.sqrt(factorial[degree] / factorial[powers].prod(axis=1)))
 
 
 def sum_matrix(part: ModeSubspace, d: int) -> Any:

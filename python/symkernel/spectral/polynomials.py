@@ -12,7 +12,7 @@ from scipy import sparse
 
 from symkernel.backends.modes import enumerate_modes, mode_orbits, mode_sums
 from symkernel.groups import Group, SignedPermutation
-from symkernel.groups._checks import RandomState, as_count, as_generator
+from symkernel.plans.letters import bombieri, letter_maps
 from symkernel.spectral import monomials
 from symkernel.spectral.fixed_space import fixed_space
 from symkernel.spectral.manifold import GradedByDegree, Level
@@ -23,6 +23,7 @@ from symkernel.spectral.partition_subspace import (
     by_partitions,
 )
 from symkernel.spectral.subspace import InvariantSubspace, ModeSubspace, evaluate_levels
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Polynomials"]
 
@@ -45,8 +46,8 @@ class Polynomials(GradedByDegree):
 
     Parameters
     ----------
-    d : int
-        Number of features, at least 1.
+    n_features : int
+        d, the number of features, at least 1.
 
     Examples
     --------
@@ -57,8 +58,8 @@ class Polynomials(GradedByDegree):
     array([[2., 3.]])
     """
 
-    def __init__(self, d: int) -> None:
-        self._d = as_count(d, "d")
+    def __init__(self, n_features: int) -> None:
+        self._d = as_count(n_features, "n_features")
 
     @property
     def dim(self) -> int:
@@ -66,7 +67,7 @@ class Polynomials(GradedByDegree):
         return self._d
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, d."""
         return self._d
 
@@ -90,7 +91,7 @@ class Polynomials(GradedByDegree):
             )
 
     def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
+        self, group: Group, level: int | float, tol: float = 1e-9
     ) -> ModeSubspace | PartitionSubspace:
         """Return the invariant polynomials of one degree.
 
@@ -111,7 +112,7 @@ class Polynomials(GradedByDegree):
             return self._even(known)
         words = enumerate_modes(self._d, degree, largest, fourier=False)
         signed = [g for g in group.generators if isinstance(g, SignedPermutation)]
-        maps, map_signs = monomials.letter_maps(signed, self._d, largest)
+        maps, map_signs = letter_maps(signed, self._d, largest)
         labels, signs, count = mode_orbits(words, maps, map_signs)
         alive = labels >= 0
         sizes = np.append(np.bincount(labels[alive], minlength=count), 1)  # label -1 at the end
@@ -123,7 +124,7 @@ class Polynomials(GradedByDegree):
             within = sparse.csr_matrix(
                 (entries[keep], (keep, labels[keep])), shape=(len(words), count)
             )
-            found = fixed_space(equations, tolerance, within)
+            found = fixed_space(equations, tol, within)
             mixing, gap, residual = found.basis, found.gap, found.residual
             used = np.flatnonzero((mixing != 0.0).any(axis=1))
             number = np.full(count + 1, -1, np.int32)  # the last one stands for void orbits
@@ -138,7 +139,7 @@ class Polynomials(GradedByDegree):
             gap=gap,
             residual=residual,
             words=words,
-            weights=entries[alive] * monomials.bombieri(words, degree),
+            weights=entries[alive] * bombieri(words, degree),
             real=labels[alive],
             sums=count,
             largest=largest,
@@ -162,7 +163,7 @@ class Polynomials(GradedByDegree):
             eigenvalue=known.eigenvalue,
             multiplicity=known.multiplicity,
             words=words,
-            weights=monomials.bombieri(words, degree),
+            weights=bombieri(words, degree),
             real=np.arange(len(words), dtype=np.int32),
             sums=len(words),
             largest=largest,
@@ -215,7 +216,7 @@ class Polynomials(GradedByDegree):
         degree = int(level)
         words = enumerate_modes(self._d, degree, max(1, degree), fourier=False)
         columns = np.arange(len(words), dtype=np.int32)
-        weights = monomials.bombieri(words, degree)
+        weights = bombieri(words, degree)
         return mode_sums(X, words, weights, columns, None, len(words), max(1, degree))
 
     def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:

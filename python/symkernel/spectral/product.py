@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.representation import DenseManifold
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Product"]
 
@@ -56,7 +56,7 @@ class Product(DenseManifold):
             if not isinstance(factor, Manifold) or isinstance(factor, Polynomials):
                 raise TypeError(f"factors[{k}] must be a manifold with a Laplacian, got {factor!r}")
         self._factors = factors
-        ends = np.cumsum([0, *(factor.ambient for factor in factors)]).tolist()
+        ends = np.cumsum([0, *(factor.n_features for factor in factors)]).tolist()
         self._columns = [slice(a, b) for a, b in itertools.pairwise(ends)]
 
     @property
@@ -70,7 +70,7 @@ class Product(DenseManifold):
         return sum(factor.dim for factor in self._factors)
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, of all factors together."""
         return int(self._columns[-1].stop)
 
@@ -106,7 +106,7 @@ class Product(DenseManifold):
             yield Level(value, value, size), together
 
     def random_points(self, n: int, random_state: RandomState = None) -> Array:
-        """Return independent uniform samples, (n, ambient)."""
+        """Return independent uniform samples, (n, n_features)."""
         rng, count = as_generator(random_state), as_count(n, "n", 0)
         return np.concatenate([f.random_points(count, rng) for f in self._factors], axis=1)
 

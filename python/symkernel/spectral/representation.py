@@ -95,25 +95,23 @@ class DenseManifold(Manifold):
             return Motion(None, time * xi.shift)
         return OrthogonalMatrix(expm(time * xi.matrix))
 
-    def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
-    ) -> InvariantSubspace:
+    def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> InvariantSubspace:
         """Return the invariant functions of one level.
 
         Representation matrices of the generators, and of a short step along each element of the
         Lie algebra, and their joint null space: O(multiplicity^3) for each.
         """
         self.check(group)
-        return self._dense_invariants(group, self._level(level), tolerance)
+        return self._dense_invariants(group, self._level(level), tol)
 
-    def _dense_invariants(self, group: Group, known: Level, tolerance: float) -> DenseSubspace:
+    def _dense_invariants(self, group: Group, known: Level, tol: float) -> DenseSubspace:
         # Constants are fixed by everything.
         maps = [g for _, g in self._named_maps(group, known)] if known.level > 0 else []
         combinations, gap, residual = None, math.inf, 0.0
         if maps:
             # Threads of LAPACK cost more than they give on small matrices.
             with blas_threads(1 if known.multiplicity <= _SMALL else None):
-                found = fixed_space(self._equations(maps, known), tolerance)
+                found = fixed_space(self._equations(maps, known), tol)
             combinations, gap, residual = found.basis, found.gap, found.residual
         return DenseSubspace(
             level=known.level,

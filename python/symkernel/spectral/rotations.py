@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import SO, Group
-from symkernel.groups._checks import RandomState, as_count
 from symkernel.groups.elements import Element
 from symkernel.spectral.fixed_space import fixed_space
 from symkernel.spectral.manifold import GradedByDegree, Level
 from symkernel.spectral.representation import DenseManifold
 from symkernel.spectral.subspace import DenseSubspace, InvariantSubspace
 from symkernel.spectral.wigner import wigner
+from symkernel.validation import RandomState, as_count
 
 __all__ = ["SO3"]
 
@@ -49,7 +49,7 @@ class SO3(GradedByDegree, DenseManifold):
         return 3
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, 9."""
         return 9
 
@@ -64,9 +64,7 @@ class SO3(GradedByDegree, DenseManifold):
         elements = SO(3).sample(as_count(n, "n", 0), random_state)
         return np.array([g.as_matrix().reshape(-1) for g in elements]).reshape(-1, 9)
 
-    def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
-    ) -> InvariantSubspace:
+    def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> InvariantSubspace:
         """Return the invariant functions of one level.
 
         If every generator acts from one side, they are products of invariant vectors of the two
@@ -76,7 +74,7 @@ class SO3(GradedByDegree, DenseManifold):
         known = self._level(level)
         sides = self._sides(group, known) if known.level > 0 else None
         if sides is None or not any(sides):
-            return self._dense_invariants(group, known, tolerance)
+            return self._dense_invariants(group, known, tol)
         degree = int(known.level)
         gap, residual, vectors = np.inf, 0.0, []
         for matrices in sides:
@@ -86,7 +84,7 @@ class SO3(GradedByDegree, DenseManifold):
             identity = np.eye(2 * degree + 1)
             # <C, D(A) D(R) D(B)^T> = <D(A)^T C D(B), D(R)>: both sides fixed by transposes.
             found = fixed_space(
-                [wigner(matrix[None], degree)[0].T - identity for matrix in matrices], tolerance
+                [wigner(matrix[None], degree)[0].T - identity for matrix in matrices], tol
             )
             vectors.append(found.basis)
             gap, residual = min(gap, found.gap), max(residual, found.residual)

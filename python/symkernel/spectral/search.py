@@ -71,8 +71,8 @@ class _Key:
     Equality of groups as sets of maps may take an enumeration, which no search here does.
     """
 
-    def __init__(self, manifold: Manifold, group: Group, level: float, tolerance: float) -> None:
-        self._plain = (manifold, level, tolerance, type(group), group.degree)
+    def __init__(self, manifold: Manifold, group: Group, level: float, tol: float) -> None:
+        self._plain = (manifold, level, tol, type(group), group.degree)
         self._group = group
 
     def __hash__(self) -> int:
@@ -118,12 +118,12 @@ _KEPT = _Kept()
 
 
 def found_subspace(
-    manifold: Manifold, group: Group, level: int | float, tolerance: float
+    manifold: Manifold, group: Group, level: int | float, tol: float
 ) -> InvariantSubspace:
     """Return the invariant functions of a level, remembered for equal manifolds and groups."""
-    key = _Key(manifold, group, level, tolerance)
+    key = _Key(manifold, group, level, tol)
     found = _KEPT.get(key)
     if found is None:
-        found = manifold.invariants(group, level, tolerance)
+        found = manifold.invariants(group, level, tol)
         _KEPT.put(key, found)
     return found

@@ -13,8 +13,8 @@ from scipy import sparse
 from scipy.linalg import qr
 
 from symkernel.groups import Group
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.groups.elements import Element
+from symkernel.plans.letters import bombieri
 from symkernel.spectral import monomials
 from symkernel.spectral.harmonics import harmonic_count, solid_harmonics
 from symkernel.spectral.manifold import GradedByDegree, Level, is_trivial
@@ -32,6 +32,7 @@ from symkernel.spectral.subspace import (
     evaluate_levels,
 )
 from symkernel.spectral.wigner import wigner
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Sphere"]
 
@@ -47,8 +48,8 @@ class Sphere(GradedByDegree, DenseManifold):
 
     Parameters
     ----------
-    d : int
-        Number of coordinates, at least 2.
+    n_features : int
+        d, the number of coordinates, at least 2.
 
     Notes
     -----
@@ -69,8 +70,8 @@ class Sphere(GradedByDegree, DenseManifold):
     1
     """
 
-    def __init__(self, d: int) -> None:
-        self._d = as_count(d, "d", 2)
+    def __init__(self, n_features: int) -> None:
+        self._d = as_count(n_features, "n_features", 2)
 
     @property
     def dim(self) -> int:
@@ -78,7 +79,7 @@ class Sphere(GradedByDegree, DenseManifold):
         return self._d - 1
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, d."""
         return self._d
 
@@ -102,20 +103,18 @@ class Sphere(GradedByDegree, DenseManifold):
         if not group.is_linear:
             raise ValueError(f"group must fix the origin to act on a sphere, {group!r} shifts it")
 
-    def invariants(
-        self, group: Group, level: int | float, tolerance: float = 1e-9
-    ) -> InvariantSubspace:
+    def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> InvariantSubspace:
         """Return the invariant harmonics of one degree."""
         self.check(group)
         known = self._level(level)
         if self._d <= 3 or is_trivial(group):
-            return self._dense_invariants(group, known, tolerance)
+            return self._dense_invariants(group, known, tol)
         degree = int(known.level)
         polynomials = Polynomials(self._d)
-        upper = polynomials.invariants(group, degree, tolerance)
+        upper = polynomials.invariants(group, degree, tol)
         mixing = upper.mixing
         if degree >= 2:
-            lower = polynomials.invariants(group, degree - 2, tolerance)
+            lower = polynomials.invariants(group, degree - 2, tol)
             mixing = self._harmonic(upper, lower)
         factors = [(self._d + 2 * j) / (j + 1) for j in range(degree)]
         return replace(
@@ -233,6 +232,6 @@ class Sphere(GradedByDegree, DenseManifold):
 
 def _sums(part: ModeSubspace) -> Any:
     """Return the sums over their own monomials u_a, sparse (modes, sums)."""
-    entries = part.weights / monomials.bombieri(part.words, int(part.level))
+    entries = part.weights / bombieri(part.words, int(part.level))
     rows = np.arange(len(entries))
     return sparse.csr_matrix((entries, (rows, part.real)), shape=(len(entries), part.sums))

@@ -30,8 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from symkernel.groups._checks import as_count
-from symkernel.validation import as_rows, check_data, check_kind
+from symkernel.validation import as_count, as_rows, check_data, check_kind
 
 __all__ = [
     "Partition",

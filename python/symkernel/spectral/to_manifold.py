@@ -16,7 +16,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, MatrixGroup, PermutationGroup, SignedPermutation, Trivial
-from symkernel.groups.matrix_group import exact_element
+from symkernel.groups._arrays import exact_element
 from symkernel.validation import as_number, check_data
 
 __all__ = ["Stereographic", "ToSphere", "ToTorus"]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from symkernel.backends.modes import enumerate_modes, find_modes, mode_orbits, mode_sums
 from symkernel.groups import Group, SignedPermutation
-from symkernel.groups._checks import RandomState, as_count, as_generator
 from symkernel.spectral.manifold import Level, Manifold
 from symkernel.spectral.subspace import InvariantSubspace, JoinedModes, ModeSubspace
+from symkernel.validation import RandomState, as_count, as_generator
 
 __all__ = ["Torus"]
 
@@ -36,8 +36,8 @@ class Torus(Manifold):
 
     Parameters
     ----------
-    d : int
-        Number of coordinates, at least 1.
+    n_features : int
+        d, the number of coordinates, at least 1.
     period : float, default=2.0
         The same for all. ``2 * np.pi`` is the period of the angles of ``groups.Torus``.
 
@@ -48,8 +48,8 @@ class Torus(Manifold):
     [1, 20, 180, 960]
     """
 
-    def __init__(self, d: int, period: float = 2.0) -> None:
-        self._d = as_count(d, "d")
+    def __init__(self, n_features: int, period: float = 2.0) -> None:
+        self._d = as_count(n_features, "n_features")
         try:
             self._period = float(period)
         except (TypeError, ValueError):
@@ -63,7 +63,7 @@ class Torus(Manifold):
         return self._d
 
     @property
-    def ambient(self) -> int:
+    def n_features(self) -> int:
         """Number of features, d."""
         return self._d
 
@@ -115,10 +115,10 @@ class Torus(Manifold):
         largest = max(1, math.isqrt(level))
         return enumerate_modes(self._d, level, largest, fourier=True), largest
 
-    def invariants(self, group: Group, level: int | float, tolerance: float = 1e-9) -> ModeSubspace:
+    def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> ModeSubspace:
         """Return the invariant functions of one level: orbit sums of Fourier modes.
 
-        ``tolerance`` is not used: there is no linear algebra.
+        ``tol`` is not used: there is no linear algebra.
         """
         self.check(group)
         known = self._listed_level(level)

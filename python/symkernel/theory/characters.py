@@ -146,7 +146,7 @@ def _product_characters(manifold: Product, matrices: Array, levels: Sequence[Lev
     level in each, with the trace of the product of the maps along the cycle.
     """
     factors = manifold.factors
-    ends = np.cumsum([0, *(f.ambient for f in factors)]).tolist()
+    ends = np.cumsum([0, *(f.n_features for f in factors)]).tolist()
     blocks = [slice(a, b) for a, b in itertools.pairwise(ends)]
     size = np.array(
         [[np.abs(matrices[:, a, b]).max(axis=(1, 2), initial=0.0) for b in blocks] for a in blocks]

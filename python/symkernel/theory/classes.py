@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.groups import Group
 from symkernel.groups.factor import Factor
-from symkernel.groups.table import SignedPermutationTable
 from symkernel.theory.haar import haar_classes
 
 __all__ = ["CycleTypes", "Spectra", "cycle_types", "representatives", "spectra"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import Group
-from symkernel.groups._checks import as_count
 from symkernel.spectral import Manifold, Polynomials, Product, Sphere, Torus
 from symkernel.spectral.manifold import Level
 from symkernel.theory.characters import complete_sums, cycle_series, level_characters, reach
 from symkernel.theory.classes import cycle_types, representatives, spectra
 from symkernel.theory.orbit_counts import named_series
 from symkernel.theory.shifted_modes import shifted_series
+from symkernel.validation import as_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ __all__ = [
     "dimension_counts",
     "invariant_dimension",
     "molien_series",
+    "plot_dimension_counts",
     "total_dimension",
 ]
 
@@ -92,7 +94,7 @@ class DimensionCounts:
         """Draw both counts and their ratio; needs matplotlib (the extra ``demo``)."""
         from symkernel.theory.pictures import draw_counts
 
-        return draw_counts(self)
+        return draw_counts({"invariant": self})
 
 
 def total_dimension(manifold: Manifold, max_level: float) -> int:
@@ -125,6 +127,47 @@ def total_dimension(manifold: Manifold, max_level: float) -> int:
     1161
     """
     return as_manifold(manifold).count(max_level)
+
+
+def plot_dimension_counts(
+    manifold: Manifold, groups: Group | Mapping[str, Group], max_level: float
+) -> Figure:
+    """Draw how many functions are left by each group, and the ratio to all of them.
+
+    Parameters
+    ----------
+    manifold : Manifold
+    groups : Group, or mapping of str to Group
+        Groups by label.
+    max_level : int or float
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left, functions up to each level, all and invariant; right, their ratio with the order of
+        each finite group as a dashed line.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``dimension_counts``.
+
+    Examples
+    --------
+    >>> from symkernel import groups, theory
+    >>> from symkernel.spectral import Sphere
+    >>> from symkernel.theory.counts import plot_dimension_counts
+    >>> named = {name: groups.PointGroup(name) for name in "TOI"}
+    >>> figure = plot_dimension_counts(Sphere(3), named, 20)
+    >>> len(figure.axes)
+    2
+    """
+    from symkernel.theory.pictures import draw_counts
+
+    named = {repr(groups): groups} if isinstance(groups, Group) else dict(groups)
+    if not named:
+        raise ValueError("groups must name at least one group")
+    return draw_counts({k: dimension_counts(manifold, g, max_level) for k, g in named.items()})
 
 
 def invariant_dimension(manifold: Manifold, group: Group | None, max_level: float) -> int:

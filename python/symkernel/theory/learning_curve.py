@@ -16,10 +16,9 @@ from symkernel.diagnostics import Augmented
 from symkernel.estimators._progress import Progress
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.groups import Group
-from symkernel.groups._checks import as_count
 from symkernel.spectral import Manifold, SpectralRegressor
 from symkernel.theory.records import Record, Records
-from symkernel.validation import as_array, as_floats, check_labels
+from symkernel.validation import as_array, as_count, as_floats, check_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
+from symkernel.backends.element_tables import SignedPermutationTable, table_matrices
 from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import product_of
-from symkernel.groups.table import SignedPermutationTable, table_matrices
 
 __all__ = ["inverse_volumes", "n_copies", "n_images", "shift_images"]
 

@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups import Group
-from symkernel.spectral import Manifold
-from symkernel.theory.counts import DimensionCounts, dimension_counts
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_counts", "draw_curve", "plot_dimension_counts"]
+    from symkernel.theory.counts import DimensionCounts
+
+__all__ = ["draw_counts", "draw_curve"]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-
-
-def draw_counts(counts: DimensionCounts) -> Figure:
-    """Draw the cumulative counts of one group beside their ratio."""
-    return _draw({"invariant": counts})
 
 
 def draw_curve(
@@ -53,46 +46,8 @@ def _tidy(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
 
 
-def plot_dimension_counts(
-    manifold: Manifold, groups: Group | Mapping[str, Group], max_level: float
-) -> Figure:
-    """Draw how many functions are left by each group, and the ratio to all of them.
-
-    Parameters
-    ----------
-    manifold : Manifold
-    groups : Group, or mapping of str to Group
-        Groups by label.
-    max_level : int or float
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Left, functions up to each level, all and invariant; right, their ratio with the order of
-        each finite group as a dashed line.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As ``dimension_counts``.
-
-    Examples
-    --------
-    >>> from symkernel import groups, theory
-    >>> from symkernel.spectral import Sphere
-    >>> from symkernel.theory.pictures import plot_dimension_counts
-    >>> named = {name: groups.PointGroup(name) for name in "TOI"}
-    >>> figure = plot_dimension_counts(Sphere(3), named, 20)
-    >>> len(figure.axes)
-    2
-    """
-    named = {repr(groups): groups} if isinstance(groups, Group) else dict(groups)
-    if not named:
-        raise ValueError("groups must name at least one group")
-    return _draw({k: dimension_counts(manifold, g, max_level) for k, g in named.items()})
-
-
-def _draw(counts: Mapping[str, DimensionCounts]) -> Figure:
+def draw_counts(counts: Mapping[str, DimensionCounts]) -> Figure:
+    """Draw the cumulative counts of groups, by label, beside their ratio."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")

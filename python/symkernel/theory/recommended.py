@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from symkernel.groups import Group
-from symkernel.groups._checks import as_count
 from symkernel.spectral import Manifold
 from symkernel.theory.counts import as_manifold, dimension_counts
 from symkernel.theory.weyl import quotient
+from symkernel.validation import as_count
 
 __all__ = ["Recommendation", "recommended_level"]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import Group
-from symkernel.groups._checks import RandomState, as_generator
 from symkernel.groups.factor import Factor
 from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
 from symkernel.theory.counts import as_manifold
 from symkernel.theory.orbit_volumes import inverse_volumes, n_copies, n_images, shift_images
+from symkernel.validation import RandomState, as_generator
 
 __all__ = ["Quotient", "quotient", "volume", "weyl_estimate"]
 
@@ -234,7 +234,7 @@ def _points_of_spheres(manifold: Manifold, head: Factor) -> list[int]:
         raise ValueError(
             f"manifold must be a sphere or a product of spheres to be turned, got {manifold!r}"
         )
-    return [sphere.ambient // head.group.degree for sphere in spheres]
+    return [sphere.n_features // head.group.degree for sphere in spheres]
 
 
 def _group_volume(factor: Factor) -> float:

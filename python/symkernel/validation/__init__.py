@@ -6,8 +6,18 @@ refused: sparse and masked arrays, records, dates, text, complex numbers, sets o
 Every message says which argument, what was expected, what came, and the way out.
 """
 
+from symkernel.backends.threads import check_n_jobs
 from symkernel.validation.kinds import as_array, check_kind, check_labels, kind_of
-from symkernel.validation.parameters import as_number, as_numbers, check_flag, check_n_jobs
+from symkernel.validation.parameters import (
+    RandomState,
+    as_axes,
+    as_count,
+    as_generator,
+    as_number,
+    as_numbers,
+    as_shape,
+    check_flag,
+)
 from symkernel.validation.samples import (
     as_floats,
     as_movable,
@@ -19,12 +29,17 @@ from symkernel.validation.samples import (
 )
 
 __all__ = [
+    "RandomState",
     "as_array",
+    "as_axes",
+    "as_count",
     "as_floats",
+    "as_generator",
     "as_movable",
     "as_number",
     "as_numbers",
     "as_rows",
+    "as_shape",
     "check_data",
     "check_flag",
     "check_kind",

@@ -1,15 +1,19 @@
-"""Validate numbers, flags and counts of threads."""
+"""Validate numbers, flags, axes and random states."""
 
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
-from typing import Any
+import operator
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.validation.kinds import as_array
+
+RandomState: TypeAlias = "int | np.random.Generator | np.random.RandomState | None"
 
 
 def as_number(value: Any, name: str, least: float = -math.inf, *, strict: bool = False) -> float:
@@ -65,11 +69,50 @@ def check_flag(value: Any, name: str) -> None:
         raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
-def check_n_jobs(n_jobs: Any) -> None:
-    """Raise unless n_jobs is None or an integer other than zero."""
-    if n_jobs is None:
-        return
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
-        raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
-    if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0; use None, a positive number or -1")
+def as_count(value: Any, name: str, least: int = 1) -> int:
+    """Return ``value`` as an int of at least ``least``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def as_shape(value: Any, name: str = "shape") -> tuple[int, ...]:
+    """Return ``value`` as a non-empty tuple of positive ints."""
+    try:
+        items = tuple(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a tuple of integers, got {value!r}") from None
+    if not items:
+        raise ValueError(f"{name} must have at least one axis, got ()")
+    return tuple(as_count(n, f"{name}[{i}]") for i, n in enumerate(items))
+
+
+def as_axes(value: Any, ndim: int) -> tuple[int, ...]:
+    """Read ``value``, an int or a sequence of ints, as distinct axes in range(ndim)."""
+    items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
+    if not items:
+        raise ValueError("axis must name at least one axis, got ()")
+    axes = []
+    for item in items:
+        axis = as_count(item, "axis", -ndim)
+        if axis >= ndim:
+            raise ValueError(f"axis {axis} is out of range for an array with {ndim} axes")
+        axes.append(axis % ndim)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis names the same axis twice: {value!r}")
+    return tuple(axes)
+
+
+def as_generator(random_state: RandomState) -> np.random.Generator:
+    """Return a NumPy generator; a legacy RandomState is advanced and seeds one."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(0, 2**31 - 1, size=4))
+    return np.random.default_rng(random_state)

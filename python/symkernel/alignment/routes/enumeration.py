@@ -7,7 +7,8 @@ import numpy as np
 from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import cpu, pairs
-from symkernel.backends.tables import ShiftTable
+from symkernel.backends.element_tables import MatrixTable, PointTable, SignedPermutationTable
+from symkernel.backends.fourier_tables import ShiftTable
 from symkernel.canonical.transporters import (
     MotionTransporters,
     PermutationTransporters,
@@ -15,7 +16,6 @@ from symkernel.canonical.transporters import (
 )
 from symkernel.groups import Group
 from symkernel.groups.grid_shifts import shift_table
-from symkernel.groups.table import MatrixTable, PointTable, SignedPermutationTable
 
 __all__ = ["MAX_ELEMENTS", "Enumeration", "enumeration_cost"]
 

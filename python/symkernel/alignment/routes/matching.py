@@ -10,6 +10,7 @@ import numpy as np
 from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.backends.element_tables import table_matrices
 from symkernel.canonical.transporters import (
     ComposedTransporters,
     PermutationTransporters,
@@ -19,7 +20,6 @@ from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.structure import other_axes, product_along
-from symkernel.groups.table import table_matrices
 
 __all__ = ["Matching", "matching_cost"]
 

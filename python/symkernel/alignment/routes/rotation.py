@@ -10,12 +10,12 @@ from symkernel.alignment.base import Array, Pairs, Route
 from symkernel.alignment.procrustes import procrustes
 from symkernel.alignment.transporters import PointTransporters
 from symkernel.backends import pairs
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import other_axes
-from symkernel.groups.table import SignedPermutationTable
 
 __all__ = ["MAX_ROWS", "Cloud", "Rotation", "cloud_of"]
 

@@ -8,8 +8,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
-
 __all__ = [
     "ActionTable",
     "MatrixTable",
@@ -34,11 +32,6 @@ class SignedPermutationTable:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def element(self, k: int) -> SignedPermutation:
-        """Return row k as an element."""
-        signs = None if self.signs is None else self.signs[k].copy()
-        return SignedPermutation._trusted(self.indices[k], signs)
-
     def as_matrices(self) -> NDArray[np.float64]:
         """Return the elements as dense matrices, (G, d, d)."""
         count, d = self.indices.shape
@@ -61,10 +54,6 @@ class MatrixTable:
 
     def __len__(self) -> int:
         return len(self.matrices)
-
-    def element(self, k: int) -> OrthogonalMatrix:
-        """Return row k as an element."""
-        return OrthogonalMatrix._trusted(self.matrices[k].copy())
 
 
 ActionTable: TypeAlias = SignedPermutationTable | MatrixTable
@@ -111,15 +100,6 @@ class PointTable:
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.matrices)
-
-    def element(self, s: int, h: int) -> Element:
-        """Return the element of row permutation s and matrix h, as it acts on x."""
-        p, r = self.rows.shape[1], self.matrices.shape[1]
-        layout = np.arange(p * r) if self.layout is None else self.layout
-        places = layout.reshape(p, r)
-        matrix = np.zeros((p * r, p * r))
-        matrix[places[:, :, None], places[self.rows[s]][:, None, :]] = self.matrices[h]
-        return OrthogonalMatrix._trusted(matrix)
 
 
 def table_matrices(table: ActionTable) -> NDArray[np.float64]:
