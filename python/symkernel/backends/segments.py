@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel import _cpu
-from symkernel.backends.cpu import resolve_jobs
+from symkernel.backends.native import _cpu
+from symkernel.backends.threads import resolve_jobs
 
 Array = NDArray[Any]
 
