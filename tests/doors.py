@@ -13,6 +13,7 @@ from symkernel import (
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
     MaxFilter,
+    Ragged,
     align,
     canonical,
     diagnostics,
@@ -281,6 +282,7 @@ EXAMPLES = {
         "Quadrature": NO_ARRAY,
         "Sample": NO_ARRAY,
         "PowerExponential": _of_kernel(kernels.PowerExponential(2.0, exponent=1.5)),
+        "SetKernel": lambda X, y: kernels.SetKernel(RBF())([X[:3], X[3:]]),
         "VonMises": _of_kernel(kernels.VonMises(0.5)),
     },
     "lie": {
@@ -361,6 +363,7 @@ EXAMPLES = {
         ),
         "GroupScaler": _fitted(lambda: GroupScaler("cyclic"), "transform"),
         "MaxFilter": lambda X, y: MaxFilter(X[:3], "cyclic").fit_transform(X),
+        "Ragged": lambda X, y: Ragged(X, [0, 3, len(X)])[1],
         "suggest_length_scale": lambda X, y: suggest_length_scale(X, group=CYCLIC, random_state=0),
     },
     "theory": {

@@ -24,6 +24,7 @@ from symkernel.estimators.max_filter import MaxFilter
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.kernels import InvariantKernel
+from symkernel.kernels.ragged import Ragged
 
 if TYPE_CHECKING:
     from symkernel import diagnostics, lie, spectral, theory
@@ -38,6 +39,7 @@ __all__ = [
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
     "MaxFilter",
+    "Ragged",
     "__version__",
     "align",
     "cuda",

@@ -20,6 +20,7 @@ __all__: list[str] = [
     "PermutationChain",
     "Samples32",
     "Samples64",
+    "add_segment_sums",
     "available_isas",
     "close_matrices",
     "curve_points",
@@ -233,6 +234,36 @@ class ElementTrie:
         table: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
         width: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
+
+@typing.overload
+def add_segment_sums(
+    values: numpy.typing.NDArray[numpy.float64],
+    row_offsets: numpy.typing.NDArray[numpy.int64],
+    column_offsets: numpy.typing.NDArray[numpy.int64],
+    out: numpy.typing.NDArray[numpy.float64],
+    first_row: typing.SupportsInt | typing.SupportsIndex,
+    first_column: typing.SupportsInt | typing.SupportsIndex,
+    mirrored: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> None:
+    """
+    Add sums of values over row and column segments to out, from a first row and column on, and to their mirror image.
+    """
+
+@typing.overload
+def add_segment_sums(
+    values: numpy.typing.NDArray[numpy.float32],
+    row_offsets: numpy.typing.NDArray[numpy.int64],
+    column_offsets: numpy.typing.NDArray[numpy.int64],
+    out: numpy.typing.NDArray[numpy.float32],
+    first_row: typing.SupportsInt | typing.SupportsIndex,
+    first_column: typing.SupportsInt | typing.SupportsIndex,
+    mirrored: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> None:
+    """
+    Add sums of values over row and column segments to out, from a first row and column on, and to their mirror image.
+    """
 
 def available_isas() -> list[str]:
     """

@@ -14,7 +14,8 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from symkernel.backends.arrays import like
 from symkernel.estimators._kernel import KernelSpec
-from symkernel.kernels import InvariantKernel
+from symkernel.kernels import InvariantKernel, SetKernel
+from symkernel.kernels.ragged import Ragged
 from symkernel.validation import as_array
 
 Array = NDArray[Any]
@@ -93,7 +94,7 @@ def _searched(spec: KernelSpec) -> str | None:
         if spec.kernel in _GAMMA_NAMES:
             return "gamma"
         return "length_scale" if spec.kernel == "matern" else None
-    kernel = spec.kernel.base if isinstance(spec.kernel, InvariantKernel) else spec.kernel
+    kernel = _innermost(spec.kernel)[0]
     if isinstance(kernel, Kernel):
         parameters = kernel.get_params(deep=False)
         for name in ("length_scale", "gamma"):
@@ -116,7 +117,9 @@ def _default_values(
     spec: KernelSpec, name: str | None, X: Any, sample_weight: Array | None
 ) -> list[Any]:
     """Values around the spread of the data where that is meaningful, else the kernel's own."""
-    kernel = spec.kernel.base if isinstance(spec.kernel, InvariantKernel) else spec.kernel
+    kernel = _innermost(spec.kernel)[0]
+    if isinstance(X, Ragged):
+        X, sample_weight = X.points, None
     if name == "length_scale":
         own = getattr(kernel, "length_scale", (spec.kernel_params or {}).get("length_scale", 1.0))
         if np.ndim(own):  # one length per feature: no single number can replace it
@@ -142,9 +145,18 @@ def _typical_distance(X: Any, sample_weight: Array | None) -> float:
     return float(np.sqrt(2 * float(share @ squared))) or 1.0
 
 
+def _innermost(kernel: Any) -> tuple[Any, str]:
+    """Kernel that has the hyperparameters, and what stands before the names of its parameters."""
+    if isinstance(kernel, InvariantKernel):
+        return kernel.base, "base__"
+    if isinstance(kernel, SetKernel):
+        inner, prefix = _innermost(kernel.part)
+        return inner, f"part__{prefix}"
+    return kernel, ""
+
+
 def _with_parameter(kernel: Kernel, name: str, value: Any) -> Kernel:
-    name = f"base__{name}" if isinstance(kernel, InvariantKernel) else name
-    return clone(kernel).set_params(**{name: value})
+    return clone(kernel).set_params(**{f"{_innermost(kernel)[1]}{name}": value})
 
 
 def edge_of_grid(values: Sequence[Any], scores: Array) -> str | None:

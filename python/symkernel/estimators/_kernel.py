@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.groups import Group, from_name
 from symkernel.groups.registry import NAMES
-from symkernel.kernels import InvariantKernel, Quadrature, Sample
+from symkernel.kernels import InvariantKernel, Quadrature, Sample, SetKernel
 from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 from symkernel.validation import as_number
 
@@ -51,6 +51,11 @@ class KernelSpec:
         return self.group is not None or isinstance(self.kernel, InvariantKernel)
 
     @property
+    def of_sets(self) -> bool:
+        """Whether samples are sets of points."""
+        return isinstance(self.kernel, SetKernel)
+
+    @property
     def named_group(self) -> Any:
         """The group as given: a Group, a name, or None."""
         return self.kernel.group if isinstance(self.kernel, InvariantKernel) else self.group
@@ -69,6 +74,11 @@ class KernelSpec:
             )
         if isinstance(self.group, str) and self.group not in NAMES:
             from_name(self.group, 1)  # says which names there are
+        if self.of_sets and self.group is not None:
+            raise ValueError(
+                f"group={self.group!r} was given together with a SetKernel, on whose points groups "
+                "act: give SetKernel(InvariantKernel(base, group))"
+            )
         if isinstance(self.kernel, InvariantKernel):
             self._check_invariant_kernel(self.kernel)
         elif self.group is not None:
@@ -148,7 +158,8 @@ class KernelSpec:
             if self.gamma is not None:  # else the default of each kernel function
                 params["gamma"] = self.gamma
             return BoundKernel(self.kernel, None, params)
-        return BoundKernel(self.kernel, None, dict(self.kernel_params or {}))
+        kernel = clone(self.kernel) if self.of_sets else self.kernel
+        return BoundKernel(kernel, None, dict(self.kernel_params or {}))
 
     def _base(self, n_features: int) -> Kernel:
         if not isinstance(self.kernel, str):
@@ -200,7 +211,7 @@ class BoundKernel:
 
     def gram(self, X: Any, n_jobs: int | None) -> Array:
         """Return the Gram matrix of shape (n, n) that the caller may overwrite."""
-        if isinstance(self.kernel, InvariantKernel):
+        if isinstance(self.kernel, InvariantKernel | SetKernel):
             return np.asarray(self.kernel.gram(X, n_jobs=n_jobs))
         K = self._pairwise(X, None, n_jobs)
         shared = K is X or np.may_share_memory(K, X) if isinstance(X, np.ndarray) else False
@@ -208,7 +219,7 @@ class BoundKernel:
 
     def product(self, X: Any, Y: Any, V: Array, n_jobs: int | None) -> Array:
         """Return K(X, Y) V of shape (n, t) for V of shape (m, t), by blocks of rows."""
-        if isinstance(self.kernel, InvariantKernel):
+        if isinstance(self.kernel, InvariantKernel | SetKernel):
             return np.asarray(self.kernel.matvec(X, Y, V, n_jobs=n_jobs))
         n = X.shape[0]
         rows = max(1, _BLOCK_ENTRIES // max(1, Y.shape[0]))
@@ -220,7 +231,7 @@ class BoundKernel:
 
     def cross(self, X: Any, Y: Any, n_jobs: int | None) -> Any:
         """Return K(X, Y) of shape (n, m)."""
-        if isinstance(self.kernel, InvariantKernel):
+        if isinstance(self.kernel, InvariantKernel | SetKernel):
             return self.kernel.gram(X, Y, n_jobs=n_jobs)
         return self._pairwise(X, Y, n_jobs)
 

@@ -15,10 +15,12 @@ from symkernel.backends.arrays import is_on_device, to_device, to_host
 from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators import _device as on_device
+from symkernel.estimators import _sets as of_sets
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.groups import Group
-from symkernel.kernels import InvariantKernel, Quadrature, Sample
+from symkernel.kernels import InvariantKernel, Quadrature, Sample, SetKernel
 from symkernel.kernels.kept import KeptSamples
+from symkernel.kernels.set_blocks import KeptSets
 from symkernel.plans.base import Plan
 from symkernel.solvers.ridge import solve_ridge
 from symkernel.solvers.ridge_factor import RidgeFactor, factor_ridge
@@ -50,7 +52,7 @@ class Fitted:
     alpha: Array
     weights: Array | None
     factor: RidgeFactor | None = None
-    samples: KeptSamples | None = None
+    samples: KeptSamples | KeptSets | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "factor": None, "samples": None}
@@ -119,6 +121,8 @@ class KernelMachine:
 
         Samples of shape (n, *group.shape) become rows.
         """
+        if spec.of_sets:
+            return of_sets.check_training(self, X, y, **options)
         if is_on_device(X):
             X = flat_samples(X, _shaping(spec), "X")
             X, y = on_device.check_training(self, X, y, options.get("y_numeric", False))
@@ -130,11 +134,15 @@ class KernelMachine:
 
     def _check_samples(self, spec: KernelSpec, X: Any) -> Any:
         """Validate samples to predict for: the features are those seen in fit."""
+        if spec.of_sets:
+            return of_sets.check_prediction(self, X)
         if is_on_device(X):
             return on_device.check_prediction(self, flat_samples(X, _shaping(spec), "X"))
         return check_data(self, X, reset=False, **_accepted(spec))
 
     def _bind(self, spec: KernelSpec, X: Any) -> BoundKernel:
+        if spec.of_sets:
+            return spec.bind(X.n_features)
         n_samples, n_features = X.shape
         if is_on_device(X):
             return on_device.averaged(spec, n_features).bind(n_features)
@@ -215,11 +223,17 @@ class KernelMachine:
     def _training(self, X: Any) -> Any:
         """Training samples beside X, prepared at the first call where the kernel prepares."""
         fitted = self._fitted
+        if fitted.spec.of_sets:
+            if fitted.samples is None:
+                fitted.samples = fitted.bound.kernel.prepare(self.X_fit_)
+            return fitted.samples
         if not isinstance(fitted.bound.kernel, InvariantKernel):
             return on_device.beside(self.X_fit_, X)
-        if fitted.samples is None or is_on_device(fitted.samples.rows) != is_on_device(X):
-            fitted.samples = fitted.bound.kernel.prepare(on_device.beside(self.X_fit_, X))
-        return fitted.samples
+        kept = fitted.samples
+        if not isinstance(kept, KeptSamples) or is_on_device(kept.rows) != is_on_device(X):
+            kept = fitted.bound.kernel.prepare(on_device.beside(self.X_fit_, X))
+            fitted.samples = kept
+        return kept
 
     def _decide(self, X: Any) -> Array:
         """Sum over the training samples, of shape (n,) or (n, n_targets), where X lives."""
@@ -239,7 +253,7 @@ class KernelMachine:
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
-        plain = self.group is None and not isinstance(self.kernel, InvariantKernel)
+        plain = self.group is None and not isinstance(self.kernel, InvariantKernel | SetKernel)
         tags.input_tags.sparse = plain
         tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
         # An invariant function cannot follow a target that is not: scikit-learn's checks, whose

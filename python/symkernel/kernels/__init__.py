@@ -4,6 +4,7 @@ from symkernel.kernels.base import ArcCosine, Laplacian, Polynomial, VonMises
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.methods import Quadrature, Sample
 from symkernel.kernels.power_exponential import PowerExponential
+from symkernel.kernels.sets import SetKernel
 
 __all__ = [
     "ArcCosine",
@@ -13,5 +14,6 @@ __all__ = [
     "PowerExponential",
     "Quadrature",
     "Sample",
+    "SetKernel",
     "VonMises",
 ]

@@ -10,6 +10,9 @@ from symkernel.backends.arrays import namespace
 
 Array = NDArray[Any]
 
+# Entries of a Gram matrix that are scaled at a time.
+_BLOCK_ENTRIES = 2**18
+
 
 def inverse_root(diagonal: Array) -> Array:
     """1/sqrt(K(x, x)), and 0 where the average vanishes (K(x, .) is then 0 as well)."""
@@ -22,6 +25,16 @@ def inverse_root(diagonal: Array) -> Array:
 def set_diagonal(K: Array, values: Array) -> None:
     """Write the diagonal of a C-ordered matrix in place, on whatever device."""
     K.reshape(-1)[:: len(K) + 1] = values
+
+
+def scale_sides(K: Array, left: Array, right: Array) -> None:
+    """Multiply a matrix by ``left[i] right[j]``, in place and a few rows at a time.
+
+    The product of both comes first: what is symmetric stays so to the last digit.
+    """
+    rows = max(1, _BLOCK_ENTRIES // max(1, K.shape[1]))
+    for i in range(0, len(K), rows):
+        K[i : i + rows] *= left[i : i + rows, None] * right
 
 
 def normalized_gradient(

@@ -14,14 +14,16 @@ from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import diagonal, packed_shape, scale
 from symkernel.kernels import moving
 from symkernel.kernels.kept import KeptSamples
-from symkernel.kernels.normalized import inverse_root, normalized_gradient, set_diagonal
+from symkernel.kernels.normalized import (
+    inverse_root,
+    normalized_gradient,
+    scale_sides,
+    set_diagonal,
+)
 from symkernel.kernels.planned import PlannedKernel
 from symkernel.validation import as_array
 
 Array = NDArray[Any]
-
-# Entries of a Gram matrix that are scaled at a time.
-_BLOCK_ENTRIES = 2**18
 
 _NYSTROEM = (
     "sklearn.kernel_approximation.Nystroem(kernel=InvariantKernel(...)) and a linear model need no "
@@ -111,9 +113,7 @@ class KernelValues(PlannedKernel):
             return K
         left = inverse_root(plan.diag(X, n_jobs))
         right = left if Y is None else inverse_root(plan.diag(Y, n_jobs))
-        rows = max(1, _BLOCK_ENTRIES // max(1, m))
-        for i in range(0, len(K), rows):  # l_i l_j first: K(X, X) stays symmetric to the last digit
-            K[i : i + rows] *= left[i : i + rows, None] * right
+        scale_sides(K, left, right)
         if Y is None:
             set_diagonal(K, left > 0)
         return K

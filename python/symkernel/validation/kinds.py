@@ -13,8 +13,8 @@ from symkernel.backends.arrays import is_on_device, to_device
 Array = NDArray[Any]
 
 UNEQUAL = (
-    "sets of unequal size need a kernel between sets, computed beforehand and given as "
-    "kernel='precomputed'"
+    "sets of unequal size need a kernel between sets, symkernel.kernels.SetKernel, or its matrix, "
+    "given as kernel='precomputed'"
 )
 
 
