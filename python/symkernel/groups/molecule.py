@@ -32,7 +32,6 @@ _MOTIONS: dict[tuple[str | None, bool], Callable[[int], Group]] = {
     ("SO", False): SO,
     (None, False): Trivial,
 }
-_EXCLUDED = "excluded"
 
 
 class Molecule(Product):
@@ -269,17 +268,8 @@ def molecule(
             dropped += [(image, reason) for image, reason in reasons if reason]
     else:
         found = _given(include, numbers, bonded)
-    for image, reason in _excluded(found, exclude):
-        found = PermutationGroup(
-            [g for g in found.generators if not np.array_equal(_indices(g), image)], degree=n
-        )
-        dropped.append((image, reason))
-    for image, reason in dropped:
-        if reason == _EXCLUDED and found.contains(SignedPermutation._trusted(image)):
-            raise ValueError(
-                f"exclude must leave generators that do not bring it back: {image.tolist()} is a "
-                "product of the others"
-            )
+    found, taken = _without(found, exclude)
+    dropped += [(image, "excluded") for image in taken]
     return Molecule(numbers, np.argwhere(np.triu(bonded)), found, motions, total, dropped)
 
 
@@ -291,11 +281,6 @@ def _motions(rotations: Any, translations: Any) -> Group:
     return _MOTIONS[rotations, bool(translations)](3)
 
 
-def _indices(element: Any) -> Integers:
-    assert isinstance(element, SignedPermutation)
-    return element.indices
-
-
 def _signed(group: PermutationGroup) -> list[SignedPermutation]:
     return [g for g in group.generators if isinstance(g, SignedPermutation)]
 
@@ -303,7 +288,10 @@ def _signed(group: PermutationGroup) -> list[SignedPermutation]:
 def _given(
     include: Iterable[Any], numbers: Integers, bonded: NDArray[np.bool_]
 ) -> PermutationGroup:
-    group = PermutationGroup(include, degree=len(numbers))
+    try:
+        group = PermutationGroup(include, degree=len(numbers))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"include: {error}") from None
     for g in _signed(group):
         p = g.indices
         if g.signs is not None or not np.array_equal(numbers[p], numbers):
@@ -316,19 +304,36 @@ def _given(
     return group
 
 
-def _excluded(found: PermutationGroup, exclude: Iterable[Any]) -> list[tuple[Integers, str]]:
-    own = _signed(found)
-    images = []
+def _without(
+    group: PermutationGroup, exclude: Iterable[Any]
+) -> tuple[PermutationGroup, list[Integers]]:
+    """Return the group of the generators that are not excluded, and those that are."""
+    if isinstance(exclude, str) or not isinstance(exclude, Iterable):
+        raise TypeError(f"exclude must be a sequence of generators, got {exclude!r}")
+    own = _signed(group)
+    taken = []
     for entry in exclude:
         if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
             if not 0 <= entry < len(own):
                 raise ValueError(
-                    f"exclude must name generators from 0 to {len(own) - 1}, got {entry}"
+                    f"exclude must name one of {len(own)} generators, counted from 0, got {entry}"
                 )
-            images.append(own[int(entry)].indices)
+            taken.append(own[int(entry)])
             continue
-        (element,) = _signed(PermutationGroup([entry], degree=found.degree)) or (None,)
-        if element not in own:
+        try:
+            named = _signed(PermutationGroup([entry], degree=group.degree))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"exclude: {error}") from None
+        if not named or named[0] not in own:
             raise ValueError(f"exclude must name generators of the group, got {entry!r}")
-        images.append(_indices(element))
-    return [(image, _EXCLUDED) for image in images]
+        taken += named
+    if not taken:
+        return group, []
+    left = PermutationGroup([g for g in own if g not in taken], degree=group.degree)
+    for g in taken:
+        if left.contains(g):
+            raise ValueError(
+                f"exclude must leave generators that do not bring it back: {g!r} is a product of "
+                "the others"
+            )
+    return left, [g.indices for g in taken]
