@@ -31,6 +31,43 @@ def neopentane():
     return z, np.array(R)
 
 
+def flat(*angles):
+    """Unit vectors in the plane, angles in degrees."""
+    turns = np.deg2rad(angles)
+    return np.stack([np.cos(turns), np.sin(turns), 0 * turns], axis=1)
+
+
+def phenyl(centre, towards):
+    """Carbon and hydrogen of a ring, the first carbon alone at an angle in degrees."""
+    around = flat(*(towards + 60 * np.arange(6)))
+    return centre + 1.40 * around, centre + 2.49 * around[1:]
+
+
+def toluene():
+    carbon, hydrogen = phenyl(np.zeros(3), 0)
+    methyl = np.array([2.91, 0, 0])
+    ends = 1.09 * rays(3, np.deg2rad(70.5))[:, [2, 0, 1]]  # around the x axis
+    R = np.concatenate([carbon, [methyl], hydrogen, methyl + ends])
+    return ["C"] * 7 + ["H"] * 8, R
+
+
+def naphthalene():
+    shift = np.array([1.40 * np.cos(np.pi / 6), 0, 0])
+    rings = [phenyl(s * shift, 30) for s in (-1, 1)]
+    carbon = np.unique(np.concatenate([c for c, _ in rings]).round(6), axis=0)
+    ends = np.concatenate([s * shift + 2.49 * flat(*(30 + 60 * np.arange(6))) for s in (-1, 1)])
+    away = np.linalg.norm(ends[:, None] - carbon, axis=-1)
+    return ["C"] * 10 + ["H"] * 8, np.concatenate([carbon, ends[away.min(axis=1) > 0.9][:8]])
+
+
+def azobenzene():
+    nitrogen = 0.625 * flat(0)[0]
+    bond = flat(66)[0]  # at 114 degrees from N to N
+    carbon, hydrogen = phenyl(nitrogen + (1.42 + 1.40) * bond, 66 + 180)
+    half = np.concatenate([[nitrogen], carbon, hydrogen])
+    return (["N"] + ["C"] * 6 + ["H"] * 5) * 2, np.concatenate([half, -half])
+
+
 ETHYLENE = (
     ["C", "C", "H", "H", "H", "H"],
     [[0, 0, 0.667], [0, 0, -0.667], *([0, y, z] for z in (1.23, -1.23) for y in (0.92, -0.92))],
@@ -59,6 +96,10 @@ KNOWN = {
     "allene": (ALLENE, 8, 8, 8),  # an axis of chirality, which the rule does not see
     "SF6": (SF6, 720, 48, 24),
     "PF5": (PF5, 120, 12, 6),
+    # as published with sGDML, with mirror images
+    "toluene": (toluene(), 12, 12, 6),
+    "naphthalene": (naphthalene(), 4, 4, 4),
+    "azobenzene": (azobenzene(), 8, 8, 8),
     "propane": (alkane(3), 144, 36, 18),
     "heptane": (alkane(7), 2304, 36, 18),
     "neopentane": (neopentane(), 24 * 6**4, 24 * 3**4, 12 * 3**4),

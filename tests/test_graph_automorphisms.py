@@ -68,6 +68,14 @@ def on_torus(steps):
     )
 
 
+def plane(q):
+    """Points and lines of the projective plane over q elements, q a prime."""
+    vectors = [v for v in product(range(q), repeat=3) if next((x for x in v if x), 0) == 1]
+    incident = (np.array(vectors) @ np.array(vectors).T % q == 0).astype(int)
+    none = np.zeros_like(incident)
+    return np.block([[none, incident], [incident.T, none]])
+
+
 SHRIKHANDE = {(0, 1), (0, 3), (1, 0), (3, 0), (1, 1), (3, 3)}
 ROOK = {(0, 1), (0, 2), (0, 3), (1, 0), (2, 0), (3, 0)}
 DODECAHEDRON = from_edges(
@@ -88,6 +96,7 @@ KNOWN = {
     "dodecahedron": (DODECAHEDRON, 120),
     "Shrikhande": (on_torus(SHRIKHANDE), 192),
     "rook": (on_torus(ROOK), 1152),
+    "plane of order 7": (plane(7), 2 * (7**3 - 1) * (7**3 - 7) * (7**3 - 49) // 6),
     "ring of six, two of three": (beside(ring(6), ring(3), ring(3)), 12 * 72),
     "alike components": (beside(*[DODECAHEDRON] * 4), 120**4 * 24),
 }

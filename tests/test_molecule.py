@@ -62,7 +62,8 @@ def hand(R, atom, four):
         for a in four
     ]
     volume = np.linalg.det([u - unit[3] for u in unit[:3]])
-    return 0 if abs(volume) < 0.4 else int(np.sign(volume)), volume
+    small = 0.4 if atom not in four else 0.0  # of three neighbours, decided for all alike
+    return 0 if abs(volume) < small else int(np.sign(volume)), volume
 
 
 def feasible_ones(z, R, bonds, listed, mirrored):

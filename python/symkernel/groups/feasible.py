@@ -60,25 +60,24 @@ class Arrangement:
         self._rows = {path: k for k, path in enumerate(self._paths)}
 
     def _find_corners(self) -> None:
-        corners: list[tuple[int, ...]] = []
-        volumes = []
+        self._corners: list[tuple[int, ...]] = []
+        hands = []
         self._flat = np.ones(len(self._numbers), bool)  # of atoms with three neighbours
         threes = {}
         for atom, near in enumerate(self._near):
             if len(near) == 3:
                 threes[atom] = self._volume(atom, (*near, atom))
             for four in combinations(near, 4) if len(near) <= _MOST else ():
-                corners.append((atom, *four))
-                volumes.append(self._volume(atom, four))
+                volume = self._volume(atom, four)
+                self._corners.append((atom, *four))
+                hands.append(0 if abs(volume) < _FLAT else int(np.sign(volume)))
         for atom, volume in threes.items():
             like = [abs(v) for a, v in threes.items() if self._orbits[a] == self._orbits[atom]]
             self._flat[atom] = np.mean(like) < _FLAT
             if not self._flat[atom] and self._numbers[atom] not in _INVERTING:
-                corners.append((atom, *self._near[atom], atom))
-                volumes.append(volume)
-        found = np.array(volumes)
-        self._corners = corners
-        self._hands = np.where(np.abs(found) < _FLAT, 0, np.sign(found)).astype(np.int64)
+                self._corners.append((atom, *self._near[atom], atom))
+                hands.append(int(np.sign(volume)))
+        self._hands = np.array(hands, np.int64)
 
     # Mean over frames of det(a - d, b - d, c - d), of directions from an atom, itself at 0.
     def _volume(self, atom: int, four: tuple[int, ...]) -> float:

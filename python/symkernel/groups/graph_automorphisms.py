@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 #: Most refinements of one search.
-REFINEMENT_LIMIT = 200_000
+REFINEMENT_LIMIT = 20_000
 
 Integers = NDArray[np.int64]
 
@@ -44,7 +44,7 @@ def graph_automorphisms(
         Symmetric. Equal entries are edges of one kind, 0 is no edge; the diagonal holds loops.
     colours : array-like of shape (n,), optional
         Kind of every vertex; all of one kind by default.
-    limit : int, default=200000
+    limit : int, default=20000
         Most refinements of the search.
 
     Returns
@@ -174,9 +174,10 @@ class _Search:
         self._path = [self._refined(kinds)]
         self._base: list[int] = []
         while (colours := self._path[-1].colours).max() + 1 < len(colours):
-            sizes = np.bincount(colours)
-            smallest = np.where(sizes > 1, sizes, len(colours) + 1).argmin()
-            self._base.append(int(np.flatnonzero(colours == smallest)[0]))
+            # Of the largest colour: few levels, and vertices in general position, where those of a
+            # small one may lie on one line of a geometry and tell nothing of the rest.
+            largest = np.bincount(colours).argmax()
+            self._base.append(int(np.flatnonzero(colours == largest)[0]))
             self._path.append(self._refined(single_out(colours, self._base[-1])))
 
     def run(self) -> tuple[Integers, int]:

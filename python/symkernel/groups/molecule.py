@@ -206,13 +206,13 @@ def molecule(
 
     Notes
     -----
-    **Feasible** is an automorphism p that, with or without one mirror image of the whole, keeps
+    **Feasible** is an automorphism p that keeps
 
     * *hands*: of every four neighbours of an atom that span a volume, or three neighbours out of
       one plane and their atom, the sign of det(a - d, b - d, c - d) of their directions is that of
-      their images under p, or, with ``rotations="O"`` only, the opposite sign for all of them in
-      the molecule. Nitrogen and oxygen with three neighbours turn inside out, and have no hand;
-      nor have atoms with more than six neighbours.
+      their images under p, or, with ``rotations="O"`` only, the opposite sign for all of them at
+      once. Nitrogen and oxygen with three neighbours turn inside out, and have no hand; nor have
+      atoms with more than six neighbours.
     * *sides*: what is cis at a double bond stays cis. Double is a bond shorter than 0.9 sums of
       radii, between atoms with three neighbours in a plane or two at an angle.
 
@@ -221,8 +221,8 @@ def molecule(
     times 2 of CH2. Three turn methyl; three more, a swap in methyl and one in CH2, are turns
     followed by a mirror: 6 are feasible with ``rotations="O"`` and 3 with "SO". The other 6 swap in
     CH2 alone or in methyl alone, and would pull one of the two inside out: no motion does, although
-    energies are the same. Hands and sides are means over frames; those of like three-neighbour
-    atoms are shared.
+    energies are the same. Volumes and angles are means over frames; whether three neighbours are in
+    one plane, and whether a bond is double, is decided for all alike ones together.
 
     The rule looks at neighbours, and cannot see what is further: axes of chirality (allenes,
     hindered biaryls, helices), rings that are too small to flip, ways that are blocked or cost much
@@ -232,7 +232,8 @@ def molecule(
 
     Radii are from Cordero et al., Dalton Trans. 2008, 2832. On ethanol, aspirin and benzene the
     feasible permutations are those that sGDML publishes (Chmiela et al., Comput. Phys. Commun. 240,
-    2019), 6, 6 and 12. The search takes milliseconds for 100 atoms; see ``graph_automorphisms``.
+    2019), 6, 6 and 12. The search takes O(n^2) operations for each of some n refinements on usual
+    molecules, milliseconds for 100 atoms.
 
     Examples
     --------
@@ -263,9 +264,10 @@ def molecule(
         if include == "feasible":
             arrangement = Arrangement(numbers, frames, bonded, lengths, images)
             mirrored = rotations == "O"
-            found = arrangement.keep(mirrored)
             reasons = [(image, arrangement.objection(image, mirrored)) for image in images]
             dropped += [(image, reason) for image, reason in reasons if reason]
+            if dropped:
+                found = arrangement.keep(mirrored)
     else:
         found = _given(include, numbers, bonded)
     found, taken = _without(found, exclude)
