@@ -9,6 +9,11 @@ from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQu
 from symkernel import groups
 from symkernel.kernels import ArcCosine, Laplacian, Polynomial, PowerExponential, VonMises
 
+METHANE = (
+    ["C", "H", "H", "H", "H"],
+    0.63 * np.array([[0, 0, 0], [1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]]),
+)
+
 # Small groups of every kind, every native route: permutations, signs, matrices, points, products.
 GROUPS = {
     "trivial": groups.Trivial(3),
@@ -39,10 +44,14 @@ GROUPS = {
     "young": groups.Young("ababb"),
     "wreath": groups.Wreath(groups.Cyclic(3), groups.Symmetric(2)),
     "young points": groups.Young("aba").along(0, (3, 2)),
+    "methane": groups.molecule(*METHANE, rotations=None, translations=False, include="feasible"),
     # of angles
     "torus": groups.Torus(1).along(1, (4, 1)),
     "torus x C3": groups.Torus(2).along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
 }
+
+# Infinite; what laws of continuous groups have in common.
+MOVING_METHANE = groups.molecule(*METHANE)
 
 KERNELS = {
     "rbf": RBF(1.7),

@@ -62,6 +62,7 @@ SPHERE = ("HeatKernel", "SobolevKernel", "PolynomialKernel", "InvariantBasis", "
 GRID = np.arange(24)
 DATA = {f"spectral.{name}": UNIT for name in SPHERE} | {
     "spectral.Product": np.hstack([UNIT, UNIT]),
+    "groups.molecule": UNIT,  # eight frames of a ring of three
     "lie.discover_equation": (GRID[:, None] ** 2 + GRID**2)[None],  # of the wave equation
 }
 CYCLIC, SYMMETRIC = groups.Cyclic(4), groups.Symmetric(4)
@@ -272,6 +273,10 @@ EXAMPLES = {
         "Wreath": _of_group("Wreath", groups.Cyclic(2), groups.Cyclic(2)),
         "Young": _of_group("Young", [0, 0, 1, 1]),
         "from_name": NO_ARRAY,
+        "molecule": lambda X, y: [
+            g.apply(X[:3].reshape(-1))
+            for g in groups.molecule([6, 6, 6], X.reshape(-1, 3, 3)).generators
+        ],
         "move_randomly": lambda X, y: groups.move_randomly(groups.SO(4), X, random_state=1),
     },
     "kernels": {

@@ -352,3 +352,19 @@ def least_images(group, X):
     """The image of every row that comes first in lexicographic order, by listing all of them."""
     images = np.stack([[g.apply(x) for x in X] for g in group.elements()]) + 0.0
     return np.array([min(map(tuple, column)) for column in images.swapaxes(0, 1)])
+
+
+def automorphisms(adjacency, colours):
+    """All permutations p with adjacency[p[i], p[j]] = adjacency[i, j] that keep colours, listed."""
+    A, n = np.asarray(adjacency), len(colours)
+    found = [()]
+    for i in range(n):
+        found = [
+            (*p, a)
+            for p in found
+            for a in range(n)
+            if a not in p
+            and colours[a] == colours[i]
+            and all(A[a, b] == A[i, j] for j, b in enumerate((*p, a)))
+        ]
+    return found

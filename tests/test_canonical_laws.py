@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from catalog import GROUPS, samples
+from catalog import GROUPS, MOVING_METHANE, samples
 from oracles import least_images
 from symkernel import groups
 from symkernel.canonical import canonical_form
@@ -31,6 +31,7 @@ CONTINUOUS = {
     "S5 x O(3)": groups.Symmetric(5).along(0, CLOUD) * groups.O(3).along(1, CLOUD),
     "S5 x SE(3)": groups.Symmetric(5).along(0, CLOUD) * groups.SE(3).along(1, CLOUD),
     "young x E(3)": groups.Young("aabbb").along(0, CLOUD) * groups.E(3).along(1, CLOUD),
+    "moving methane": MOVING_METHANE,
     "C5 x SO(3)": groups.Cyclic(5).along(0, CLOUD) * groups.SO(3).along(1, CLOUD),
 }
 LARGE = {

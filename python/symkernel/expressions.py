@@ -19,7 +19,7 @@ _GROUPS: dict[str, Any] = {
     if isinstance(value := getattr(groups, name), type)
     and issubclass(value, Group)
     and value is not Group
-} | {"from_name": groups.from_name}
+} | {"from_name": groups.from_name, "molecule": groups.molecule}
 _KERNELS: dict[str, Any] = {
     name: getattr(skl, name) for name in ("RBF", "Matern", "RationalQuadratic", "DotProduct")
 } | {
@@ -37,9 +37,9 @@ _LONGEST = 100_000  # characters
 def evaluate(text: str) -> Any:
     """Evaluate an expression of groups, base kernels, numbers, strings, tuples and lists.
 
-    Calls of the classes of ``symkernel.groups``, of the base kernels and of methods,
-    ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing else is
-    ever evaluated.
+    Calls of the classes of ``symkernel.groups``, of ``molecule``, of the base kernels and of
+    methods, ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing
+    else is ever evaluated.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ from symkernel.groups.elements import OrthogonalMatrix, Permutation, SignedPermu
 from symkernel.groups.euclidean import SE, E
 from symkernel.groups.image import Image
 from symkernel.groups.matrix_group import MatrixGroup
+from symkernel.groups.molecule import molecule
 from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Trivial
 from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.permutation_group import PermutationGroup
@@ -59,5 +60,6 @@ __all__ = [
     "Wreath",
     "Young",
     "from_name",
+    "molecule",
     "move_randomly",
 ]
