@@ -8,6 +8,7 @@ import itertools
 import math
 import pickle
 import re
+import time
 
 import numpy as np
 import pytest
@@ -114,6 +115,16 @@ def test_orders(generators, order):
     assert type(group.order) is int
     assert group.is_finite
     assert group.dim == 0
+
+
+@pytest.mark.parametrize("generators", [reflections(ROOTS), F4, B7], ids=["E8", "F4", "B7"])
+def test_orders_take_less_than_a_second(generators):
+    def seconds():
+        start = time.perf_counter()
+        MatrixGroup(generators).order  # noqa: B018
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1.0
 
 
 @pytest.mark.parametrize("noise", [1e-15, 1e-12, 1e-9])

@@ -50,27 +50,29 @@ def closed_algebra(matrices: Array) -> Array:
         for k in rng.integers(len(matrices), size=rng.integers(2, _LONGEST + 1)):
             word = word @ matrices[k]
         words.append(word)
-    basis = np.zeros((0, d, d))
-    for word in words:
-        basis = _span(np.concatenate([basis, _torus(word)]))
-    while True:
-        brackets = np.einsum("aij,bjk->abik", basis, basis)
-        brackets = (brackets - brackets.swapaxes(0, 1)).reshape(-1, d, d)
-        moved = np.einsum("mij,ajk,mlk->mail", matrices, basis, matrices).reshape(-1, d, d)
-        larger = _span(np.concatenate([basis, brackets, moved]))
-        if len(larger) == len(basis):
-            return basis
-        basis = larger
+    basis = _span(np.concatenate([_torus(word) for word in words]))
+    size = -1
+    while size < len(basis):
+        size = len(basis)
+        # brackets of random elements leave the span unless all do
+        left, right = np.einsum("sna,aij->snij", rng.standard_normal((2, 2 * size, size)), basis)
+        brackets = (left @ right - right @ left) / max(size, 1)
+        moved = np.einsum("mij,ajk,mlk->mail", matrices, basis, matrices, optimize=True)
+        basis = _span(np.concatenate([basis, brackets, moved.reshape(-1, d, d)]))
+    return basis
 
 
 def _span(matrices: Array) -> Array:
     """Orthonormal basis of the span of antisymmetric matrices of about unit length, or shorter."""
     d = matrices.shape[1]
+    above = np.triu_indices(d, 1)
     if not len(matrices):
         return matrices
-    _, s, rows = np.linalg.svd(matrices.reshape(len(matrices), -1), full_matrices=False)
-    basis: Array = rows[s > _RANK].reshape(-1, d, d)
-    return 0.5 * (basis - basis.swapaxes(1, 2))
+    _, s, rows = np.linalg.svd(matrices[:, above[0], above[1]], full_matrices=False)
+    kept = rows[s > _RANK] * math.sqrt(0.5)
+    basis = np.zeros((len(kept), d, d))
+    basis[:, above[0], above[1]] = kept
+    return basis - basis.swapaxes(1, 2)
 
 
 def _torus(word: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["Cells", "FaithfulOrbit", "faithful_orbit", "fixed_vectors", "follow_orbit"]
 
 Array = NDArray[np.float64]
+_T = TypeVar("_T")
 
 # Projections whose cells name a point, and their width in tolerances: one in ten points lies
 # so near an edge that both cells are looked up.
@@ -19,8 +21,10 @@ _PROJECTIONS = 5
 _WIDTH = 100.0
 # Orbits are followed to this length first, then four times as far, ...
 _FIRST = 256
-# ... and from this length on from the most promising vectors alone.
+# ... and from this length on until so many have failed.
 _FEW_FROM, _FEW = 2048, 6
+# Coordinate axes are given up when so many fail; on more features than this they come first.
+_AXES, _MANY_FEATURES = 16, 32
 # Words whose fixed vectors are tried, and their greatest length.
 _WORDS, _LONGEST = 48, 12
 # Shorter parts of unit vectors, and smaller singular values of orbits, are rounding errors.
@@ -126,13 +130,17 @@ def faithful_orbit(matrices: Array, limit: int, tolerance: float) -> FaithfulOrb
         None where no such orbits are found.
     """
     fixed, rest = fixed_vectors(matrices, tolerance)
-    candidates = np.concatenate(list(_candidates(matrices, rest, tolerance)))
+    source = _candidates(matrices, rest, tolerance)
+    seen: list[tuple[bool, Array]] = []
     spanned = fixed
     points: list[Array] = []
     images: list[NDArray[np.int64]] = []
     cap, total = min(_FIRST, limit), 0
     while len(spanned) < matrices.shape[1]:
-        for vector in candidates if cap < _FEW_FROM else candidates[:_FEW]:
+        failed, failed_axes = 0, 0
+        for is_axis, vector in itertools.chain(tuple(seen), _noted(source, seen)):
+            if (is_axis and failed_axes >= _AXES) or (cap >= _FEW_FROM and failed >= _FEW):
+                continue
             part = vector - (spanned @ vector) @ spanned
             length = float(np.linalg.norm(part))
             if length < 0.01:
@@ -141,6 +149,7 @@ def faithful_orbit(matrices: Array, limit: int, tolerance: float) -> FaithfulOrb
             part -= (spanned @ part) @ spanned  # what rounding has left in an invariant space
             found = follow_orbit(matrices, part / np.linalg.norm(part), cap, tolerance)
             if found is None:
+                failed, failed_axes = failed + 1, failed_axes + is_axis
                 continue
             images.append(found[1] + total)
             points.append(found[0])
@@ -162,46 +171,52 @@ def faithful_orbit(matrices: Array, limit: int, tolerance: float) -> FaithfulOrb
     )
 
 
-def _candidates(matrices: Array, rest: Array, tolerance: float) -> Iterator[Array]:
-    """Yield unit vectors (k, d) whose orbits may be short, the shortest expected first."""
+def _noted(source: Iterator[_T], seen: list[_T]) -> Iterator[_T]:
+    for item in source:
+        seen.append(item)
+        yield item
+
+
+def _candidates(matrices: Array, rest: Array, tolerance: float) -> Iterator[tuple[bool, Array]]:
+    """Yield unit vectors (d,) whose orbits may be short, and whether they are axes.
+
+    Those expected to have the shortest orbits come first.
+    """
     d = matrices.shape[1]
     if not len(rest):
-        yield np.zeros((0, d))
         return
     rng = np.random.default_rng(0)
-    single, several = [], []
-    subsets = [np.delete(matrices, k, axis=0) for k in range(len(matrices)) if len(matrices) > 1]
-    words = []
-    for _ in range(_WORDS):
-        word = np.eye(d)
-        for k in rng.integers(len(matrices), size=rng.integers(1, _LONGEST + 1)):
-            word = word @ matrices[k]
-        words.append(word)
-    for stacked in [
-        *subsets,
-        *(m[None] for m in matrices),
-        *(-m[None] for m in matrices),
-        *(w[None] for w in words),
-        *(-w[None] for w in words),
-    ]:
+    axes_first = d > _MANY_FEATURES or all(map(_near_monomial, matrices))
+    if axes_first:
+        yield from ((True, axis) for axis in np.eye(d))
+    several = []
+    for stacked in _subgroups(matrices, rng):
         # within the space that something moves
-        own = np.einsum("ai,mij,bj->mab", rest, stacked, rest)
+        own = np.einsum("ai,mij,bj->mab", rest, stacked, rest, optimize=True)
         still = fixed_vectors(own, tolerance)[0] @ rest
         if len(still) == 1:
-            single.append(still)
+            yield False, still[0]
         elif 1 < len(still) < len(rest):
-            several.append((len(still), rng.standard_normal((1, len(still))) @ still))
-    monomial = [_near_monomial(m) for m in matrices]
-    axes = np.eye(d)
-    if all(monomial):
-        yield axes
-    yield from single
-    if not all(monomial):
-        yield axes
+            several.append((len(still), rng.standard_normal(len(still)) @ still))
+    if not axes_first:
+        yield from ((True, axis) for axis in np.eye(d))
     for _, vector in sorted(several, key=lambda pair: pair[0]):
-        yield vector / np.linalg.norm(vector)
-    vector = rng.standard_normal((1, len(rest))) @ rest
-    yield vector / np.linalg.norm(vector)
+        yield False, vector / np.linalg.norm(vector)
+    vector = rng.standard_normal(len(rest)) @ rest
+    yield False, vector / np.linalg.norm(vector)
+
+
+def _subgroups(matrices: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """Yield generators (k, d, d) of subgroups, up to a sign: all but one, one, and random words."""
+    if len(matrices) > 1:
+        yield from (np.delete(matrices, k, axis=0) for k in range(len(matrices)))
+    for matrix in matrices:
+        yield from (matrix[None], -matrix[None])
+    for _ in range(_WORDS):
+        word = np.eye(matrices.shape[1])
+        for k in rng.integers(len(matrices), size=rng.integers(1, _LONGEST + 1)):
+            word = word @ matrices[k]
+        yield from (word[None], -word[None])
 
 
 def _near_monomial(matrix: Array) -> bool:
@@ -216,14 +231,13 @@ def follow_orbit(
     None as well where points come nearer to one another than they can be told apart.
     """
     cells = Cells(len(start), tolerance)
-    points = start[None].copy()
-    cells.put(cells.keys(points)[0], 0)
+    points = np.tile(start, (min(cap, 64), 1))
+    cells.put(cells.keys(points[:1])[0], 0)
     images: list[list[int]] = [[] for _ in matrices]
-    done = 0
-    while done < len(points):
-        frontier = points[done:]
-        done = len(points)
-        fresh: list[Array] = []
+    done, count = 0, 1
+    while done < count:
+        frontier = points[done:count]
+        done = count
         for matrix, row in zip(matrices, images, strict=True):
             moved = frontier @ matrix.T
             moved /= np.linalg.norm(moved, axis=1, keepdims=True)
@@ -231,19 +245,18 @@ def follow_orbit(
             for i, names in enumerate(cells.keys(moved)):
                 number = cells.get(names)
                 if number < 0:
-                    number = done + len(fresh)
-                    cells.put(names, number)
-                    fresh.append(moved[i])
+                    if count == cap:
+                        return None
+                    if count == len(points):
+                        points = np.concatenate([points, points])
+                    points[count] = moved[i]
+                    cells.put(names, count)
+                    number, count = count, count + 1
                 numbers.append(number)
-            if done + len(fresh) > cap:
-                return None
-            known = np.concatenate([points, fresh]) if fresh else points
-            if np.abs(known[numbers] - moved).max() > tolerance:
+            if np.abs(points[numbers] - moved).max() > tolerance:
                 return None
             row.extend(numbers)
-        if fresh:
-            points = np.concatenate([points, fresh])
     found = np.array(images, np.int64)
-    if (np.sort(found, axis=1) != np.arange(len(points))).any():
+    if (np.sort(found, axis=1) != np.arange(count)).any():
         return None
-    return points, found
+    return points[:count].copy(), found

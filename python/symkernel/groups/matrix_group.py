@@ -33,6 +33,8 @@ __all__ = ["MatrixGroup"]
 
 # Numbers in all matrices of a group up to which they are listed before orbits are looked for.
 _LISTED_NUMBERS = 2_000_000
+# Signed permutations of so many features that fewer than this could be listed are not.
+_FEWEST = 100
 # Points of an orbit up to which none is taken for infinite.
 _FIRST_ORBIT = 4096
 
@@ -219,20 +221,25 @@ class MatrixGroup(Group):
     # The same group by what it is known by: its elements, permutations, or its Lie algebra.
     @cached_property
     def _known(self) -> Group:
-        stacked = np.stack([g.as_matrix() for g in self._generators])
         few = min(self._limit, 1 + _LISTED_NUMBERS // self.degree**2)
+        signed = all(isinstance(g, SignedPermutation) for g in self._generators)
+        if signed and few < _FEWEST:
+            return PermutationGroup(self._generators, degree=self.degree)
+        stacked = np.stack([g.as_matrix() for g in self._generators])
         listed = self._list(stacked, few)
         if listed is not None:
             return listed
-        if all(isinstance(g, SignedPermutation) for g in self._generators):
+        if signed:
             return PermutationGroup(self._generators, degree=self.degree)
-        orbit = faithful_orbit(stacked, min(self._limit, _FIRST_ORBIT), 100.0 * self._tol)
-        if orbit is None and self._closure:
-            algebra = closed_algebra(stacked)
+        tolerance = 100.0 * self._tol
+        orbit = None
+        if self._closure:
+            orbit = faithful_orbit(stacked, min(self._limit, _FIRST_ORBIT), tolerance)
+            algebra = closed_algebra(stacked) if orbit is None else np.zeros(0)
             if len(algebra):
                 return CompactClosure(self._generators, algebra)
-        if orbit is None and self._limit > _FIRST_ORBIT:
-            orbit = faithful_orbit(stacked, self._limit, 100.0 * self._tol)
+        if orbit is None:
+            orbit = faithful_orbit(stacked, self._limit, tolerance)
         if orbit is not None:
             return OnOrbit(self._generators, orbit)
         listed = self._list(stacked, self._limit) if few < self._limit else None
