@@ -16,13 +16,13 @@ from catalog import CLOSURES, E8, LARGE_MATRICES, diagram, reflections
 from scipy.linalg import block_diag, expm
 from scipy.stats import chi2
 from sklearn.gaussian_process.kernels import RBF
-from symkernel import groups, theory
+from symkernel import diagnostics, groups, theory
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import MatrixGroup, OrthogonalMatrix, PointGroup, matrix_group
 from symkernel.groups._lattice import lattice_basis, reduced, relations
 from symkernel.groups.table import table_matrices
 from symkernel.kernels import InvariantKernel, Polynomial
-from symkernel.spectral import InvariantBasis, Polynomials, SpectralRegressor, Sphere
+from symkernel.spectral import InvariantBasis, Polynomials, SpectralRegressor, Sphere, Stereographic
 from symkernel.theory.reflections import fundamental_degrees
 
 F4 = reflections([[0, 1, -1, 0], [0, 0, 1, -1], [0, 0, 0, 1], [1, -1, -1, -1]])
@@ -278,7 +278,7 @@ def test_plans_tell_the_order():
     expected = base.coef0**3 + 3 * base.coef0 * base.gamma**2 * np.outer(squares, squares) / 8
     np.testing.assert_allclose(exact(X), expected, rtol=1e-12)
     drawn = InvariantKernel(RBF(2.0), W_E8, method="sample")
-    assert "random elements" in str(drawn.plan())
+    assert "(order 696,729,600)" in str(drawn.plan())
 
 
 def test_small_lists_serve_every_plan():
@@ -424,6 +424,26 @@ def test_closures_are_refused_without_being_asked_for(name):
             InvariantKernel(RBF(), group, method=method).plan()
     with pytest.raises(GroupTooLargeError, match=re.escape("symkernel.spectral finds invariant")):
         group.table(100)
+
+
+def test_volumes_of_closures_are_refused():
+    with pytest.raises(ValueError, match=r"the volume of the orbits of MatrixGroup.* not known"):
+        theory.quotient(Sphere(2), CLOSURES["O(2)"])
+    with pytest.raises(GroupTooLargeError, match="InvariantBasis"):
+        theory.invariant_dimension(Sphere(2), CLOSURES["O(2)"], 4)
+
+
+def test_large_groups_in_products_and_lifts():
+    points = W_E8.along(1, (3, 8)) * groups.Symmetric(3).along(0, (3, 8))
+    assert points.order == 6 * 696_729_600
+    assert all(points.contains(g) for g in points.sample(3, random_state=0))
+    lifted = Stereographic.lift(W_E8)
+    assert (lifted.degree, lifted.order) == (9, 696_729_600)
+    X = np.random.default_rng(0).standard_normal((5, 8))
+    assert len(diagnostics.orbit_grid(W_E8, random_state=0)) == 64
+    diagnostics.assert_invariant(lambda X: (X**2).sum(axis=1), X, group=W_E8, random_state=0)
+    with pytest.raises(AssertionError):
+        diagnostics.assert_invariant(lambda X: X[:, 0], X, group=W_E8, random_state=0)
 
 
 def test_a_closure_of_finitely_many_elements_is_that_group():

@@ -32,7 +32,7 @@ from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTa
 __all__ = ["MatrixGroup"]
 
 # Numbers in all matrices of a group up to which they are listed before orbits are looked for.
-_LISTED_NUMBERS = 2_000_000
+_LISTED_NUMBERS = 500_000
 # Signed permutations of so many features that fewer than this could be listed are not.
 _FEWEST = 100
 # Points of an orbit up to which none is taken for infinite.
@@ -120,10 +120,10 @@ class MatrixGroup(Group):
 
     Notes
     -----
-    Products are formed natively, breadth first, as long as all of them are two million numbers at
-    most. A group that has more is known by the permutations of an orbit that spans what it moves,
-    on which it acts faithfully: W(E8), of order 696,729,600, by those of its 240 roots. Vectors
-    that much of the group fixes are tried first, O(points x generators x d^2) for each. Order,
+    Products are formed natively, breadth first, as long as all of them are at most half a million
+    numbers. A group that has more is known by the permutations of an orbit that spans what it
+    moves, on which it acts faithfully: W(E8), of order 696,729,600, by those of its 240 roots.
+    Vectors that much of the group fixes are tried first, O(points x generators x d^2) for each. Order,
     membership, uniform elements and stabilisers then cost what they cost a ``PermutationGroup`` of
     the points, and nothing is listed unless ``elements`` or ``table`` is asked for.
 
