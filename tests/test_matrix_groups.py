@@ -127,6 +127,45 @@ def test_orders_take_less_than_a_second(generators):
     assert min(seconds() for _ in range(3)) < 1.0
 
 
+def qubits(n):
+    """Generators of the real Clifford group: Hadamard gates, exchanges and controlled signs."""
+
+    def gate(matrix, k):
+        return functools.reduce(np.kron, [matrix if i == k else np.eye(2) for i in range(n)])
+
+    def controlled(k):
+        bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
+        return np.diag((-1.0) ** (bits[:, k] * bits[:, k + 1]))
+
+    hadamard = np.array([[1, 1], [1, -1]]) / math.sqrt(2.0)
+    return [
+        *(gate(hadamard, k) for k in range(n)),
+        *(gate(np.eye(2)[::-1], k) for k in range(n)),
+        *(controlled(k) for k in range(n - 1)),
+    ]
+
+
+def test_generators_in_general_position():
+    # 2^(1 + 2n) O+(2n, 2): Nebe, Rains and Sloane, Self-Dual Codes and Invariant Theory, 2006
+    for generators in (qubits(3), turned(qubits(3))):
+        assert MatrixGroup(generators).order == 2**7 * 40_320
+    cycle = [np.roll(np.eye(60), 1, axis=0), np.eye(60)[[1, 0, *range(2, 60)]]]
+    assert MatrixGroup(turned(cycle)).order == math.factorial(60)
+    copies = [np.kron(np.eye(3), r) for r in reflections(ROOTS)]
+    assert MatrixGroup(turned(copies)).order == 696_729_600
+    # two random words of W(E8) generate all rotations in it, or a subgroup whose order divides
+    rng = np.random.default_rng(0)
+    orders = []
+    for seed in range(4):
+        words = [
+            np.linalg.multi_dot([reflections(ROOTS)[k] for k in rng.integers(8, size=30)])
+            for _ in range(2)
+        ]
+        orders.append(MatrixGroup(turned(words, seed)).order)
+    assert all(696_729_600 % order == 0 for order in orders)
+    assert max(orders) >= 348_364_800
+
+
 @pytest.mark.parametrize("noise", [1e-15, 1e-12, 1e-9])
 def test_generators_with_rounding(noise):
     rng = np.random.default_rng(0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
@@ -21,12 +23,17 @@ _PROJECTIONS = 5
 _WIDTH = 100.0
 # Orbits are followed to this length first, then four times as far, ...
 _FIRST = 256
-# ... and from this length on until so many have failed.
-_FEW_FROM, _FEW = 2048, 6
-# Coordinate axes are given up when so many fail; on more features than this they come first.
-_AXES, _MANY_FEATURES = 16, 32
-# Words whose fixed vectors are tried, and their greatest length.
-_WORDS, _LONGEST = 48, 12
+# ... and from this length on until points of so many have failed, of six vectors at least.
+_FEW_FROM, _FEW, _FAILED_POINTS = 2048, 6, 65_536
+# Coordinate axes are given up when so many fail, then fewer; on many features they come first.
+_AXES, _FEW_AXES, _MANY_FEATURES = 16, 2, 32
+# Random words, fewer on many features, and their greatest length.
+_WORDS, _FEW_WORDS, _LONGEST = 48, 24, 12
+# Subgroups made of their powers.
+_LINES = 32
+# Words turn planes by p/q of a circle, up to this q, to this accuracy; primes that divide orders.
+_LONGEST_TURN, _TURN_ACCURACY = 200, 1e-7
+_PRIMES = (2, 3, 5, 7, 11, 13)
 # Shorter parts of unit vectors, and smaller singular values of orbits, are rounding errors.
 _RANK = 1e-4
 
@@ -139,8 +146,10 @@ def faithful_orbit(matrices: Array, limit: int, tolerance: float) -> FaithfulOrb
     while len(spanned) < matrices.shape[1]:
         failed, failed_axes = 0, 0
         for is_axis, vector in itertools.chain(tuple(seen), _noted(source, seen)):
-            if (is_axis and failed_axes >= _AXES) or (cap >= _FEW_FROM and failed >= _FEW):
+            if is_axis and failed_axes >= (_AXES if cap < _FEW_FROM else _FEW_AXES):
                 continue
+            if cap >= _FEW_FROM and failed >= max(_FEW, _FAILED_POINTS // cap):
+                break
             part = vector - (spanned @ vector) @ spanned
             length = float(np.linalg.norm(part))
             if length < 0.01:
@@ -149,7 +158,7 @@ def faithful_orbit(matrices: Array, limit: int, tolerance: float) -> FaithfulOrb
             part -= (spanned @ part) @ spanned  # what rounding has left in an invariant space
             found = follow_orbit(matrices, part / np.linalg.norm(part), cap, tolerance)
             if found is None:
-                failed, failed_axes = failed + 1, failed_axes + is_axis
+                failed, failed_axes = failed + (not is_axis), failed_axes + is_axis
                 continue
             images.append(found[1] + total)
             points.append(found[0])
@@ -190,10 +199,14 @@ def _candidates(matrices: Array, rest: Array, tolerance: float) -> Iterator[tupl
     if axes_first:
         yield from ((True, axis) for axis in np.eye(d))
     several = []
-    for stacked in _subgroups(matrices, rng):
-        # within the space that something moves
-        own = np.einsum("ai,mij,bj->mab", rest, stacked, rest, optimize=True)
-        still = fixed_vectors(own, tolerance)[0] @ rest
+    for still in itertools.chain(
+        (
+            fixed_vectors(rest @ np.delete(matrices, k, axis=0) @ rest.T, tolerance)[0] @ rest
+            for k in range(len(matrices) if len(matrices) > 1 else 0)
+        ),
+        (_fixed_within(sign * m, rest, tolerance) for m in matrices for sign in (1.0, -1.0)),
+        _fixed_lines(matrices, rest, tolerance),
+    ):
         if len(still) == 1:
             yield False, still[0]
         elif 1 < len(still) < len(rest):
@@ -206,17 +219,61 @@ def _candidates(matrices: Array, rest: Array, tolerance: float) -> Iterator[tupl
     yield False, vector / np.linalg.norm(vector)
 
 
-def _subgroups(matrices: Array, rng: np.random.Generator) -> Iterator[Array]:
-    """Yield generators (k, d, d) of subgroups, up to a sign: all but one, one, and random words."""
-    if len(matrices) > 1:
-        yield from (np.delete(matrices, k, axis=0) for k in range(len(matrices)))
-    for matrix in matrices:
-        yield from (matrix[None], -matrix[None])
-    for _ in range(_WORDS):
+def _fixed_lines(matrices: Array, rest: Array, tolerance: float) -> Iterator[Array]:
+    """Yield small subspaces (k, d), one dimension if possible, that large subgroups fix.
+
+    Powers of random words, of prime order, move few dimensions. What several of them fix together
+    is made smaller one by one, down to the last dimension.
+    """
+    d = matrices.shape[1]
+    rng = np.random.default_rng(1)
+    pool: list[tuple[int, Array]] = []
+    for word in _words(matrices, rng):
+        for power in _prime_powers(word):
+            for signed in (power, -power):
+                still = _fixed_within(signed, rest, tolerance)
+                if 0 < len(still) < len(rest):
+                    pool.append((len(still), signed))
+    for attempt in range(_LINES if pool else 0):
+        # those that fix much first, or in any order
+        noise = rng.uniform(0.0, 1.0 if attempt % 2 else d, len(pool))
+        order = np.argsort([-size for size, _ in pool] + noise)
+        basis = rest
+        for k in order:
+            still = _fixed_within(pool[k][1], basis, tolerance)
+            if 0 < len(still) < len(basis):
+                basis = still
+            if len(basis) == 1:
+                break
+        yield basis
+
+
+def _fixed_within(matrix: Array, basis: Array, tolerance: float) -> Array:
+    """Return the vectors in the span of orthonormal rows that a matrix fixes, orthonormal rows."""
+    moved = basis @ matrix.T - basis
+    values, vectors = np.linalg.eigh(moved @ moved.T)
+    return np.asarray(vectors[:, values <= tolerance**2 * matrix.shape[0]].T @ basis)
+
+
+def _prime_powers(word: Array) -> list[Array]:
+    """Return powers of prime order of an orthogonal matrix; none if its order is not small."""
+    turns = np.angle(np.linalg.eigvals(word)) / (2.0 * math.pi)
+    near = [Fraction(t).limit_denominator(_LONGEST_TURN) for t in turns.tolist()]
+    if np.abs(np.array([float(f) for f in near]) - turns).max() > _TURN_ACCURACY:
+        return []
+    order = math.lcm(*(f.denominator for f in near))
+    primes = [p for p in _PRIMES if order % p == 0]
+    return [np.linalg.matrix_power(word, order // p) for p in primes]
+
+
+def _words(matrices: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """Yield the matrices and random products of them."""
+    yield from matrices
+    for _ in range(_WORDS if matrices.shape[1] <= _MANY_FEATURES else _FEW_WORDS):
         word = np.eye(matrices.shape[1])
-        for k in rng.integers(len(matrices), size=rng.integers(1, _LONGEST + 1)):
+        for k in rng.integers(len(matrices), size=rng.integers(2, _LONGEST + 1)):
             word = word @ matrices[k]
-        yield from (word[None], -word[None])
+        yield word
 
 
 def _near_monomial(matrix: Array) -> bool:

@@ -123,9 +123,10 @@ class MatrixGroup(Group):
     Products are formed natively, breadth first, as long as all of them are at most half a million
     numbers. A group that has more is known by the permutations of an orbit that spans what it
     moves, on which it acts faithfully: W(E8), of order 696,729,600, by those of its 240 roots.
-    Vectors that much of the group fixes are tried first, O(points x generators x d^2) for each. Order,
-    membership, uniform elements and stabilisers then cost what they cost a ``PermutationGroup`` of
-    the points, and nothing is listed unless ``elements`` or ``table`` is asked for.
+    Vectors that much of the group fixes are tried first, O(points x generators x d^2) for each.
+    Order, membership, uniform elements and stabilisers then cost what they cost a
+    ``PermutationGroup`` of the points, and nothing is listed unless ``elements`` or ``table`` is
+    asked for.
 
     The Lie algebra of a closure is that of the tori in which the powers of the generators, and of
     random products of them, are dense, closed under brackets and under the generators. Turns by
