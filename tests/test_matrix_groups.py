@@ -452,6 +452,37 @@ def test_components_of_closures(generators, dim, components):
         assert abs(dense - drawn.mean()) < 5 * drawn.std() / math.sqrt(len(drawn)) + 1e-2
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_closures_of_unitary_matrices(n):
+    rng = np.random.default_rng(n)
+
+    def unitary():
+        return np.linalg.qr(rng.standard_normal((n, n)) + 1j * rng.standard_normal((n, n)))[0]
+
+    def real(U):
+        return np.block([[U.real, -U.imag], [U.imag, U.real]])
+
+    a, b = unitary(), unitary()
+    a0, b0 = (U / np.linalg.det(U) ** (1 / n) for U in (a, b))
+    fifth = np.exp(2j * np.pi / 5)
+    whole, special, more = (
+        MatrixGroup([real(U), real(V)], closure=True)
+        for U, V in ((a, b), (a0, b0), (fifth * a0, b0))
+    )
+    assert (whole.dim, special.dim, more.dim) == (n * n, n * n - 1, n * n - 1)
+    other = unitary()
+    assert whole.contains(OrthogonalMatrix(real(other)))
+    assert not special.contains(OrthogonalMatrix(real(other)))
+    inside = OrthogonalMatrix(real(other / np.linalg.det(other) ** (1 / n)))
+    assert special.contains(inside)
+    turned_on = OrthogonalMatrix(real(fifth * np.eye(n)))
+    assert more.contains(turned_on)
+    assert not special.contains(turned_on)
+    # the mean square of 2 Re tr: 4 where traces are real, else 2
+    squares = np.array([np.trace(g.as_matrix()) for g in special.sample(4000, 0)]) ** 2
+    assert abs(squares.mean() - (4 if n == 2 else 2)) < 5 * squares.std() / math.sqrt(4000)
+
+
 @pytest.mark.parametrize("name", CLOSURES)
 def test_closures_are_refused_without_being_asked_for(name):
     group = CLOSURES[name]

@@ -28,9 +28,10 @@ _WORDS, _LONGEST = 24, 8
 _RANK = 1e-6
 # Most components that are told apart.
 _COMPONENTS = 256
-# Factors of a random element, and the standard deviation of their logarithms: each leaves at most
-# half of any character of the group but the trivial one, shifts of a torus none of it.
-_FACTORS, _SPREAD = 60, 1000.0
+# Factors of a random element, and the standard deviation of their logarithms. A factor keeps the
+# share of zero weights of each character: none of those of a torus, else a third at most, as
+# raising and lowering by simple roots embeds the zero weights in two other spaces.
+_FACTORS, _SPREAD = 40, 1000.0
 
 
 def closed_algebra(matrices: Array) -> Array:
@@ -190,8 +191,8 @@ class CompactClosure(Group):
     @staticmethod
     def _commuting(basis: Array, matrix: Array) -> Array:
         brackets = (basis @ matrix - matrix @ basis).reshape(len(basis), -1)
-        u, s, _ = np.linalg.svd(brackets, full_matrices=True)
-        still = u[:, int((s > _RANK).sum()) :].T
+        values, vectors = np.linalg.eigh(brackets @ brackets.T)
+        still = vectors[:, values <= _RANK**2].T
         return np.asarray(np.einsum("fa,aij->fij", still, basis))
 
     def _contains(self, element: Element) -> bool:
@@ -200,13 +201,8 @@ class CompactClosure(Group):
 
     def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
         out = self._components[rng.integers(len(self._components), size=size)]
-        abelian = (
-            not np.abs(
-                np.einsum("aij,bjk->abik", self._algebra, self._algebra)
-                - np.einsum("bij,ajk->abik", self._algebra, self._algebra)
-            ).max()
-            > _RANK
-        )
+        one, other = np.einsum("na,aij->nij", rng.standard_normal((2, self.dim)), self._algebra)
+        abelian = np.abs(one @ other - other @ one).max() <= _RANK
         for _ in range(1 if abelian else _FACTORS):
             steps = _SPREAD * rng.standard_normal((size, self.dim))
             values, vectors = np.linalg.eigh(1j * np.einsum("na,aij->nij", steps, self._algebra))
