@@ -15,10 +15,9 @@ from . import formulas, machine, peers, planning
 from .canonical import CANONICAL_CASES, CANONICAL_PEERS, CanonicalCase
 from .closed_forms import FORM_CASES, FormCase
 from .grams import GRAM_CASES, GramCase
-from .group_orders import ORDER_CASES, ORDER_PEERS, OrderCase, our_order
+from .group_orders import ORDER_CASES, ORDER_PEERS, OrderCase
 from .memory import peak_of
 from .nuclear import NUCLEAR_CASES, SCS, NuclearCase
-from .permutation_groups import known_orders
 from .planning import PLANNING_CASES, PlanningCase
 from .programs import OURS, PROGRAM_CASES, ProgramCase
 from .timing import QUICK, Effort, interleave, threads
@@ -282,8 +281,8 @@ def _run_orders(
 ) -> list[dict[str, Any]]:
     """One result for every group; nothing here uses more than one thread."""
     results = []
-    for group, (rows, order) in known_orders(quick).items():
-        programs = {OURS: our_order, **{p: f for p, f in ORDER_PEERS.items() if p in allowed}}
+    for group, (rows, order) in case.known(quick).items():
+        programs = {OURS: case.ours, **{p: f for p, f in case.peers.items() if p in allowed}}
         loops = {}
         for name, program in programs.items():
             start = perf_counter()

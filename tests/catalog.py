@@ -53,6 +53,47 @@ GROUPS = {
 # Infinite; what laws of continuous groups have in common.
 MOVING_METHANE = groups.molecule(*METHANE)
 
+
+def reflections(normals):
+    """Return the reflections in mirrors with these normals."""
+    units = [np.asarray(n, float) / np.linalg.norm(n) for n in normals]
+    return [np.eye(len(u)) - 2.0 * np.outer(u, u) for u in units]
+
+
+def diagram(n, edges):
+    """Return simple roots, rows, of the Coxeter diagram with edges (i, j, m): angles pi - pi/m."""
+    gram = np.eye(n)
+    for i, j, m in edges:
+        gram[i, j] = gram[j, i] = -np.cos(np.pi / m)
+    return np.linalg.cholesky(gram)
+
+
+E8 = [*((i, i + 1, 3) for i in range(6)), (2, 7, 3)]
+_TURN = np.array([[np.cos(1.0), -np.sin(1.0)], [np.sin(1.0), np.cos(1.0)]])
+
+# Matrix groups beyond any list: too large, and infinite.
+LARGE_MATRICES = {"E8": groups.MatrixGroup(reflections(diagram(8, E8)))}
+CLOSURES = {
+    "SO(2) on two points": groups.MatrixGroup([np.kron(np.eye(2), _TURN)], closure=True),
+    "O(2)": groups.MatrixGroup([_TURN, np.diag([1.0, -1.0])], closure=True),
+    "about an axis, seven components": groups.MatrixGroup(
+        [
+            np.block(
+                [
+                    [_TURN, np.zeros((2, 3))],
+                    [
+                        np.zeros((2, 2)),
+                        groups.PointGroup("C7", degree=2).generators[0].as_matrix(),
+                        np.zeros((2, 1)),
+                    ],
+                    [np.zeros((1, 4)), np.eye(1)],
+                ]
+            )
+        ],
+        closure=True,
+    ),
+}
+
 KERNELS = {
     "rbf": RBF(1.7),
     "matern12": Matern(1.3, nu=0.5),

@@ -1,6 +1,7 @@
 """The benchmarks: every case and peer gives the asserted answer, and reports are well formed."""
 
 import copy
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -38,7 +39,7 @@ def results(tmp_path_factory):
     """One quick run through the command line, of the cases that need no optional peer."""
     path = tmp_path_factory.mktemp("bench") / "results.json"
     arguments = ["bench", "--quick", "--threads", "1", "2", "--json", str(path)]
-    names = [*GRAMS, *FORMS, *BATCHES, "program-ring", "group-order", "nuclear"]
+    names = [*GRAMS, *FORMS, *BATCHES, "program-ring", "group-order", "matrix-order", "nuclear"]
     arguments += ["--case=" + name for name in names]
     arguments += ["--peer=numpy", "--peer=scikit-learn", "--peer=numpy + scikit-learn"]
     arguments += ["--peer=numpy + scipy", "--peer=rotation grid"]
@@ -112,17 +113,20 @@ def test_batch_peers_agree(case):
     assert peers.installed("plain C++") == (plain.compiler() is not None)
 
 
-def test_group_orders_are_those_of_the_literature(results, monkeypatch):
+def test_group_orders_are_those_of_the_literature(results):
     rows = results["group_orders"]
-    assert [r["title"] for r in rows] == list(permutation_groups.known_orders(True))
+    known = (permutation_groups.known_orders(True), group_orders.known_matrix_orders(True))
+    assert [r["title"] for r in rows] == [name for groups in known for name in groups]
     assert "order of a group" in report.format_results(results)
     rows, order = permutation_groups.known_orders(True)["M24"]
     assert group_orders.our_order(rows) == order
     if peers.installed("sympy"):
         assert group_orders.sympy_order(rows) == order
-    monkeypatch.setattr(runner, "our_order", lambda rows: 7)
+    wrong = dataclasses.replace(group_orders.ORDER_CASES[0], ours=lambda rows: 7)
     with pytest.raises(AssertionError, match="symkernel finds another order than 4325"):
-        runner._run_orders(group_orders.ORDER_CASES[0], [], timing.QUICK, True)
+        runner._run_orders(wrong, [], timing.QUICK, True)
+    for matrices, order in group_orders.known_matrix_orders(False).values():
+        assert group_orders.our_matrix_order(matrices) == order
 
 
 def test_program_results_have_memory_and_equal_errors(results):

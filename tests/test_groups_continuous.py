@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import pytest
-from catalog import MOVING_METHANE
+from catalog import CLOSURES, MOVING_METHANE
 from scipy.linalg import expm
 from symkernel import groups
 from symkernel.exceptions import GroupTooLargeError
@@ -69,6 +69,7 @@ CONTINUOUS = [
     (Symmetric(4).along(0, (4, 3)) * E(3).along(1, (4, 3))).along(1, (2, 12)),
     Image((3, 3, 2), "D4") * SO(2).along(2, (3, 3, 2)),
     ETHANOL,
+    *CLOSURES.values(),
 ]
 each_group = pytest.mark.parametrize("group", CONTINUOUS, ids=repr)
 

@@ -118,11 +118,19 @@ def test_matrices() -> None:
 
 def test_infinite_and_large_matrix_groups() -> None:
     c, s = np.cos(1.0), np.sin(1.0)
-    with refused("more than 500 elements: not a finite group of moderate size"):
+    with refused("more than 500 elements, and no orbits of at most 500 points that span the space"):
         MatrixGroup([[[c, -s], [s, c]]], limit=500)
-    with refused("more than 7 elements"):
-        MatrixGroup(PointGroup("D4").generators, limit=7)
-    assert MatrixGroup(PointGroup("D4").generators, limit=8).order == 8
+    with refused("closure=True gives the compact group in which they are dense"):
+        MatrixGroup([[[c, -s], [s, c]]], limit=500)
+    with refused("more than 7 elements, and no orbits of at most 7 points"):
+        MatrixGroup(PointGroup("C9", degree=2).generators, limit=7)
+    with refused("a finite group with long orbits; raise limit"):
+        MatrixGroup(PointGroup("C9", degree=2).generators, limit=7, closure=True)
+    assert MatrixGroup(PointGroup("C9", degree=2).generators, limit=9).order == 9
+    assert MatrixGroup(PointGroup("D4").generators, limit=7).order == 8  # orbits of four points
+    for closure in (1, None, "yes"):
+        with refused(f"closure must be True or False, got {closure!r}", TypeError):
+            MatrixGroup([TURN], closure=closure)
     with refused("limit must be at least 1"):
         MatrixGroup([TURN], limit=0)
 

@@ -4,6 +4,7 @@ from functools import reduce
 
 import numpy as np
 import pytest
+from catalog import CLOSURES, LARGE_MATRICES
 from scipy.linalg import expm
 from symkernel import groups
 from symkernel.spectral import SO3, InvariantBasis, Polynomials, Product, Sphere, Torus
@@ -67,6 +68,14 @@ INFINITE = {
         groups.SO(2).along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
         4,
     ),
+    "closure on planes": (Sphere(4), CLOSURES["SO(2) on two points"], 6),
+    "closure O(2)": (Sphere(2), CLOSURES["O(2)"], 6),
+    "closure of seven components": (Polynomials(5), CLOSURES["about an axis, seven components"], 4),
+    "closure about an axis": (
+        Sphere(3),
+        groups.MatrixGroup([expm(np.cross(np.eye(3), [1 / 3, 2 / 3, 2 / 3]))], closure=True),
+        8,
+    ),
     "SO(3) left": (SO3(), groups.SO(3).along(0, (3, 3)), 3),
     "SO(3) on a product": (PAIR, groups.SO(3).along(1, (2, 3)), 12),
     "circle": (
@@ -101,7 +110,7 @@ def test_projector_is_the_group_average(manifold, group, top):
         np.testing.assert_allclose(values @ projector, average, atol=10 * size(manifold, X, top))
 
 
-@one({**FINITE, **INFINITE})
+@one({**FINITE, **INFINITE, "E8": (Polynomials(8), LARGE_MATRICES["E8"], 4)})
 def test_functions_are_orthonormal_invariant_and_complete(manifold, group, top):
     basis = InvariantBasis(manifold, group, max_level=top)
     X = manifold.random_points(40, 1)

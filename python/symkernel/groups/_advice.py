@@ -20,11 +20,16 @@ def advice_for(group: Group) -> str:
 
     Translations are removed by centring; a closed form exists for one torus, for SO(n) and O(n)
     on sets of points in two or three dimensions, and on one vector in any. Finite factors are
-    summed over.
+    summed over. Of the closure of a group of matrices no formula is known.
     """
     structure = group.structure
     finite = math.prod(f.group.order for f in structure.finite)
     infinite = structure.continuous
+    if any(not (f.group.role.rotates or f.group.role.turns_angles) for f in infinite):
+        return (
+            "method='sample' averages over random elements, and symkernel.spectral finds invariant "
+            "functions from the generators alone"
+        )
     closed = len(infinite) <= 1 and all(map(_has_closed_form, infinite))
     if closed and finite <= _SUMMABLE:
         return "method='closed_form' averages over it exactly"

@@ -65,7 +65,8 @@ class Group(Action):
         -------
         Group
             Named groups answer from their structure, other signed permutations by a search of
-            their stabiliser chain, matrix groups by enumeration.
+            their stabiliser chain, large matrix groups by one among permutations of an orbit,
+            small ones by enumeration.
 
         Raises
         ------

@@ -66,7 +66,7 @@ class Sampled(Averaged):
     >>> from symkernel import groups
     >>> plan = Sampled(BaseSpec("rbf", (1.0,)), groups.Symmetric(16), n_samples=100)
     >>> print(plan)  # doctest: +ELLIPSIS
-    100 random elements of Symmetric(16), both sides averaged: positive semidefinite, ...
+    100 random elements of Symmetric(16) (order 20,922,789,888,000), both sides averaged: ...
     """
 
     method = "sample"
@@ -164,8 +164,8 @@ class Sampled(Averaged):
             )
         self.steps = (
             *self._structure.centring,
-            f"{m} random elements of {group!r}, both sides averaged: positive semidefinite, "
-            f"{known}",
+            f"{m} random elements of {group!r}{_order(group)}, both sides averaged: positive "
+            f"semidefinite, {known}",
         )
 
     def _log_elements(self, log_order: float) -> float:
@@ -202,6 +202,14 @@ class Sampled(Averaged):
         bias = np.abs(same - values[apart].mean(axis=0)) / m
         spread = values[apart].std(axis=0) * math.sqrt(2.0) / m
         self.error = float((bias + spread).max()) / largest
+
+
+def _order(group: Group) -> str:
+    """Say the order of a finite group, in full up to 10^24."""
+    if not group.is_finite:
+        return ""
+    digits = group.log_order / math.log(10.0)
+    return f" (order {group.order:,})" if digits < 24.0 else f" (order about 1e{int(digits)})"
 
 
 def _ratios(matrices: Array) -> Array:

@@ -15,6 +15,7 @@ from symkernel.spectral.manifold import Level
 from symkernel.theory.characters import complete_sums, cycle_series, level_characters, reach
 from symkernel.theory.classes import cycle_types, representatives, spectra
 from symkernel.theory.orbit_counts import named_series
+from symkernel.theory.reflections import reflection_series
 from symkernel.theory.shifted_modes import shifted_series
 from symkernel.validation import as_count
 
@@ -308,6 +309,8 @@ def _invariants(manifold: Manifold, group: Group, levels: list[Level]) -> tuple[
         series = named_series(manifold, group, top)
         if series is None and not group.is_linear:
             series = shifted_series(group, top)
+        if series is None:
+            series = reflection_series(manifold, group, top)
         if series is None:
             types = cycle_types(group)
             if types is not None:

@@ -148,7 +148,7 @@ def quotient(
     turning = [f for f in group.structure.continuous if f.group.role.rotates]
     others = group.structure.finite
     shifts = len(group._shift_basis) > 0
-    known = len(turning) + shifts <= 1 and (isinstance(manifold, Torus) or not shifts)
+    known = len(turning) + shifts == 1 and (isinstance(manifold, Torus) or not shifts)
     if not known or isinstance(manifold, SO3):
         raise ValueError(
             f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
