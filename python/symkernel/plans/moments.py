@@ -82,6 +82,15 @@ class Moments(ClosedForm):
             f"moments of {_name(self._table)} to degree {degree}",
         )
 
+    @property
+    def preparation(self) -> None:
+        """Nothing: radii of both sets of samples decide on the units."""
+        return None
+
+    def prepare(self, X: Array) -> Array:
+        """Return the samples."""
+        return X
+
     def _in_units(
         self, X: Array, Y: Array | None = None, sharp: bool = True
     ) -> tuple[Array, Array | None, Powers, float]:
