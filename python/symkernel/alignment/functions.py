@@ -159,7 +159,7 @@ def orbit_distance(
     True
     """
     route, first, second = _prepare(X, Y, group, method, weights, n_restarts, random_state)
-    exponent = 0 if group.structure.angles else scale_of(first, second)
+    exponent = 0 if group._on_angles else scale_of(first, second)
     one = np.ldexp(first, -exponent) if exponent else first
     two = np.ldexp(second, -exponent) if exponent and second is not None else second
     shape = (len(first), len(first if second is None else second))
@@ -252,7 +252,7 @@ def align(
         shape = (count,)
         first = np.broadcast_to(first, (count, first.shape[1]))
         second = np.broadcast_to(second, (count, second.shape[1]))
-    on_angles = bool(group.structure.angles)
+    on_angles = group._on_angles
     exponent = 0 if on_angles else scale_of(first, second)
     one, two = (np.ascontiguousarray(np.ldexp(Z, -exponent)) for Z in (first, second))
     found = route.pairs(one, two, n_jobs)

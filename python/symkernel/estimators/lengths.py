@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from symkernel.alignment.functions import orbit_distance
-from symkernel.groups import Group, Trivial, from_name
+from symkernel.groups import Group, Trivial
 from symkernel.groups._checks import as_count, as_generator
+from symkernel.groups.registry import bind, is_group, names_of
 from symkernel.validation import flat_samples, kind_of
 
 __all__ = ["suggest_length_scale"]
@@ -79,7 +80,7 @@ def suggest_length_scale(
     """
     if isinstance(group, Group):
         X = flat_samples(X, group, "X")
-    elif not isinstance(group, str | None):
+    elif not (group is None or is_group(group)):
         raise TypeError(f"group must be a Group, a name or None; got {kind_of(group)}")
     count = as_count(n_samples, "n_samples", 2)
     samples: Array = check_array(
@@ -88,8 +89,8 @@ def suggest_length_scale(
     d = samples.shape[1]
     if group is None:
         group = Trivial(d)
-    elif isinstance(group, str):
-        group = from_name(group, d)
+    else:
+        group = bind(group, d, names_of(X))
     if len(samples) > count:
         chosen = as_generator(random_state).choice(len(samples), count, replace=False)
         samples = samples[chosen]

@@ -12,9 +12,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.alignment.functions import orbit_distance
-from symkernel.groups import Group, Trivial, from_name
+from symkernel.groups import Group, Trivial
 from symkernel.groups._checks import as_count, as_generator
-from symkernel.groups.registry import NAMES
+from symkernel.groups.registry import NAMES, bind, is_group
 from symkernel.validation import check_data, check_n_jobs, check_samples, kind_of
 
 __all__ = ["MaxFilter"]
@@ -159,12 +159,9 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
     def _bound_group(self, n_features: int) -> Group:
         if self.group is None:
             return Trivial(n_features)
-        if isinstance(self.group, str):
-            group = from_name(self.group, n_features)
-        elif isinstance(self.group, Group):
-            group = self.group
-        else:
+        if not is_group(self.group):
             raise TypeError(f"group must be a Group, a name or None; got {kind_of(self.group)}")
+        group = bind(self.group, n_features, getattr(self, "feature_names_in_", None))
         if group.degree != n_features:
             raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
         if not group.is_linear:

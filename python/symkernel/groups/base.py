@@ -29,9 +29,10 @@ from symkernel.validation import as_array
 
 if TYPE_CHECKING:
     from symkernel.groups.along import Along
+    from symkernel.groups.columns import Columns
     from symkernel.groups.permutation_group import PermutationGroup
-    from symkernel.groups.product import Product
     from symkernel.groups.structure import Structure
+    from symkernel.groups.unbound import OnColumns
 
 __all__ = ["Group"]
 
@@ -319,12 +320,60 @@ class Group(Action):
 
         return Along(self, axis, shape)
 
-    def __mul__(self, other: object) -> Product:
+    def on(
+        self, columns: Sequence[int] | Sequence[str], n_features: int | None = None
+    ) -> Columns | OnColumns:
+        """Return the same group acting on some columns of a table; the others stay as they are.
+
+        Parameters
+        ----------
+        columns : sequence of int or of str
+            One for each feature of this group, in their order: positions, of which negative ones
+            count from the end, or names of columns of a data frame.
+        n_features : int, optional
+            Number of columns of the table. Where it is not given, or columns have names, estimators
+            find it in ``fit`` and kernels (of positions only) in their samples.
+
+        Returns
+        -------
+        Group
+            Or, where fit has to bind it, what estimators and kernels take as one. ``*`` joins
+            groups on different columns.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If columns are neither positions nor names, out of range, another number than this
+            group acts on, or not all different.
+
+        Examples
+        --------
+        >>> from symkernel.groups import SO, Cyclic, Symmetric
+        >>> SO(2).on([0, 1], 3)                       # turns about the z axis
+        SO(2).on([0, 1], 3)
+        >>> G = Symmetric(3).on([0, 2, 4], 8) * Cyclic(2).on([-1, 1], 8)
+        >>> G.order
+        12
+        >>> Symmetric(2).on(["left", "right"])        # bound in fit
+        Symmetric(2).on(['left', 'right'])
+        """
+        from symkernel.groups.unbound import on_columns  # built on this class
+
+        return on_columns(self, columns, n_features)
+
+    def __mul__(self, other: object) -> Group:
         if not isinstance(other, Group):
             return NotImplemented
+        joined = self._times(other)
+        if joined is not None:
+            return joined
         from symkernel.groups.product import Product  # built on this class
 
         return Product(self, other)
+
+    # The product with another group, where it has a form of its own.
+    def _times(self, other: Group) -> Group | None:
+        return None
 
     # (group, axes, shape) when the action is that of `group` along some axes of an array.
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
