@@ -41,7 +41,8 @@ class Canonicalizer(
     ----------
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
-        "symmetric" (see ``symkernel.groups.from_name``), bound to their number in fit.
+        "symmetric" (see ``symkernel.groups.from_name``), or a group on some columns,
+        ``G.on(columns)``: both are bound in fit.
     method : {"auto", "chain", "enumerate"}, default="auto"
         "auto" takes what serves the group best, which ``steps_`` tells; "enumerate" compares all
         images of a sample; "chain" searches for the lexicographic minimum along a chain of

@@ -43,7 +43,8 @@ class GroupScaler(
     ----------
     group : Group, str or None, default=None
         Group that acts on the features, or the name of one that acts on all of them, such as
-        "symmetric" (see ``symkernel.groups.from_name``); None is the trivial one.
+        "symmetric" (see ``symkernel.groups.from_name``), or ``G.on(columns)``; None is the
+        trivial one.
     with_mean : bool, default=True
         Whether to subtract the part of the mean that the group fixes.
     with_std : bool, default=True

@@ -33,8 +33,8 @@ def suggest_length_scale(
     X : array-like of shape (n, n_features) or (n, *group.shape)
         Samples, at least two.
     group : Group, str or None, default=None
-        Group that acts on the features, or the name of one that acts on all of them; None is the
-        trivial one, whose orbits are the samples.
+        Group that acts on the features, or the name of one that acts on all of them, or
+        ``G.on(columns)``; None is the trivial one, whose orbits are the samples.
     n_samples : int, default=200
         At most this many samples are compared, drawn without repetition.
     random_state : int, numpy Generator, numpy RandomState or None, default=0

@@ -216,6 +216,11 @@ def _group(algebra: Algebra, pieces: list[Piece], facts: Closure) -> Group:
 
 
 def _made(piece: Piece, n: int, text: str) -> Group:
+    if piece.kind == "free":
+        raise ValueError(
+            f"{text}: no group stands for what a function does not depend on; leave out these "
+            "columns, and look for symmetries of the others"
+        )
     if piece.kind not in ("so", "se", "translations"):
         raise ValueError(
             f"the library has no group with the algebra {text}: kernels are averaged over "

@@ -22,6 +22,8 @@ __all__ = ["ColumnSum"]
 _TILE = 2**21
 # Inner products round squared distances: rates beyond this over the squared radius tell no more.
 _FINEST = 1e11
+# Multiply-adds that the product of two matrices takes as long as, entry by entry.
+_PASS = 60.0
 # Exact methods that may serve a block, and the cost below which the others are not looked at.
 _EXACT = ("closed_form", "sum", "fourier")
 _CHEAP = 4000.0
@@ -86,8 +88,9 @@ class ColumnSum(Plan):
         ]
         self.error = max(1e-14, error, *(block.plan.error for block in self._blocks))
         costs = [(block.plan.cost, block.count(terms)) for block in self._blocks]
+        products = sum(len(term.factors) - term.factors.count(None) for term in terms)
         self.cost = Cost(
-            sum(cost.multiply_adds * count for cost, count in costs),
+            sum(cost.multiply_adds * count for cost, count in costs) + _PASS * products,
             sum(cost.maps * count for cost, count in costs),
         )
         self.scratch = max(block.plan.scratch for block in self._blocks)
@@ -156,7 +159,10 @@ class ColumnSum(Plan):
         return xp.zeros(shape) + total  # type: ignore[no-any-return]
 
     def _each(
-        self, terms: Sequence[ColumnTerm], values: Callable[[int, Plan], Any]
+        self,
+        terms: Sequence[ColumnTerm],
+        values: Callable[[int, Plan], Any],
+        per_feature: bool = False,
     ) -> Iterator[tuple[ColumnTerm, list[Any]]]:
         """Values of every factor, term by term; None where a factor is 1."""
         kept: dict[tuple[int, BaseSpec], Any] = {}
@@ -166,7 +172,7 @@ class ColumnSum(Plan):
                 if spec is None:
                     found.append(None)
                     continue
-                plan = self._blocks[b].plan_of(spec)
+                plan = self._blocks[b].plan_of(spec, per_feature)
                 if spec.name != "polynomial":  # powers come again, rates do not
                     found.append(values(b, plan))
                     continue
@@ -199,9 +205,9 @@ class ColumnSum(Plan):
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         Z = self._scaled(X)
-        ready = self._ready(Z)
+        parts = self._taken(Z) if self.base.scale is not None else self._ready(Z)
         return self._derived(
-            X, Z, (len(Z), len(Z)), lambda b, plan: plan.gradient(ready[b], n_jobs)
+            X, Z, (len(Z), len(Z)), lambda b, plan: plan.gradient(parts[b], n_jobs)
         )
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
@@ -222,7 +228,7 @@ class ColumnSum(Plan):
         terms = self._terms(Z)
         width = self.group.degree if per_feature else len(terms[0].inner_slopes)
         total, slopes = xp.zeros(shape), xp.zeros((*shape, width))
-        for term, found in self._each(terms, values):
+        for term, found in self._each(terms, values, per_feature):
             factors = [None if one is None else one[0] for one in found]
             product = _product(factors)
             total = total + term.weight * product
@@ -311,7 +317,6 @@ class _Block:
         self.group = group
         self._place = place
         self._make = make_plan
-        self._ones = None if base.scale is None else np.ones(group.degree)
         specs = dict.fromkeys(t.factors[place] for t in terms if t.factors[place] is not None)
         first = next(iter(specs), None)
         # A constant kernel has no factors at all: the constant of any will do for a plan.
@@ -330,11 +335,18 @@ class _Block:
         specs = [t.factors[self._place] for t in terms if t.factors[self._place] is not None]
         return len(set(specs))
 
-    def plan_of(self, spec: BaseSpec) -> Plan:
-        """Plan of a factor, kept for powers, of which there are few."""
+    def plan_of(self, spec: BaseSpec, per_feature: bool = False) -> Plan:
+        """Plan of a factor, kept for powers, of which there are few.
+
+        With a length scale for every feature, all the same, where derivatives for each are asked.
+        """
+        if per_feature:
+            scale = np.full(self.group.degree, spec.length_scale)
+            one = BaseSpec(spec.name, (1.0,), scale=scale)
+            return self._make(one, self.group, self.plan.method)
         if spec in self._by_spec:
             return self._by_spec[spec]
-        plan = self._made(spec, self.plan.method)
+        plan = self._make(spec, self.group, self.plan.method)
         if spec.name == "polynomial":
             self._by_spec[spec] = plan
         return plan
@@ -343,11 +355,6 @@ class _Block:
         """Samples of the block, packed once for all terms."""
         return Z if is_on_device(Z) or self.plan.preparation is None else self.plan.prepare(Z)
 
-    def _made(self, spec: BaseSpec, method: str) -> Plan:
-        if self._ones is not None:
-            spec = BaseSpec(spec.name, spec.parameters, scale=self._ones)
-        return self._make(spec, self.group, method)
-
     def _cheapest(self, spec: BaseSpec) -> Plan:
         found: list[Plan] = []
         reasons: list[NotApplicableError | GroupTooLargeError] = []
@@ -355,7 +362,7 @@ class _Block:
             if found and min(plan.cost.total for plan in found) <= _CHEAP:
                 break
             try:
-                found.append(self._made(spec, method))
+                found.append(self._make(spec, self.group, method))
             except (NotApplicableError, GroupTooLargeError) as reason:
                 reasons.append(reason)
         if not found:

@@ -42,14 +42,19 @@ class RotationProblem:
     others: tuple[Factor, ...]
 
     @property
+    def turning(self) -> Group:
+        """The group SO(n) or O(n)."""
+        return self.head.group
+
+    @property
     def n(self) -> int:
         """Dimension of the space that is turned."""
-        return self.head.group.degree
+        return self.turning.degree
 
     @property
     def reflections(self) -> bool:
         """Whether reflections belong to the group."""
-        return self.head.group.role.reflections
+        return self.turning.role.reflections
 
     @property
     def n_others(self) -> int:
@@ -133,14 +138,9 @@ class ColumnsProblem(RotationProblem):
     fixed: Group
 
     @property
-    def n(self) -> int:
-        """Dimension of the space that is turned."""
-        return self.turned.n
-
-    @property
-    def reflections(self) -> bool:
-        """Whether reflections belong to the group."""
-        return self.turned.reflections
+    def turning(self) -> Group:
+        """The group SO(n) or O(n)."""
+        return self.turned.turning
 
     @property
     def n_others(self) -> int:
