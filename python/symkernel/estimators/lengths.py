@@ -87,10 +87,7 @@ def suggest_length_scale(
         X, dtype=[np.float64, np.float32], ensure_min_samples=2, input_name="X"
     )
     d = samples.shape[1]
-    if group is None:
-        group = Trivial(d)
-    else:
-        group = bind(group, d, names_of(X))
+    group = Trivial(d) if group is None else bind(group, d, names_of(X))
     if len(samples) > count:
         chosen = as_generator(random_state).choice(len(samples), count, replace=False)
         samples = samples[chosen]

@@ -36,7 +36,8 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         there are enough.
     group : Group or str, optional
         Group that acts on the samples by orthogonal maps, or the name of one on all features, or
-        ``G.on(columns)``; None is the trivial one. Continuous groups are SO and O on points, beside permutations or not.
+        ``G.on(columns)``; None is the trivial one. Continuous groups are SO and O on points, beside
+        permutations or not.
     n_templates : int, optional
         How many to draw; None draws twice the number of features. Twice as many generic templates
         as features tell all orbits of a finite group apart.

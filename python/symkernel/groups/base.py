@@ -20,7 +20,7 @@ from symkernel.groups._orbits import (
     mixed_features,
     signed_labels,
 )
-from symkernel.groups.action import Action
+from symkernel.groups.building import Building
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
@@ -28,11 +28,8 @@ from symkernel.groups.table import ActionTable, PointSizes, PointTable
 from symkernel.validation import as_array
 
 if TYPE_CHECKING:
-    from symkernel.groups.along import Along
-    from symkernel.groups.columns import Columns
     from symkernel.groups.permutation_group import PermutationGroup
     from symkernel.groups.structure import Structure
-    from symkernel.groups.unbound import OnColumns
 
 __all__ = ["Group"]
 
@@ -42,7 +39,7 @@ _WRITTEN_OUT = 1e5
 _HASHED_BY_ORDER = 1000
 
 
-class Group(Action):
+class Group(Building):
     """A group of orthogonal maps of R^d, perhaps with shifts: finite, or continuous.
 
     A permutation acts by gathering, (g.x)[i] = x[g[i]], and ``g @ h`` acts as g after h.
@@ -289,91 +286,6 @@ class Group(Action):
     def _on_angles(self) -> bool:
         """Whether features are angles, so that 2 pi is no shift."""
         return False
-
-    # -- building larger actions --------------------------------------------------------------
-
-    def along(self, axis: int | Sequence[int], shape: Sequence[int]) -> Along:
-        """Return the same group acting along one or more axes of an array, alike everywhere else.
-
-        Parameters
-        ----------
-        axis : int or tuple of int
-            The axes it acts on; negative ones count from the end. The product of their lengths
-            is the degree of this group, their entries in C order (in the order given) its
-            features.
-        shape : tuple of int
-            Shape of one sample. The features of the result are its entries in C order.
-
-        Raises
-        ------
-        ValueError
-            If an axis is out of range or repeated, or the lengths do not fit.
-
-        Examples
-        --------
-        >>> from symkernel.groups import Symmetric
-        >>> G = Symmetric(9).along(0, (9, 3))       # reorder nine points of R^3
-        >>> G.degree, G.order
-        (27, 362880)
-        """
-        from symkernel.groups.along import Along  # built on this class
-
-        return Along(self, axis, shape)
-
-    def on(
-        self, columns: Sequence[int] | Sequence[str], n_features: int | None = None
-    ) -> Columns | OnColumns:
-        """Return the same group acting on some columns of a table; the others stay as they are.
-
-        Parameters
-        ----------
-        columns : sequence of int or of str
-            One for each feature of this group, in their order: positions, of which negative ones
-            count from the end, or names of columns of a data frame.
-        n_features : int, optional
-            Number of columns of the table. Where it is not given, or columns have names, estimators
-            find it in ``fit`` and kernels (of positions only) in their samples.
-
-        Returns
-        -------
-        Group
-            Or, where fit has to bind it, what estimators and kernels take as one. ``*`` joins
-            groups on different columns.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If columns are neither positions nor names, out of range, another number than this
-            group acts on, or not all different.
-
-        Examples
-        --------
-        >>> from symkernel.groups import SO, Cyclic, Symmetric
-        >>> SO(2).on([0, 1], 3)                       # turns about the z axis
-        SO(2).on([0, 1], 3)
-        >>> G = Symmetric(3).on([0, 2, 4], 8) * Cyclic(2).on([-1, 1], 8)
-        >>> G.order
-        12
-        >>> Symmetric(2).on(["left", "right"])        # bound in fit
-        Symmetric(2).on(['left', 'right'])
-        """
-        from symkernel.groups.unbound import on_columns  # built on this class
-
-        return on_columns(self, columns, n_features)
-
-    def __mul__(self, other: object) -> Group:
-        if not isinstance(other, Group):
-            return NotImplemented
-        joined = self._times(other)
-        if joined is not None:
-            return joined
-        from symkernel.groups.product import Product  # built on this class
-
-        return Product(self, other)
-
-    # The product with another group, where it has a form of its own.
-    def _times(self, other: Group) -> Group | None:
-        return None
 
     # (group, axes, shape) when the action is that of `group` along some axes of an array.
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
