@@ -101,8 +101,9 @@ def orbit_distance(
         "chamber" is a closed form for reflection groups, |c(x) - c(y)|; "matching" an assignment of
         points; "rotation" Kabsch's alignment, for each of a few permutations of points;
         "enumeration" takes every element of a finite group; "angles" is for Torus; "alternation"
-        takes assignments and rotations in turns and gives upper bounds. "auto" takes the cheapest
-        exact one, or else the alternation, with a warning where its bounds do not meet.
+        takes assignments and rotations in turns and gives upper bounds; "columns" is for groups on
+        columns (``G.on``), each by itself. "auto" takes the cheapest exact one, or else the
+        alternation, with a warning where its bounds do not meet.
     weights : array-like of shape (p,), optional
         Masses of the p points, for rotations and translations alone:
         sum_i w_i |x_i - g y_i|^2 is least.
@@ -173,7 +174,7 @@ def orbit_distance(
             warnings.warn(
                 f"no route to the least distance over {group!r} is within reach: alternation gives "
                 f"upper bounds, up to {np.ldexp(gap, exponent):.3g} above lower bounds. Ask for "
-                "method='alternation' to silence this; align() reports the gap of every pair",
+                f"method={route.name!r} to silence this; align() reports the gap of every pair",
                 ApproximationWarning,
                 stacklevel=2,
             )
