@@ -27,6 +27,7 @@ from symkernel import (
     orbit_distance,
     spectral,
     suggest_length_scale,
+    theory,
 )
 from symkernel.cli import main
 from symkernel.exceptions import NotApplicableError
@@ -477,6 +478,27 @@ def test_reports_split_turns_of_some_columns():
     powers = {name: power for name, power in report.by_irrep.items() if power > 1e-12}
     assert list(powers) == ["m=1 x SignFlips irrep 1 (1 functions)"]
     assert len(diagnostics.orbit_grid(both, 4)) == 2 * len(diagnostics.orbit_grid(groups.SO(2), 4))
+
+
+def test_counts_of_invariants_and_what_is_not_counted():
+    G = groups.Symmetric(3).on([0, 2, 4], 6)
+    # power sums of degrees 1, 2, 3 of three features, and three features of degree 1
+    series = np.array([1])
+    for degree in (1, 2, 3, 1, 1, 1):
+        powers = np.zeros(5, int)
+        powers[::degree] = 1
+        series = np.convolve(series, powers)[:5]
+    assert theory.molien_series(G, 4) == tuple(series)
+    about_z, sphere = groups.SO(2).on([0, 1], 3), spectral.Sphere(3)
+    basis = spectral.InvariantBasis(sphere, about_z, max_level=3)
+    assert basis.dimensions.tolist() == [1, 1, 1, 1]  # zonal functions
+    with pytest.raises(ValueError, match="volume of the orbits"):
+        theory.quotient(sphere, about_z)
+    torus, shifts = spectral.Torus(3, 2 * np.pi), groups.Torus(1).on([2], 3)
+    counted = theory.invariant_dimension(torus, shifts, max_level=4)
+    assert counted == spectral.InvariantBasis(torus, shifts, max_level=4).dimensions.sum()
+    with pytest.raises(ValueError, match="volume of the orbits"):
+        theory.quotient(torus, shifts)
 
 
 # ---- symmetries that are found -----------------------------------------------------------------
