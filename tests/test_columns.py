@@ -409,6 +409,19 @@ def test_translations_of_some_columns_are_centred_away():
     np.testing.assert_allclose(InvariantKernel(PowerExponential(1.2), S)(x), expected, rtol=1e-12)
 
 
+def test_columns_far_from_zero_keep_their_digits():
+    """A temperature of 300 says nothing about how near two vectors are."""
+    G = groups.SO(2).on([0, 1], 4) * groups.Cyclic(2).on([2, 3], 4)
+    X = np.random.default_rng(0).normal(size=(5, 4))
+    offset = np.array([0.0, 0.0, 3e4, 3e4])
+    far = X + offset
+    near = X[:1] + 1e-4 * np.arange(1, 6)[:, None]
+    for kernel in (Matern(1.0, nu=1.5), RationalQuadratic(1.0, alpha=0.7)):
+        k = InvariantKernel(kernel, G)
+        assert k.plan().method == "closed_form"
+        np.testing.assert_allclose(k(far, near + offset), k(X, near), rtol=1e-9)
+
+
 @pytest.mark.filterwarnings("ignore:quadrature of degree")
 @pytest.mark.parametrize("base", [ArcCosine(1), PowerExponential(2.0, exponent=1.9)])
 @pytest.mark.parametrize("group", ["about z", "plane and order", "space and ring", "pairs about z"])

@@ -122,8 +122,12 @@ class ColumnSum(Plan):
 
     def _terms(self, *samples: Array) -> list[ColumnTerm]:
         """Terms for samples that lie as far apart as these."""
-        radius = max((Prepared(Z).radius for Z in samples), default=0.0)
-        finest = _FINEST / radius**2 if radius > 0 else math.inf
+        radius = max(Prepared(Z).radius for Z in samples)
+        rounded = [
+            at for block, at in zip(self._blocks, self._columns, strict=True) if block.rounds
+        ]
+        turned = max((Prepared(Z[:, at]).radius for Z in samples for at in rounded), default=0.0)
+        finest = _FINEST / turned**2 if turned > 0 else math.inf
         return column_terms(self.base, len(self._blocks), 2 * radius, self._tolerance, finest)[0]
 
     # -- values -------------------------------------------------------------------------------
@@ -155,8 +159,7 @@ class ColumnSum(Plan):
     def _full(self, total: Any, X: list[Any], Y: list[Any] | None) -> Array:
         rows = X[0].rows if isinstance(X[0], Prepared) else X[0]
         shape = (len(X[0]), len(X[0] if Y is None else Y[0]))
-        xp = namespace(rows)
-        return xp.zeros(shape) + total  # type: ignore[no-any-return]
+        return namespace(rows).zeros(shape) + total  # type: ignore[no-any-return]
 
     def _each(
         self,
@@ -324,16 +327,19 @@ class _Block:
         hardest = list(specs)[-1] if specs else spec
         self.plan = self._cheapest(hardest if hardest is not None else spec)
         self._by_spec: dict[BaseSpec, Plan] = {}
-        if base.traits.kink and base.traits.mixture:
-            # Only inner products: refused where the kernel is not smooth.
-            whole = BaseSpec(base.name, base.parameters)
-            if self.plan.method == "closed_form":
-                make_plan(whole, group, "closed_form")
+        # Whether there are inner products only, which refuse kernels that are not smooth.
+        self.rounds = False
+        if base.traits.mixture and self.plan.method == "closed_form":
+            try:
+                make_plan(BaseSpec("matern12", (1.0,)), group, "closed_form")
+            except NotApplicableError:
+                if base.traits.kink:
+                    raise
+                self.rounds = True
 
     def count(self, terms: Sequence[ColumnTerm]) -> int:
         """Matrices of this block that the terms take."""
-        specs = [t.factors[self._place] for t in terms if t.factors[self._place] is not None]
-        return len(set(specs))
+        return len({t.factors[self._place] for t in terms} - {None})
 
     def plan_of(self, spec: BaseSpec, per_feature: bool = False) -> Plan:
         """Plan of a factor, kept for powers, of which there are few.
