@@ -45,8 +45,13 @@ GROUPS = {
     "wreath": groups.Wreath(groups.Cyclic(3), groups.Symmetric(2)),
     "young points": groups.Young("aba").along(0, (3, 2)),
     "methane": groups.molecule(*METHANE, rotations=None, translations=False, include="feasible"),
+    "some columns": groups.Symmetric(3).on([0, 2, 4], 6),
+    "columns of two kinds": groups.Cyclic(3).on([4, 0, 2], 7) * groups.SignFlips(2).on([6, 1], 7),
+    "matrices on columns": groups.PointGroup("C5", degree=2).on([2, 0], 4)
+    * groups.Symmetric(2).on([1, 3], 4),
     # of angles
     "torus": groups.Torus(1).along(1, (4, 1)),
+    "torus on columns": groups.Torus(2).on([3, 0], 4) * groups.SignFlips(1).on([1], 4),
     "torus x C3": groups.Torus(2).along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
 }
 
@@ -136,7 +141,8 @@ class Case:
 
 
 MIXTURES = ("rbf", "matern12", "matern32", "matern52", "matern_inf", "rational_quadratic")
-PERMANENTS = ("symmetric", "permuted points", "young", "young points")
+PERMANENTS = ("symmetric", "permuted points", "young", "young points", "some columns")
+COLUMNS = ("columns of two kinds", "matrices on columns")
 CLOSED_FORMS = (*PERMANENTS, "sign_flips", "hyperoctahedral", "Oh on points")
 
 
@@ -144,6 +150,14 @@ def applies(method, case):
     """Whether a method can serve a case."""
     if not case.group.is_finite:
         return method in ("auto", "closed_form")
+    if method == "closed_form" and case.group_name in COLUMNS:
+        return case.kernel_name in (
+            *MIXTURES,
+            "laplacian",
+            "von_mises",
+            "dot_product",
+            "polynomial",
+        )
     if method == "fourier":  # gives inner products only
         return case.kernel_name != "laplacian"
     if method == "closed_form" and case.kernel_name == "von_mises":

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import i0e
 from sklearn.gaussian_process import kernels as skl
 from symkernel import kernels as sym
-from symkernel.groups import Torus
+from symkernel.groups import Torus, Trivial
 
 
 def angles(X, Y):
@@ -204,6 +204,18 @@ def moved(group, Y):
     """Yield g Y for every element; for equally spaced shifts where a Torus shifts the angles."""
     if group.is_finite:
         yield from (g.apply(Y) for g in group.elements())
+        return
+    parts = group.factors()[0].group.role.parts
+    if parts:  # groups on columns of their own, one after the other
+        (own, columns), *others = parts
+        for part in moved(own, Y[:, list(columns)]):
+            gY = Y.copy()
+            gY[:, list(columns)] = part
+            rest = Trivial(group.degree)
+            for other, at in others:
+                new = other.on(at, group.degree)
+                rest = new if rest.order == 1 else rest * new
+            yield from moved(rest, gY)
         return
     (torus,) = (f for f in group.factors() if isinstance(f.group, Torus))
     finite = [f.group.along(f.axes, f.shape) for f in group.factors() if f.group.is_finite]

@@ -22,6 +22,11 @@ CONTINUOUS = {
     "SE(3)": groups.SE(3).along(1, CLOUD),
     "E(3)": groups.E(3).along(1, CLOUD),
     "SO(3) on one vector": groups.SO(3),
+    "SO(2) about an axis": groups.SO(2).on([0, 1], 3),
+    "cloud and columns": groups.SE(3).along(1, CLOUD).on(range(1, 16), 19)
+    * groups.Symmetric(2).on([0, 17], 19),
+    "turns about z, shifts": groups.SO(2).on([0, 1], 3).along(1, CLOUD)
+    * groups.Translations(3).along(1, CLOUD),
     "O(4) on one vector": groups.O(4),
     "translations of points": groups.Translations(3).along(1, CLOUD),
     "translations x S5": groups.Translations(3).along(1, CLOUD)
@@ -88,7 +93,7 @@ def moved(group, X, seed=1):
 def distance(group, X, Y):
     """Largest difference of entries; angles have the period 2 pi."""
     D = X - Y
-    if any(isinstance(f.group, groups.Torus) for f in group.factors()):
+    if group._on_angles:
         D = (D + np.pi) % (2 * np.pi) - np.pi
     return np.abs(D).max(axis=1, initial=0.0)
 

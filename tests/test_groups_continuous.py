@@ -70,6 +70,10 @@ CONTINUOUS = [
     Image((3, 3, 2), "D4") * SO(2).along(2, (3, 3, 2)),
     ETHANOL,
     *CLOSURES.values(),
+    SO(2).on([2, 0], 3),
+    E(2).along(1, (3, 2)).on(range(6), 8) * SignFlips(1).on([7], 8),
+    SO(2).on([0, 1], 3).along(1, (2, 3)) * Translations(3).along(1, (2, 3)),
+    O(2).on([0, 1], 5) * SO(2).on([2, 3], 5),
 ]
 each_group = pytest.mark.parametrize("group", CONTINUOUS, ids=repr)
 

@@ -25,6 +25,9 @@ CONTINUOUS = {
     "sphere": groups.SO(4),
     "SO3 x S3": groups.SO(3).along(1, (3, 3)) * groups.Symmetric(3).along(0, (3, 3)),
     "O on points": groups.PointGroup("O").along(1, (3, 3)),
+    "about z": groups.SO(2).on([0, 1], 3),
+    "cloud and columns": groups.E(3).along(1, (3, 3)).on(range(9), 12)
+    * groups.Cyclic(2).on([9, 11], 12),
     "shifts": groups.Translations(3).along(1, (4, 3)),
 }
 EVERY = GROUPS | CONTINUOUS
@@ -207,6 +210,8 @@ POWERS = {
     "O2": 1,
     "sphere": 3,
     "SO3 x S3": 3,
+    "about z": 1,
+    "cloud and columns": 3,
     "O on points": 0,
 }
 

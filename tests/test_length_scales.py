@@ -21,10 +21,13 @@ from symkernel import (
 )
 from symkernel.backends import memory
 
+# Nearest shifts of angles have a closed form where nothing else acts.
+NO_ROUTE = ("torus x C3", "torus on columns")
+
 X = np.random.default_rng(6).normal(size=(40, 4))
 
 
-@pytest.mark.parametrize("name", [n for n in catalog.GROUPS if n != "torus x C3"])
+@pytest.mark.parametrize("name", [n for n in catalog.GROUPS if n not in NO_ROUTE])
 def test_it_is_the_median_orbit_distance(name):
     group = catalog.GROUPS[name]
     samples = np.random.default_rng(1).normal(size=(15, group.degree))

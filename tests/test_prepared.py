@@ -10,7 +10,7 @@ from catalog import CASES, GROUPS, samples
 from sklearn.gaussian_process.kernels import RBF, Matern
 from symkernel import InvariantKernel, InvariantKernelRidge, groups
 from symkernel.backends.prepared import Prepared
-from symkernel.kernels import ArcCosine, VonMises
+from symkernel.kernels import ArcCosine, Polynomial, VonMises
 from symkernel.kernels.translate import spec_of
 from symkernel.plans.planner import make_plan
 
@@ -205,3 +205,11 @@ def test_products_of_a_set_with_itself_take_half_the_pairs(name, threads, column
         np.testing.assert_allclose(
             one, expected[:1], rtol=1e-10 if atol < 1e-9 else 1e-4, atol=atol
         )
+
+
+def test_moments_of_rotations_predict_with_what_fit_has_kept():
+    X = np.random.default_rng(0).standard_normal((12, 6))
+    k = InvariantKernel(Polynomial(3), groups.SO(3).along(1, (2, 3)))
+    model = InvariantKernelRidge(kernel=k).fit(X, X[:, 0])
+    assert model.plan().method == "closed_form"
+    np.testing.assert_allclose(model.predict(X[:5]), k(X[:5], X) @ model.dual_coef_, rtol=1e-12)

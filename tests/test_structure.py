@@ -28,6 +28,9 @@ CONTINUOUS = {
     "moving methane": MOVING_METHANE,
     "Oh and shifts": groups.PointGroup("Oh").along(1, (2, 3))
     * groups.Translations(3).along(1, (2, 3)),
+    "about z": groups.SO(2).on([0, 1], 3),
+    "cloud and temperature": groups.E(3).along(1, (3, 3)).on(range(9), 10),
+    "two kinds": groups.SO(3).on([4, 0, 2], 6) * groups.SignFlips(2).on([1, 3], 6),
     "trivial beside": groups.Trivial(2).along(0, (2, 3)) * groups.SO(3).along(1, (2, 3)),
 }
 ALL = {**GROUPS, **CONTINUOUS}
@@ -60,9 +63,15 @@ def test_centring_takes_out_the_translations_and_nothing_else(group):
         shifts = f.group.along(f.axes, f.shape)
         moved = shifts.apply(shifts.sample(1, random_state=1, scale=3.0)[0], moved)
     np.testing.assert_allclose(structure.centred(moved), structure.centred(X), atol=1e-12)
-    assert len(structure.centring) == len(structure.centres)
-    assert structure.rest.dim == group.dim - sum(f.group.dim for f in structure.centres)
-    if not structure.centres:
+    if not group._on_angles:
+        shifted = X + 3.0 * group._shift_basis.sum(axis=0)
+        np.testing.assert_allclose(structure.centred(shifted), structure.centred(X), atol=1e-12)
+        assert bool(structure.centring) == structure.translates == (len(group._shift_basis) > 0)
+    if not structure.by_columns:
+        assert len(structure.centring) == len(structure.centres)
+    shifts = 0 if group._on_angles else len(group._shift_basis)
+    assert structure.rest.dim == group.dim - shifts
+    if not structure.translates:
         assert structure.rest is group
         assert structure.centred(X) is X
 
@@ -109,7 +118,12 @@ def test_roles_are_what_the_elements_do(group):
         if role.nested is not None:
             inner, outer = role.nested
             assert acting.order == inner.order**outer.degree * outer.order
-        assert (role.translates or role.turns_angles) == (not acting.is_linear)
+        if role.parts:
+            assert len({c for _, columns in role.parts for c in columns}) <= acting.degree
+            assert acting.order == math.prod(part.order for part, _ in role.parts)
+            assert acting.dim == sum(part.dim for part, _ in role.parts)
+        else:
+            assert (role.translates or role.turns_angles) == (not acting.is_linear)
 
 
 @pytest.mark.parametrize("axes", [(0, 1), (1, 0), (2, 0)])

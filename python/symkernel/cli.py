@@ -163,6 +163,7 @@ def _plan(options: argparse.Namespace) -> int:
 
     from symkernel.expressions import evaluate
     from symkernel.groups import Group, from_name
+    from symkernel.groups.registry import bind, is_unbound
     from symkernel.kernels import InvariantKernel
     from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
@@ -172,6 +173,10 @@ def _plan(options: argparse.Namespace) -> int:
         group = from_name(options.group, options.features)
     else:
         group = evaluate(options.group)
+        if is_unbound(group) and not isinstance(group, str) and options.features is not None:
+            group = bind(group, options.features)
+    if is_unbound(group) and not isinstance(group, str):
+        raise ValueError(f"--group {group!r} acts on some columns: give --features as well")
     if not isinstance(group, Group):
         raise ValueError(f'--group must be a group such as "O(3)", got {options.group!r}')
     if options.features not in (None, group.degree):

@@ -10,6 +10,7 @@ from sklearn.gaussian_process import kernels as skl
 
 from symkernel import groups, kernels
 from symkernel.groups import Group
+from symkernel.groups.registry import is_group
 
 __all__ = ["evaluate"]
 
@@ -30,7 +31,7 @@ _KERNELS: dict[str, Any] = {
 }
 _METHOD_OPTIONS = {"Quadrature": kernels.Quadrature, "Sample": kernels.Sample}
 _NAMES: dict[str, Any] = _GROUPS | _KERNELS | _METHOD_OPTIONS | {"inf": math.inf, "pi": math.pi}
-_METHODS = ("along",)
+_METHODS = ("along", "on")
 _LONGEST = 100_000  # characters
 
 
@@ -38,8 +39,8 @@ def evaluate(text: str) -> Any:
     """Evaluate an expression of groups, base kernels, numbers, strings, tuples and lists.
 
     Calls of the classes of ``symkernel.groups``, of ``molecule``, of the base kernels and of
-    methods, ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing
-    else is ever evaluated.
+    methods, ``.along(...)``, ``.on(...)``, ``*`` between groups or numbers, signs and keyword
+    arguments; nothing else is ever evaluated.
 
     Parameters
     ----------
@@ -102,8 +103,8 @@ def _value(node: ast.expr) -> Any:
         case ast.Call(func=function, args=arguments, keywords=keywords):
             return _call(function, arguments, keywords)
     raise ValueError(
-        f"{ast.unparse(node)!r} is not allowed here: use groups, base kernels, .along(...), *, "
-        "numbers, strings, tuples and lists"
+        f"{ast.unparse(node)!r} is not allowed here: use groups, base kernels, .along(...), "
+        ".on(...), *, numbers, strings, tuples and lists"
     )
 
 
@@ -118,18 +119,23 @@ def _named(name: str) -> Any:
 
 def _product(left: Any, right: Any, node: ast.expr) -> Any:
     # Not of sequences: "x" * 10**9 would fill the memory.
-    if isinstance(left, Group) and isinstance(right, Group):
+    if _joins(left) and _joins(right):
         return left * right
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left * right
     raise ValueError(f"{ast.unparse(node)!r}: * joins two groups or two numbers")
 
 
+def _joins(value: Any) -> bool:
+    return is_group(value) and not isinstance(value, str)
+
+
 def _call(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyword]) -> Any:
     if isinstance(function, ast.Attribute) and function.attr in _METHODS:
         owner = _value(function.value)
         if not isinstance(owner, Group):
-            raise ValueError(f"{ast.unparse(function.value)!r} is no group: it has no along")
+            owned = ast.unparse(function.value)
+            raise ValueError(f"{owned!r} is no group: it has no {function.attr}")
         target = getattr(owner, function.attr)
     else:
         target = _value(function)

@@ -11,6 +11,7 @@ from symkernel.alignment.routes.alternation import Alternation
 from symkernel.alignment.routes.angles import Angles
 from symkernel.alignment.routes.centring import Centring, Weighting
 from symkernel.alignment.routes.chamber import Chamber
+from symkernel.alignment.routes.columns import ColumnRoutes
 from symkernel.alignment.routes.enumeration import Enumeration, enumeration_cost
 from symkernel.alignment.routes.matching import Matching, matching_cost
 from symkernel.alignment.routes.rotation import Rotation
@@ -19,7 +20,16 @@ from symkernel.groups import Group
 
 __all__ = ["METHODS", "choose_route"]
 
-METHODS = ("auto", "chamber", "matching", "rotation", "enumeration", "angles", "alternation")
+METHODS = (
+    "auto",
+    "chamber",
+    "matching",
+    "rotation",
+    "enumeration",
+    "angles",
+    "alternation",
+    "columns",
+)
 
 
 def choose_route(
@@ -52,10 +62,15 @@ def choose_route(
         known = ", ".join(map(repr, METHODS))
         raise ValueError(f"method must be one of {known}; got {method!r}")
     structure = group.structure
-    on_angles = bool(structure.angles)
+    on_angles = group._on_angles
     if on_angles and structure.centres:
         raise NotApplicableError(f"{group!r} shifts angles and coordinates; no route takes both")
-    rest = structure.rest
+    if structure.translates and not (structure.centres or structure.by_columns):
+        raise NotApplicableError(
+            f"{group!r} shifts some columns beside groups that act on all of them; no route does "
+            "that"
+        )
+    rest = structure.rest if structure.centres else group
     makers: dict[str, Callable[[], Route]] = {
         "chamber": lambda: Chamber(rest),
         "matching": lambda: Matching(rest),
@@ -63,6 +78,7 @@ def choose_route(
         "enumeration": lambda: Enumeration(rest),
         "angles": lambda: Angles(rest),
         "alternation": lambda: Alternation(rest, n_restarts, random_state),
+        "columns": lambda: _by_columns(rest, n_restarts, random_state),
     }
     route = makers[method]() if method != "auto" else _auto(rest, makers, on_angles)
     if weights is not None:
@@ -70,9 +86,20 @@ def choose_route(
     return Centring(structure.centres, route, weights) if structure.centres else route
 
 
+def _by_columns(group: Group, n_restarts: int, random_state: np.random.Generator) -> Route:
+    parts = group.structure.by_columns
+    if not parts:
+        raise NotApplicableError(f"{group!r} does not act on columns by parts, as G.on(...) does")
+    return ColumnRoutes(
+        [(choose_route(part, "auto", None, n_restarts, random_state), at) for part, at in parts]
+    )
+
+
 def _auto(group: Group, makers: dict[str, Callable[[], Route]], on_angles: bool) -> Route:
     if on_angles:
         return makers["angles"]()
+    if group.structure.by_columns:
+        return makers["columns"]()
     reasons: list[ValueError] = []
     names = ("chamber", "matching") if group.is_finite else ("rotation", "alternation")
     for name in names:

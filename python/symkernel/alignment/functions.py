@@ -100,8 +100,9 @@ def orbit_distance(
         "chamber" is a closed form for reflection groups, |c(x) - c(y)|; "matching" an assignment of
         points; "rotation" Kabsch's alignment, for each of a few permutations of points;
         "enumeration" takes every element of a finite group; "angles" is for Torus; "alternation"
-        takes assignments and rotations in turns and gives upper bounds. "auto" takes the cheapest
-        exact one, or else the alternation, with a warning where its bounds do not meet.
+        takes assignments and rotations in turns and gives upper bounds; "columns" is for groups on
+        columns (``G.on``), each by itself. "auto" takes the cheapest exact one, or else the
+        alternation, with a warning where its bounds do not meet.
     weights : array-like of shape (p,), optional
         Masses of the p points, for rotations and translations alone:
         sum_i w_i |x_i - g y_i|^2 is least.
@@ -158,7 +159,7 @@ def orbit_distance(
     True
     """
     route, first, second = _prepare(X, Y, group, method, weights, n_restarts, random_state)
-    exponent = 0 if group.structure.angles else scale_of(first, second)
+    exponent = 0 if group._on_angles else scale_of(first, second)
     one = np.ldexp(first, -exponent) if exponent else first
     two = np.ldexp(second, -exponent) if exponent and second is not None else second
     shape = (len(first), len(first if second is None else second))
@@ -172,7 +173,7 @@ def orbit_distance(
             warnings.warn(
                 f"no route to the least distance over {group!r} is within reach: alternation gives "
                 f"upper bounds, up to {np.ldexp(gap, exponent):.3g} above lower bounds. Ask for "
-                "method='alternation' to silence this; align() reports the gap of every pair",
+                f"method={route.name!r} to silence this; align() reports the gap of every pair",
                 ApproximationWarning,
                 stacklevel=2,
             )
@@ -251,7 +252,7 @@ def align(
         shape = (count,)
         first = np.broadcast_to(first, (count, first.shape[1]))
         second = np.broadcast_to(second, (count, second.shape[1]))
-    on_angles = bool(group.structure.angles)
+    on_angles = group._on_angles
     exponent = 0 if on_angles else scale_of(first, second)
     one, two = (np.ascontiguousarray(np.ldexp(Z, -exponent)) for Z in (first, second))
     found = route.pairs(one, two, n_jobs)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from symkernel.canonical.base import CanonicalForm
 from symkernel.canonical.chain import ChainForm
 from symkernel.canonical.clouds import cloud_action
+from symkernel.canonical.columns import ColumnForm
 from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
 from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
@@ -113,8 +114,7 @@ class _Words:
 
     def sorts(self, group: Group) -> bool:
         """Whether points of the group are to be sorted along a curve."""
-        ordered = any(f.group.role.sorts for f in group.factors())
-        return self.order == "hilbert" and ordered
+        return self.order == "hilbert" and _sorts(group)
 
     def check_order(self, group: Group) -> None:
         """Raise where an order along a curve was asked for and nothing is sorted."""
@@ -132,10 +132,19 @@ class _Words:
             )
 
 
+def _sorts(group: Group) -> bool:
+    """Whether some factor, or a group on some of the columns, does nothing but exchange points."""
+    return any(f.group.role.sorts for f in group.factors()) or any(
+        _sorts(part) for part, _ in group.structure.by_columns if part.order > 1
+    )
+
+
 def _chosen(group: Group, words: _Words) -> CanonicalForm:
     if group.order == 1:
         words.refuse_weights(group)
         return TrivialForm(group)
+    if group.structure.by_columns:
+        return _by_columns(group, words)
     factors = group.structure.nontrivial
     if not group.is_finite:
         return _continuous(group, factors, words)
@@ -146,6 +155,21 @@ def _chosen(group: Group, words: _Words) -> CanonicalForm:
         factor = factors[0]
         group = factor.action
     return _single(group, factors[0], words)
+
+
+def _by_columns(group: Group, words: _Words) -> CanonicalForm:
+    """Forms of groups on columns of their own, after the centring of all."""
+    structure = group.structure
+    if words.weights is not None:
+        raise ValueError(
+            f"weights are those of points that rotations or motions move as one; {group!r} acts on "
+            "columns by parts: put the canonical form of each part beside the others"
+        )
+    forms = [(_chosen(part, words), at) for part, at in structure.by_columns]
+    form = ColumnForm(structure.factors[0].action, forms)
+    if not structure.centres:
+        return ColumnForm(group, forms)
+    return SequenceForm(group, [ShiftForm(product_of(structure.centres), None), form])
 
 
 # -- finite groups ----------------------------------------------------------------------------

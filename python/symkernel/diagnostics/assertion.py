@@ -8,7 +8,8 @@ import numpy as np
 
 from symkernel.diagnostics.orbit_grid import orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, names_of
 from symkernel.validation import RandomState
 
 __all__ = ["assert_invariant"]
@@ -59,8 +60,7 @@ def assert_invariant(
     >>> X = np.random.default_rng(0).standard_normal((5, 4))
     >>> diagnostics.assert_invariant(lambda X: X.sum(axis=1), X, group=groups.Symmetric(4))
     """
-    if isinstance(group, str):
-        group = from_name(group, int(np.prod(np.shape(X)[1:])))
+    group = bind(group, int(np.prod(np.shape(X)[1:])), names_of(X))
     whole = group.is_finite and group.order <= n_random
     grid = orbit_grid(group, n_random=None if whole else n_random, random_state=random_state)
     samples, shape = as_samples(X, grid)

@@ -14,8 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
 from symkernel.groups.random_action import RandomAction
+from symkernel.groups.registry import bind, names_of
 from symkernel.validation import RandomState, as_count, as_generator, check_samples
 
 __all__ = ["Augmented"]
@@ -111,10 +112,9 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"output={self.output!r} turns targets, but labels do not turn")
         if y is None:
             raise ValueError("Augmented requires y to be passed, but the target y is None")
+        names = names_of(X)
         X = checked_samples(self, X, reset=True)
-        group = self.group
-        if isinstance(group, str):
-            group = from_name(group, int(np.prod(X.shape[1:])))
+        group = bind(self.group, int(np.prod(X.shape[1:])), names)
         samples = check_samples(X, group=group)
         targets = np.asarray(y)
         if targets.ndim == 0 or len(targets) != len(samples):

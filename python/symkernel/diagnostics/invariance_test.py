@@ -17,7 +17,8 @@ from symkernel.diagnostics.positions import Positions
 from symkernel.estimators._progress import Progress
 from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.exceptions import GridEdgeWarning
-from symkernel.groups import Group, Trivial, from_name, move_randomly
+from symkernel.groups import Group, Trivial, move_randomly
+from symkernel.groups.registry import bind, is_group, names_of
 from symkernel.kernels import InvariantKernel
 from symkernel.validation import (
     RandomState,
@@ -243,13 +244,13 @@ def invariance_test(
 
 
 def _check(X: Any, group: Group | str) -> tuple[Group, Array]:
-    if not isinstance(group, Group | str):
+    if not is_group(group):
         raise TypeError(f"group must be a Group or a name, got {type(group).__name__}")
-    if isinstance(group, str):
-        samples = check_samples(X)
-        bound = from_name(group, samples.shape[1])
-    else:
+    if isinstance(group, Group):
         samples, bound = check_samples(X, group=group), group
+    else:
+        samples = check_samples(X)
+        bound = bind(group, samples.shape[1], names_of(X))
     if len(samples) < 2:
         raise ValueError(f"X must have at least 2 samples, got {len(samples)}")
     if len(bound._shift_basis) and not bound._on_angles:

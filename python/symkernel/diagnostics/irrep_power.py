@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.diagnostics.orbit_grid import OrbitGrid
-from symkernel.groups.elements import Element
+from symkernel.groups.elements import Element, OrthogonalMatrix
 from symkernel.groups.factor import Factor
+from symkernel.groups.motion import Motion
 
 __all__ = ["IrrepPower", "irrep_powers"]
 
@@ -93,6 +94,10 @@ def _part_weights(grid: OrbitGrid, p: int) -> Array:
 
 def _of_factor(factor: Factor, elements: tuple[Element, ...], weights: Array, depth: int) -> _Split:
     group = factor.group
+    if len(group.role.parts) == 1:  # on some columns: by what it does there
+        ((group, columns),) = group.role.parts
+        factor = Factor(group, (0,), (group.degree,))
+        elements = tuple(_on_columns(g, columns) for g in elements)
     outer = np.multiply.outer(weights, weights)
     if len(elements) == 1:
         return [("", True, outer)]
@@ -111,6 +116,15 @@ def _of_factor(factor: Factor, elements: tuple[Element, ...], weights: Array, de
         # a grid of rotations alone cannot tell parities apart
         return make(relative, same, outer, bool((determinants < 0).any()), depth)
     return [("", True, np.diag(weights))]  # the whole function, not split
+
+
+def _on_columns(element: Element, columns: tuple[int, ...]) -> Element:
+    linear, shift = element._parts()
+    at = np.array(columns)
+    matrix = linear.as_matrix()[np.ix_(at, at)]
+    if shift is None:
+        return OrthogonalMatrix._trusted(matrix)
+    return Motion._trusted(matrix, shift[at])
 
 
 def _circle(turn: Array, outer: Array, depth: int) -> _Split:

@@ -18,7 +18,8 @@ from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.diagnostics.report import InvarianceReport
 from symkernel.estimators._progress import Progress
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, names_of
 from symkernel.validation import RandomState, as_count, as_floats, as_generator, as_rows
 
 __all__ = ["invariance_report"]
@@ -116,8 +117,7 @@ def invariance_report(
     """
     started = time.perf_counter()
     rng = as_generator(random_state)
-    if isinstance(group, str):
-        group = from_name(group, int(np.prod(np.shape(X)[1:])))
+    group = bind(group, int(np.prod(np.shape(X)[1:])), names_of(X))
     elements = (
         grid
         if isinstance(grid, OrbitGrid)

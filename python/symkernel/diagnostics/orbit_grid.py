@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import Group, OrthogonalMatrix, PointGroup, SignedPermutation
+from symkernel.groups.columns import Columns, lifted
 from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
 from symkernel.groups.motion import Motion
@@ -158,13 +159,13 @@ def orbit_grid(
         raise TypeError(f"group must be a Group, got {type(group).__name__}")
     if grid is not None and n_random is not None:
         raise ValueError("pass either grid or n_random, not both")
-    factors = group.factors()
-    if group.structure.centres:
+    factors = tuple(part for factor in group.factors() for part in _parts_of(factor))
+    if group.structure.translates:
         raise ValueError(
             f"{group!r} has translations, over which there is no average: use its rotations, "
             "and centre the samples if the model is not invariant to shifts"
         )
-    continuous = group.structure.continuous
+    continuous = [f for f in factors if not f.group.is_finite]
     finite_order = math.prod(int(f.group.order) for f in factors if f.group.is_finite)
     if n_random is None and grid is None and finite_order > _WHOLE:
         n_random = _RANDOM
@@ -212,6 +213,12 @@ def _random(
 def _rule(group: Group, grid: str | int | None) -> tuple[tuple[Element, ...], Array, float, str]:
     """Elements, weights, degree and name for one continuous factor."""
     n, role = group.degree, group.role
+    if role.parts:
+        ((part, columns),) = role.parts
+        inner = orbit_grid(part, grid)
+        lifted_to = np.array(columns)
+        own = tuple(lifted(g, lifted_to, n) for g in _elements(inner))
+        return own, inner.weights, inner.degree, inner.name
     if role.turns_angles:
         degree = _DEGREE if grid is None else _as_degree(grid, group)
         steps = 2.0 * math.pi / (degree + 1) * np.arange(degree + 1)
@@ -238,6 +245,31 @@ def _rule(group: Group, grid: str | int | None) -> tuple[tuple[Element, ...], Ar
         matrices, weights = np.concatenate([matrices, -matrices]), np.tile(weights / 2.0, 2)
         what += " with inversion"
     return _matrices(matrices), weights, rule.degree, f"{what}, exact to degree {rule.degree}"
+
+
+def _parts_of(factor: Factor) -> tuple[Factor, ...]:
+    """Groups on columns of their own as one factor each, as long as one of them is infinite."""
+    group = factor.group
+    if len(group.role.parts) < 2 or group.is_finite:
+        return (factor,)
+    return tuple(
+        Factor(Columns([(part, columns)], group.degree), factor.axes, factor.shape)
+        for part, columns in group.role.parts
+    )
+
+
+def _elements(grid: OrbitGrid) -> tuple[Element, ...]:
+    """The elements of a grid, as maps of all features."""
+    d = grid.group.degree
+    found: list[Element] = []
+    for k in range(len(grid)):
+        shift = grid.act(k, np.zeros((1, d)))[0]
+        matrix = (grid.act(k, np.eye(d)) - shift).T
+        if shift.any():
+            found.append(Motion._trusted(matrix, shift))
+        else:
+            found.append(OrthogonalMatrix._trusted(matrix))
+    return tuple(found)
 
 
 def _named(group: Group, grid: str) -> tuple[tuple[Element, ...], Array, float, str]:

@@ -26,7 +26,8 @@ from symkernel.diagnostics.orbit_values import BATCH
 from symkernel.diagnostics.symmetrized import Symmetrized
 from symkernel.diagnostics.symmetrized_classifier import SymmetrizedClassifier
 from symkernel.estimators.ridge import InvariantKernelRidge
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, names_of
 from symkernel.kernels import InvariantKernel
 from symkernel.validation import RandomState, as_floats, check_kind
 
@@ -158,8 +159,7 @@ def compare_repairs(
     >>> bool(table["invariant"].rmse < 0.1 * table["plain"].rmse)
     True
     """
-    if isinstance(group, str):
-        group = from_name(group, int(np.prod(np.shape(X)[1:])))
+    group = bind(group, int(np.prod(np.shape(X)[1:])), names_of(X))
     # A grid that a model has been averaged over shows too little of what is left of the break.
     n_random = None if group.is_finite else _RANDOM
     elements = orbit_grid(group, n_random=n_random, random_state=random_state)

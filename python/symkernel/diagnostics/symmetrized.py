@@ -21,7 +21,8 @@ from sklearn.utils.validation import check_is_fitted
 from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_state, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, names_of
 from symkernel.validation import RandomState, as_generator
 
 __all__ = ["Symmetrized"]
@@ -162,8 +163,9 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         model = self._model()
         if self.redraw and self.n_random is None:
             raise ValueError("redraw=True needs n_random: how many elements are drawn in each call")
+        names = names_of(X)
         X = checked_samples(self, X, reset=False)
-        group = self._group(X)
+        group = self._group(X, names)
         if self.control is None:
             if self.grid is not None and self.n_random is not None:
                 raise ValueError("pass either grid or n_random, not both, unless with control")
@@ -200,10 +202,11 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         if self.n_random is not None:
             return int(self.n_random)
         group = self.group
-        if isinstance(group, str):
+        if not isinstance(group, Group):
             if n_features is None:
-                raise ValueError(f"group={group!r} is a name: cost(n_features) needs a number")
-            group = from_name(group, n_features)
+                what = "is a name" if isinstance(group, str) else "is bound to samples"
+                raise ValueError(f"group={group!r} {what}: cost(n_features) needs a number")
+            group = bind(group, n_features, getattr(self, "feature_names_in_", None))
         return len(self._elements(group, None))
 
     def bound(self, confidence: float = 0.95) -> float:
@@ -227,7 +230,7 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         """
         if not 0.0 < confidence < 1.0:
             raise ValueError(f"confidence must lie in (0, 1), got {confidence!r}")
-        if isinstance(self.group, str) or not self.group.is_finite:
+        if not isinstance(self.group, Group) or not self.group.is_finite:
             raise ValueError(f"the bound is for a finite Group, not for {self.group!r}")
         if self.n_random is None:
             return 0.0
@@ -254,10 +257,9 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
                 ) from None
         return self.estimator
 
-    def _group(self, X: Any) -> Group:
-        if isinstance(self.group, str):
-            return from_name(self.group, int(np.prod(np.shape(X)[1:])))
-        return self.group
+    def _group(self, X: Any, names: list[str] | None) -> Group:
+        known = getattr(self, "feature_names_in_", None) if names is None else names
+        return bind(self.group, int(np.prod(np.shape(X)[1:])), known)
 
     def _elements(self, group: Group, n_random: int | None) -> OrbitGrid:
         if n_random is None:

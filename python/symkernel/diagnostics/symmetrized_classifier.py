@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_state, wrapped_tags
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, as_samples
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, names_of
 from symkernel.validation import RandomState
 
 __all__ = ["SymmetrizedClassifier"]
@@ -134,10 +135,9 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If X does not fit the group.
         """
         model = self._model()
+        names = names_of(X)
         X = checked_samples(self, X, reset=False)
-        group = self.group
-        if isinstance(group, str):
-            group = from_name(group, int(np.prod(np.shape(X)[1:])))
+        group = bind(self.group, int(np.prod(np.shape(X)[1:])), names)
         grid = self.grid
         if not isinstance(grid, OrbitGrid):
             state = kept_state(self)

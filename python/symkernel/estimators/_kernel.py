@@ -14,7 +14,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 
 from symkernel.groups import Group, from_name
-from symkernel.groups.registry import NAMES
+from symkernel.groups.registry import NAMES, bind, is_group
 from symkernel.kernels import InvariantKernel, Quadrature, Sample, SetKernel
 from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 from symkernel.validation import as_number
@@ -68,7 +68,7 @@ class KernelSpec:
                 "kernel must be a name, a kernel object or a callable; "
                 f"got {type(self.kernel).__name__}"
             )
-        if self.group is not None and not isinstance(self.group, str | Group):
+        if self.group is not None and not is_group(self.group):
             raise TypeError(
                 f"group must be a Group, a name or None; got {type(self.group).__name__}"
             )
@@ -129,8 +129,8 @@ class KernelSpec:
                 f"sklearn.gaussian_process.kernels or one of the names {_list(KERNEL_NAMES)}"
             )
 
-    def bind(self, n_features: int) -> BoundKernel:
-        """Make the kernel for samples of `n_features` features.
+    def bind(self, n_features: int, names: Any = None) -> BoundKernel:
+        """Make the kernel for samples of `n_features` features, which may have names.
 
         Raises
         ------
@@ -139,9 +139,7 @@ class KernelSpec:
         """
         if not self.invariant:
             return self._bind_plain(n_features)
-        group = self.named_group
-        if isinstance(group, str):
-            group = from_name(group, n_features)
+        group = bind(self.named_group, n_features, names)
         if n_features != group.degree:
             raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
         if isinstance(self.kernel, InvariantKernel):

@@ -150,7 +150,7 @@ class KernelMachine:
             raise ValueError(
                 f"kernel='precomputed' needs a square Gram matrix in fit; got shape {X.shape}"
             )
-        return spec.bind(n_features)
+        return spec.bind(n_features, getattr(self, "feature_names_in_", None))
 
     def _gram(self, bound: BoundKernel, X: Any, copies: int = 1) -> Array:
         """Gram matrix, after a check that `copies` matrices of its size fit in memory."""

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from symkernel.canonical import CanonicalForm, canonical_form
 from symkernel.canonical.base import CanonicalForms
 from symkernel.estimators._progress import Progress
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, is_group
 from symkernel.validation import check_data, check_n_jobs, kind_of
 
 __all__ = ["Canonicalizer"]
@@ -40,7 +41,8 @@ class Canonicalizer(
     ----------
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
-        "symmetric" (see ``symkernel.groups.from_name``), bound to their number in fit.
+        "symmetric" (see ``symkernel.groups.from_name``), or a group on some columns,
+        ``G.on(columns)``: both are bound in fit.
     method : {"auto", "chain", "enumerate"}, default="auto"
         "auto" takes what serves the group best, which ``steps_`` tells; "enumerate" compares all
         images of a sample; "chain" searches for the lexicographic minimum along a chain of
@@ -141,12 +143,12 @@ class Canonicalizer(
             If a parameter or the shape of X is not what is expected, or the group has no canonical
             form here; the message says which and why.
         """
-        if not isinstance(self.group, str | Group):
+        if not is_group(self.group):
             raise TypeError(f"group must be a Group or a name; got {kind_of(self.group)}")
         check_n_jobs(self.n_jobs)
         X = self._validated(X, reset=True)
         d = X.shape[1]
-        group = from_name(self.group, d) if isinstance(self.group, str) else self.group
+        group = bind(self.group, d, getattr(self, "feature_names_in_", None))
         if group.degree != d:
             raise ValueError(f"X has {d} features; {group!r} acts on {group.degree}")
         self.group_ = group

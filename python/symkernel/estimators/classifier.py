@@ -43,7 +43,8 @@ class InvariantKernelClassifier(
     alpha : float, default=1.0
         Regularisation strength, not negative.
     group : Group, str or None, default=None
-        Group that acts on the features, or the name of one that acts on all of them.
+        Group that acts on the features, or the name of one that acts on all of them, or
+        ``G.on(columns)``, a group on some of them.
     kernel : str, kernel object or callable, default="rbf"
         As for ``InvariantKernelRidge``.
     gamma : float or None, default=None

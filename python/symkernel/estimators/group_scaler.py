@@ -13,7 +13,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from symkernel.estimators._machine import check_weights
-from symkernel.groups import Group, SignedPermutation, Trivial, from_name
+from symkernel.groups import Group, SignedPermutation, Trivial
+from symkernel.groups.registry import bind, is_group
 from symkernel.validation import check_data, flat_samples, kind_of
 
 __all__ = ["GroupScaler"]
@@ -42,7 +43,8 @@ class GroupScaler(
     ----------
     group : Group, str or None, default=None
         Group that acts on the features, or the name of one that acts on all of them, such as
-        "symmetric" (see ``symkernel.groups.from_name``); None is the trivial one.
+        "symmetric" (see ``symkernel.groups.from_name``), or ``G.on(columns)``; None is the
+        trivial one.
     with_mean : bool, default=True
         Whether to subtract the part of the mean that the group fixes.
     with_std : bool, default=True
@@ -206,12 +208,12 @@ class GroupScaler(
 
     def _bound_group(self, n_features: int) -> Group:
         group = self.group
-        if not isinstance(group, str | Group | None):
+        if not (group is None or is_group(group)):
             raise TypeError(f"group must be a Group, a name or None; got {kind_of(group)}")
         if group is None:
             group = Trivial(n_features)
-        elif isinstance(group, str):
-            group = from_name(group, n_features)
+        else:
+            group = bind(group, n_features, getattr(self, "feature_names_in_", None))
         if group.degree != n_features:
             raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
         if group._on_angles:

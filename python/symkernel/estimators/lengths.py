@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from symkernel.alignment.functions import orbit_distance
-from symkernel.groups import Group, Trivial, from_name
+from symkernel.groups import Group, Trivial
+from symkernel.groups.registry import bind, is_group, names_of
 from symkernel.validation import as_count, as_generator, flat_samples, kind_of
 
 __all__ = ["suggest_length_scale"]
@@ -31,8 +32,8 @@ def suggest_length_scale(
     X : array-like of shape (n, n_features) or (n, *group.shape)
         Samples, at least two.
     group : Group, str or None, default=None
-        Group that acts on the features, or the name of one that acts on all of them; None is the
-        trivial one, whose orbits are the samples.
+        Group that acts on the features, or the name of one that acts on all of them, or
+        ``G.on(columns)``; None is the trivial one, whose orbits are the samples.
     n_samples : int, default=200
         At most this many samples are compared, drawn without repetition.
     random_state : int, numpy Generator, numpy RandomState or None, default=0
@@ -78,17 +79,14 @@ def suggest_length_scale(
     """
     if isinstance(group, Group):
         X = flat_samples(X, group, "X")
-    elif not isinstance(group, str | None):
+    elif not (group is None or is_group(group)):
         raise TypeError(f"group must be a Group, a name or None; got {kind_of(group)}")
     count = as_count(n_samples, "n_samples", 2)
     samples: Array = check_array(
         X, dtype=[np.float64, np.float32], ensure_min_samples=2, input_name="X"
     )
     d = samples.shape[1]
-    if group is None:
-        group = Trivial(d)
-    elif isinstance(group, str):
-        group = from_name(group, d)
+    group = Trivial(d) if group is None else bind(group, d, names_of(X))
     if len(samples) > count:
         chosen = as_generator(random_state).choice(len(samples), count, replace=False)
         samples = samples[chosen]

@@ -12,8 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.alignment.functions import orbit_distance
-from symkernel.groups import Group, Trivial, from_name
-from symkernel.groups.registry import NAMES
+from symkernel.groups import Group, Trivial
+from symkernel.groups.registry import NAMES, bind, is_group
 from symkernel.validation import (
     as_count,
     as_generator,
@@ -41,8 +41,9 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
         standard normal vectors of length one, or samples of its data, without repetition while
         there are enough.
     group : Group or str, optional
-        Group that acts on the samples by orthogonal maps, or the name of one on all features; None
-        is the trivial one. Continuous groups are SO and O on points, beside permutations or not.
+        Group that acts on the samples by orthogonal maps, or the name of one on all features, or
+        ``G.on(columns)``; None is the trivial one. Continuous groups are SO and O on points, beside
+        permutations or not.
     n_templates : int, optional
         How many to draw; None draws twice the number of features. Twice as many generic templates
         as features tell all orbits of a finite group apart.
@@ -165,12 +166,9 @@ class MaxFilter(PrefixedNames, TransformerMixin, BaseEstimator):  # type: ignore
     def _bound_group(self, n_features: int) -> Group:
         if self.group is None:
             return Trivial(n_features)
-        if isinstance(self.group, str):
-            group = from_name(self.group, n_features)
-        elif isinstance(self.group, Group):
-            group = self.group
-        else:
+        if not is_group(self.group):
             raise TypeError(f"group must be a Group, a name or None; got {kind_of(self.group)}")
+        group = bind(self.group, n_features, getattr(self, "feature_names_in_", None))
         if group.degree != n_features:
             raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
         if not group.is_linear:

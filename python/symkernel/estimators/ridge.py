@@ -38,7 +38,8 @@ class InvariantKernelRidge(
     group : Group, str or None, default=None
         Group that acts on the features, or the name of one that acts on all of them
         ("symmetric", "cyclic", "dihedral", "sign_flips", "hyperoctahedral", "alternating",
-        "trivial"), bound to their number in fit.
+        "trivial"), bound to their number in fit, as is a group on some columns, ``G.on(columns)``:
+        by position, or by the names of a data frame, whose columns may come in any order.
     kernel : str, kernel object or callable, default="rbf"
         With a group: "rbf", "laplacian", "polynomial" ("poly"), "linear", "matern",
         "arc_cosine", or an object of ``sklearn.gaussian_process.kernels`` or

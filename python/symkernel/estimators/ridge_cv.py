@@ -57,7 +57,8 @@ class InvariantKernelRidgeCV(
         of "matern", in place of `gammas`. None means nine values, the l above; a kernel object
         with one length per feature keeps its own.
     group : Group, str or None, default=None
-        Group that acts on the features, or the name of one that acts on all of them.
+        Group that acts on the features, or the name of one that acts on all of them, or
+        ``G.on(columns)``, a group on some of them.
     kernel : str, kernel object or callable, default="rbf"
         As for ``InvariantKernelRidge``.
     degree : float, default=3

@@ -1,8 +1,8 @@
 """Make groups of orthogonal maps of R^d and of shifts, finite and continuous.
 
 A permutation acts by gathering, (g.x)[i] = x[g[i]]; ``g @ h`` acts as g after h;
-``G.along(axis, shape)`` acts along an axis of an array; ``G * H`` is the product of commuting
-actions.
+``G.along(axis, shape)`` acts along an axis of an array, ``G.on(columns)`` on columns of a table;
+``G * H`` is the product of commuting actions.
 
 Examples
 --------

@@ -20,7 +20,8 @@ def advice_for(group: Group) -> str:
 
     Translations are removed by centring; a closed form exists for one torus, for SO(n) and O(n)
     on sets of points in two or three dimensions, and on one vector in any. Finite factors are
-    summed over. Of the closure of a group of matrices no formula is known.
+    summed over, groups on columns of their own multiplied. Of the closure of a group of matrices
+    no formula is known.
     """
     structure = group.structure
     finite = math.prod(f.group.order for f in structure.finite)
@@ -38,7 +39,7 @@ def advice_for(group: Group) -> str:
 
 def _has_closed_form(factor: Factor) -> bool:
     role = factor.group.role
-    if role.turns_angles:
+    if role.turns_angles or role.parts:
         return True
     one_vector = math.prod(factor.shape) == factor.group.degree
     return role.rotates and (factor.group.degree <= 3 or one_vector)

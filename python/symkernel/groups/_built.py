@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from symkernel.groups.permutation_group import PermutationGroup
     from symkernel.groups.product import Product
     from symkernel.groups.structure import Structure
+    from symkernel.groups.unbound import OnColumns
     from symkernel.groups.young import Young
 
 __all__ = ["Built", "enter"]
@@ -27,6 +28,7 @@ class Built:
 
     Along: type[Along]
     MatrixGroup: type[MatrixGroup]
+    OnColumns: type[OnColumns]
     PermutationGroup: type[PermutationGroup]
     Product: type[Product]
     Structure: type[Structure]

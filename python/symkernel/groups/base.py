@@ -23,16 +23,14 @@ from symkernel.groups._orbits import (
     mixed_features,
     signed_labels,
 )
-from symkernel.groups.action import Action
+from symkernel.groups.building import Building
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.factor import Factor
 from symkernel.groups.lie import LieGenerator, shifting
 from symkernel.validation import as_array
 
 if TYPE_CHECKING:
-    from symkernel.groups.along import Along
     from symkernel.groups.permutation_group import PermutationGroup
-    from symkernel.groups.product import Product
     from symkernel.groups.structure import Structure
 
 __all__ = ["Group"]
@@ -43,7 +41,7 @@ _WRITTEN_OUT = 1e5
 _HASHED_BY_ORDER = 1000
 
 
-class Group(Action):
+class Group(Building):
     """A group of orthogonal maps of R^d, perhaps with shifts: finite, or continuous.
 
     A permutation acts by gathering, (g.x)[i] = x[g[i]], and ``g @ h`` acts as g after h.
@@ -285,39 +283,6 @@ class Group(Action):
     def _on_angles(self) -> bool:
         """Whether features are angles, so that 2 pi is no shift."""
         return False
-
-    # -- building larger actions --------------------------------------------------------------
-
-    def along(self, axis: int | Sequence[int], shape: Sequence[int]) -> Along:
-        """Return the same group acting along one or more axes of an array, alike everywhere else.
-
-        Parameters
-        ----------
-        axis : int or tuple of int
-            The axes it acts on; negative ones count from the end. The product of their lengths
-            is the degree of this group, their entries in C order (in the order given) its
-            features.
-        shape : tuple of int
-            Shape of one sample. The features of the result are its entries in C order.
-
-        Raises
-        ------
-        ValueError
-            If an axis is out of range or repeated, or the lengths do not fit.
-
-        Examples
-        --------
-        >>> from symkernel.groups import Symmetric
-        >>> G = Symmetric(9).along(0, (9, 3))       # reorder nine points of R^3
-        >>> G.degree, G.order
-        (27, 362880)
-        """
-        return Built.Along(self, axis, shape)
-
-    def __mul__(self, other: object) -> Product:
-        if not isinstance(other, Group):
-            return NotImplemented
-        return Built.Product(self, other)
 
     # (group, axes, shape) when the action is that of `group` along some axes of an array.
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeGuard
 
 from symkernel.groups.base import Group
 from symkernel.groups.euclidean import SE, E
@@ -10,8 +11,9 @@ from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Tri
 from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
+from symkernel.groups.unbound import OnColumns
 
-__all__ = ["NAMES", "from_name"]
+__all__ = ["NAMES", "bind", "from_name", "is_group", "is_unbound", "names_of"]
 
 _NAMED: dict[str, Callable[[int], Group]] = {
     "trivial": Trivial,
@@ -56,3 +58,43 @@ def from_name(name: str, n: int) -> Group:
     if name not in _NAMED:
         raise ValueError(f"unknown group {name!r}; known: {', '.join(_NAMED)}")
     return _NAMED[name](n)
+
+
+def is_unbound(group: Any) -> TypeGuard[str | OnColumns]:
+    """Return whether a group is known only once the number of features is: a name, or columns."""
+    return isinstance(group, str | OnColumns)
+
+
+def is_group(group: Any) -> TypeGuard[str | Group | OnColumns]:
+    """Return whether this is what estimators take as a group."""
+    return isinstance(group, Group) or is_unbound(group)
+
+
+def bind(
+    group: str | Group | OnColumns, n_features: int, names: Iterable[str] | None = None
+) -> Group:
+    """Return the group on samples of so many features; one that is bound as it is.
+
+    Parameters
+    ----------
+    group : str, Group or what ``Group.on`` returns
+    n_features : int
+    names : iterable of str, optional
+        Names of the features.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or columns are not those of the samples.
+    """
+    if isinstance(group, str):
+        return from_name(group, n_features)
+    return group.bind(n_features, names) if isinstance(group, OnColumns) else group
+
+
+def names_of(X: Any) -> list[str] | None:
+    """Return the names of the columns of a data frame; None where they are no strings."""
+    columns = getattr(X, "columns", None)
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        return None
+    return list(columns)

@@ -23,6 +23,7 @@ class Kind(Enum):
     EXCHANGES = "permutations within blocks, or changes of sign"
     RING = "cyclic shifts"
     NESTED = "a group within every block, and permutations of the blocks"
+    COLUMNS = "groups on columns of their own, and columns that stay as they are"
     OCTAHEDRAL = "the rotations of the cube along the axes of R^3"
 
 
@@ -47,6 +48,9 @@ class Role:
         Of exchanges: whether permutations are even ones only.
     nested : (Group, Group), optional
         Of nested groups: what acts within a block, and what permutes the blocks.
+    parts : tuple of (Group, tuple of int), default=()
+        Of groups on columns: each group and the columns that are its features, none twice; columns
+        that are in none of them stay as they are.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class Role:
     signs: bool = False
     even: bool = False
     nested: tuple[Group, Group] | None = None
+    parts: tuple[tuple[Group, tuple[int, ...]], ...] = ()
 
     @property
     def rotates(self) -> bool:

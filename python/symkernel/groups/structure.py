@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import prod
 from operator import mul
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups._built import enter
+from symkernel.groups.along import places
 from symkernel.groups.base import Group
 from symkernel.groups.factor import Factor
 from symkernel.groups.named import Trivial
@@ -88,12 +90,43 @@ class Structure:
         shapes = {f.shape for f in self.factors}
         return shapes.pop() if len(shapes) == 1 else None
 
+    @cached_property
+    def by_columns(self) -> tuple[tuple[Group, NDArray[np.intp]], ...]:
+        """Groups that act on features of their own, each with these; () where there are none.
+
+        The last may be the trivial group, on features that stay as they are. Translations beside
+        them are among the centres, translations in one of them are not.
+        """
+        if len(self.factors) != 1 or not self.factors[0].group.role.parts:
+            return ()
+        factor = self.factors[0]
+        found = [*_on_features(factor)]
+        plain = np.setdiff1d(np.arange(self.group.degree), np.concatenate([at for _, at in found]))
+        return (*found, (Trivial(plain.size), plain)) if plain.size else tuple(found)
+
+    # Groups with translations among those on columns, and their features.
+    @cached_property
+    def _shifted(self) -> tuple[tuple[Structure, NDArray[np.intp]], ...]:
+        return tuple(
+            (group.structure, at)
+            for f in self.factors
+            for group, at in _on_features(f)
+            if group.structure.translates
+        )
+
+    @property
+    def translates(self) -> bool:
+        """Whether there are translations, on all features or on some columns."""
+        return bool(self.centres or self._shifted)
+
     # One object for the life of the group: tables of its elements are kept with it.
     @cached_property
     def rest(self) -> Group:
         """The group without its translations, as a group of its own."""
-        if not self.centres:
+        if not self.translates:
             return self.group
+        if self._shifted:
+            return self.group._linear
         return product_of(self.factors) if self.factors else Trivial(self.group.degree)
 
     def beside(self, head: Factor) -> tuple[Factor, ...]:
@@ -123,7 +156,8 @@ class Structure:
     def centring(self) -> tuple[str, ...]:
         """What centring does, in words."""
         axes = [f.axes[0] if len(f.axes) == 1 else f.axes for f in self.centres]
-        return tuple(f"centre along axis {a}" for a in axes)
+        columns = (f"centre {at.size} columns" for _, at in self._shifted)
+        return (*(f"centre along axis {a}" for a in axes), *columns)
 
     def centred(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return samples less the mean of their points: the quotient by translations.
@@ -137,10 +171,24 @@ class Structure:
             others = tuple(1 + a for a in other_axes(f.axes, f.shape))
             arrays = X.reshape(len(X), *f.shape)
             X = (arrays - arrays.mean(axis=others, keepdims=True)).reshape(X.shape)
+        if self._shifted:
+            X = X.copy()
+        for structure, at in self._shifted:
+            X[:, at] = structure.centred(X[:, at])
         return X
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.group, "structure")
+
+
+def _on_features(factor: Factor) -> Iterator[tuple[Group, NDArray[np.intp]]]:
+    """Yield groups on columns as groups on features: the same element at every point."""
+    if not factor.group.role.parts:
+        return
+    rows = places(factor.axes, factor.shape)  # (points, coordinates)
+    for group, columns in factor.group.role.parts:
+        at = rows[:, list(columns)]
+        yield (group if len(at) == 1 else group.along(1, at.shape)), at.ravel()
 
 
 def other_axes(axes: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:

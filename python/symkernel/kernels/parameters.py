@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.backends.arrays import like
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind, is_unbound
 from symkernel.kernels.length_scales import require_tied
 from symkernel.kernels.methods import Quadrature, Sample
 from symkernel.kernels.text import written
@@ -139,10 +140,10 @@ class BaseParameters(Kernel):  # type: ignore[misc]
         return f"InvariantKernel({written(self.base)}, {self.group!r}{options})"
 
     def _bound_group(self, n_features: int | None) -> Group:
-        if isinstance(self.group, str):
+        if is_unbound(self.group):
             if n_features is None:
-                raise ValueError(f"group={self.group!r} is a name and needs n_features")
-            return from_name(self.group, n_features)
+                raise ValueError(f"group={self.group!r} is not bound and needs n_features")
+            return bind(self.group, n_features)
         if not isinstance(self.group, Group):
             raise TypeError(f"group must be a Group or a name, got {type(self.group).__name__}")
         return self.group

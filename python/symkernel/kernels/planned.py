@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device
 from symkernel.groups import Group
+from symkernel.groups.registry import is_unbound
 from symkernel.kernels.base import NativeKernel
 from symkernel.kernels.kept import KeptSamples
 from symkernel.kernels.methods import integer, name_and_options
@@ -68,11 +69,12 @@ class PlannedKernel(BaseParameters):
         if n is not None or m is not None:
             n, m = integer("n", n, 1), None if m is None else integer("m", m, 1)
             return self.plan(n_features).sized(n, m, self._bound_group(n_features).degree)
-        if isinstance(self.group, str) and n_features is None:
-            raise ValueError(f"group={self.group!r} is a name: plan(n_features) needs a number")
+        if is_unbound(self.group) and n_features is None:
+            what = "is a name" if isinstance(self.group, str) else "is bound to samples"
+            raise ValueError(f"group={self.group!r} {what}: plan(n_features) needs a number")
         group = self._bound_group(n_features)
         method, options = name_and_options(self.method)
-        named = n_features if isinstance(self.group, str) else None
+        named = n_features if is_unbound(self.group) else None
         words = (method, *options.values(), named)
         last = self._remembered
         if last is None or not last.serves(self.base, self.group, words):
@@ -133,14 +135,14 @@ class PlannedKernel(BaseParameters):
         >>> bool(np.allclose(one, k.matvec(X[:1], X, weights)))
         True
         """
-        group = None if isinstance(self.group, str) else self._bound_group(None)
+        group = None if is_unbound(self.group) else self._bound_group(None)
         return KeptSamples(check_samples(X, "X", group))
 
     def _prepare(self, X: Any, Y: Any) -> tuple[Any, Any, Plan]:
         check_flag(self.normalize, "normalize")
         if isinstance(X, KeptSamples) or isinstance(Y, KeptSamples):
             return self._prepare_kept(X, Y)
-        if isinstance(self.group, str):
+        if is_unbound(self.group):
             X, Y = check_pair(X, Y)
         else:
             X, Y = check_pair(X, Y, self._bound_group(None))
@@ -153,7 +155,7 @@ class PlannedKernel(BaseParameters):
         if Y is not None and not isinstance(Y, KeptSamples):
             return self._prepare(X.rows, Y)
         first = X if Y is None else Y
-        group = None if isinstance(self.group, str) else self._bound_group(None)
+        group = None if is_unbound(self.group) else self._bound_group(None)
         if group is not None and first.shape[1] != group.degree:
             name = "X" if Y is None else "Y"
             raise ValueError(

@@ -96,10 +96,10 @@ def _known() -> str:
 
 def _check_angles(base: Any, group: Group) -> None:
     """Raise ValueError where angles meet what does not know their period, on either side."""
-    torus = not group.is_finite and bool(group.structure.angles)
+    torus = not group.is_finite and group._on_angles
     if isinstance(base, VonMises):
         for factor in group.factors():
-            if not (factor.group.role.turns_angles or factor.group.is_signed_permutation):
+            if not (factor.group._on_angles or factor.group.is_signed_permutation):
                 raise ValueError(
                     f"{base!r} is a kernel of angles, which {factor.group!r} does not leave "
                     "invariant: it needs shifts of a Torus, permutations or signed permutations"

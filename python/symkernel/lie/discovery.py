@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import SE, SO, Group, Translations
+from symkernel.groups.columns import Columns
 from symkernel.lie.algebra import Algebra
 from symkernel.lie.closure import Closure, closure_of, sampled_closure
 from symkernel.lie.fields import DictionaryFields, Fields
@@ -145,7 +148,8 @@ class Discovery:
         Returns
         -------
         Group
-            SO(n), SE(n) or Translations(n), on the features or along an axis of a point cloud.
+            SO(n), SE(n) or Translations(n), on all features or on some of them, or along an axis of
+            a point cloud; products where several act on different features.
 
         Raises
         ------
@@ -207,13 +211,16 @@ def _group(algebra: Algebra, pieces: list[Piece], facts: Closure) -> Group:
     text = " + ".join(map(str, pieces))
     if not facts.closes:
         raise ValueError(f"the symmetries found do not generate a group: the algebra {facts}")
-    if len(pieces) != 1:
+    made = [_made(piece, algebra.n_features, text) for piece in pieces]
+    return reduce(mul, made)
+
+
+def _made(piece: Piece, n: int, text: str) -> Group:
+    if piece.kind == "free":
         raise ValueError(
-            f"the library has no group with the algebra {text}: average over one part at a time, "
-            "with a kernel on its columns"
+            f"{text}: no group stands for what a function does not depend on; leave out these "
+            "columns, and look for symmetries of the others"
         )
-    piece = pieces[0]
-    n = algebra.n_features
     if piece.kind not in ("so", "se", "translations"):
         raise ValueError(
             f"the library has no group with the algebra {text}: kernels are averaged over "
@@ -224,12 +231,9 @@ def _group(algebra: Algebra, pieces: list[Piece], facts: Closure) -> Group:
             f"{text}: the library's groups turn about the origin and keep the usual distance; "
             "subtract the point, and change coordinates so that the form is the identity, first"
         )
-    if piece.columns != tuple(range(n)):
-        raise ValueError(
-            f"{text}: no group of the library acts on these columns alone; use a kernel on them "
-            f"with the group of {piece.name}, times one on the others"
-        )
-    if piece.frame is None:
+    if piece.frame is not None:
+        axis, shape = piece.frame
+        return _MAKERS[piece.kind](shape[axis]).along(axis, shape)
+    if piece.columns == tuple(range(n)):
         return _MAKERS[piece.kind](n)
-    axis, shape = piece.frame
-    return _MAKERS[piece.kind](shape[axis]).along(axis, shape)
+    return Columns([(_MAKERS[piece.kind](len(piece.columns)), piece.columns)], n)

@@ -68,7 +68,7 @@ def on_centred(
         if group.is_finite:
             return make(base, group)
         structure = group.structure
-        if not structure.centres or structure.continuous:
+        if not structure.translates or not structure.rest.is_finite:
             return make(base, group)
         return Centred(structure, make(base, structure.rest))
 

@@ -216,8 +216,11 @@ class ClosedForm(Plan):
         """The units of the samples; centring goes with the group."""
         return "closed", self.base.units
 
-    def prepare(self, X: Array) -> Prepared:
+    def prepare(self, X: Array) -> Array | Prepared:
         """Centre samples, in units of the length scales, for more than one call."""
+        return self._kept(X)
+
+    def _kept(self, X: Array) -> Prepared:
         rows = self._structure.centred(self.base.scaled(X.astype(np.float64, copy=False)))
         return Prepared(rows, X.dtype)
 
@@ -235,7 +238,7 @@ class ClosedForm(Plan):
         give their exponents.
         """
         given = [Z for Z in (X, Y) if Z is not None]
-        samples = [Z if isinstance(Z, Prepared) else self.prepare(Z) for Z in given]
+        samples = [Z if isinstance(Z, Prepared) else self._kept(Z) for Z in given]
         radii = [Z.radius for Z in samples]
         reach = radii[0] + radii[-1]  # no distance exceeds it
         dtype = np.dtype(np.float64) if self._needs_double(reach) else X.dtype
@@ -293,18 +296,22 @@ class ClosedForm(Plan):
         return reach / self.base.length_scale > math.sqrt(2.0 * LARGEST_SINGLE_EXPONENT)
 
     def _mixture(self, reach: float) -> Mixture:
-        """Mixture for distances up to reach; infinity asks for what to expect."""
-        if math.isfinite(reach):
-            scale = self.base.length_scale
-            reach = min(max(reach / scale, _SHORTEST), _LONGEST) * scale
-        try:
-            return mixture_of(self.base, self._tolerance, reach)
-        except NotApplicableError:
-            raise
-        except ValueError as error:
-            if math.isinf(reach):
-                return self._mixture(_TYPICAL * self.base.length_scale)
-            raise NotApplicableError(str(error)) from None
+        return mixture_within(self.base, self._tolerance, reach)
+
+
+def mixture_within(base: BaseSpec, tolerance: float, reach: float) -> Mixture:
+    """Return the mixture for distances up to reach; infinity asks for what to expect."""
+    if math.isfinite(reach):
+        scale = base.length_scale
+        reach = min(max(reach / scale, _SHORTEST), _LONGEST) * scale
+    try:
+        return mixture_of(base, tolerance, reach)
+    except NotApplicableError:
+        raise
+    except ValueError as error:
+        if math.isinf(reach):
+            return mixture_within(base, tolerance, _TYPICAL * base.length_scale)
+        raise NotApplicableError(str(error)) from None
 
 
 def _recognised_table(group: Group) -> FormTable:

@@ -15,6 +15,7 @@ from symkernel.plans.base import BaseSpec, Cost, Plan
 from symkernel.plans.canonical import Canonical
 from symkernel.plans.centred import on_centred
 from symkernel.plans.closed_form import ClosedForm
+from symkernel.plans.column_sum import ColumnSum
 from symkernel.plans.fourier import fourier
 from symkernel.plans.frame import FramePlan
 from symkernel.plans.moments import Moments
@@ -132,6 +133,8 @@ def least_of_a_sum(group: Group) -> float:
 def _closed_form(asked: Question) -> Plan:
     """Cheapest closed form of a polynomial kernel, or of a mixture of RBF kernels."""
     base, group = asked.base, asked.group
+    if group.structure.by_columns:
+        return ColumnSum(base, group, asked.make_plan)
     polynomial = polynomial_degree(base) is not None
     forms: tuple[Callable[[BaseSpec, Group], Plan], ...] = (ClosedForm, PermanentSum)
     if polynomial:
@@ -161,7 +164,12 @@ def _fourier(asked: Question) -> Plan:
 
 
 def _angles(asked: Question) -> Plan:
-    """The RBF kernel of angles as points of circles, by the method that was asked for."""
+    """The RBF kernel of angles as points of circles, by the method that was asked for.
+
+    Of groups on columns of their own, the product over these columns.
+    """
+    if asked.group.structure.by_columns and asked.method in ("auto", "closed_form"):
+        return ColumnSum(asked.base, asked.group, asked.make_plan)
     make = partial(asked.make_plan, options=asked.options)
     return Angles(asked.base, asked.group, asked.method, make)
 

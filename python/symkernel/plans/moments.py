@@ -10,6 +10,7 @@ import numpy as np
 
 from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers
+from symkernel.backends.prepared import Prepared
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.plans.base import Array, BaseSpec, Cost
@@ -81,6 +82,15 @@ class Moments(ClosedForm):
             *sum_step(self._table),
             f"moments of {_name(self._table)} to degree {degree}",
         )
+
+    @property
+    def preparation(self) -> None:
+        """Nothing: radii of both sets of samples decide on the units."""
+        return None
+
+    def prepare(self, X: Array) -> Array | Prepared:
+        """Return the samples as they are."""
+        return X
 
     def _in_units(
         self, X: Array, Y: Array | None = None, sharp: bool = True

@@ -193,7 +193,7 @@ class Quadrature(Averaged):
         return None
 
     def _explain(self) -> None:
-        head, scheme = self._sums.problem.head.group, self._scheme
+        head, scheme = self._sums.problem.turning, self._scheme
         if scheme is None:
             self.cost = Cost(math.nan, math.nan)
             self.steps = self._sums.steps(

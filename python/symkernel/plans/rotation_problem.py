@@ -15,8 +15,9 @@ from symkernel.backends.element_tables import (
     table_matrices,
 )
 from symkernel.exceptions import NotApplicableError
-from symkernel.groups import Group
+from symkernel.groups import Group, Trivial
 from symkernel.groups.along import layout, places
+from symkernel.groups.columns import Columns
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import Structure, product_of
 from symkernel.plans.base import Array, Cost
@@ -46,14 +47,19 @@ class RotationProblem:
     others: tuple[Factor, ...]
 
     @property
+    def turning(self) -> Group:
+        """The group SO(n) or O(n)."""
+        return self.head.group
+
+    @property
     def n(self) -> int:
         """Dimension of the space that is turned."""
-        return self.head.group.degree
+        return self.turning.degree
 
     @property
     def reflections(self) -> bool:
         """Whether reflections belong to the group."""
-        return self.head.group.role.reflections
+        return self.turning.role.reflections
 
     @property
     def n_others(self) -> int:
@@ -74,6 +80,11 @@ class RotationProblem:
     def finite(self) -> Group:
         """The finite factors as one group; there is at least one."""
         return product_of(self.others)
+
+    @property
+    def turns_points(self) -> bool:
+        """Whether its matrices turn the points of a cloud, each as a whole."""
+        return True
 
     def rule(self, degree: int, two_sided: bool = False) -> RotationRule:
         """Quadrature rule for the head."""
@@ -113,10 +124,92 @@ class RotationProblem:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ColumnsProblem(RotationProblem):
+    """Rotations of some columns, and finite groups on others: matrices of all columns.
+
+    Parameters
+    ----------
+    turned : RotationProblem
+        What acts on the columns that are turned.
+    columns : ndarray of int
+        These columns.
+    fixed : Group
+        The finite groups on other columns, trivial where there are none.
+    """
+
+    turned: RotationProblem
+    columns: Array
+    fixed: Group
+
+    @property
+    def turning(self) -> Group:
+        """The group SO(n) or O(n)."""
+        return self.turned.turning
+
+    @property
+    def n_others(self) -> int:
+        """Elements of the finite factors, all combined."""
+        return super().n_others * self.turned.n_others * int(self.fixed.order)
+
+    @property
+    def log_others(self) -> float:
+        """Natural logarithm of ``n_others``, which may have a million digits."""
+        return super().log_others + self.turned.log_others + self.fixed.log_order
+
+    @property
+    def n_points(self) -> int:
+        """Vectors that are turned."""
+        return math.prod(self.head.shape) // self.n
+
+    @property
+    def turns_points(self) -> bool:
+        """Whether its matrices turn the points of a cloud, each as a whole."""
+        return False
+
+    def table(self, matrices: Array) -> Table:
+        """Every finite element with each of the matrices, on all columns."""
+        table = full_table(self.turned.table(matrices))
+        assert not isinstance(table, PointTable)
+        inner = table_matrices(table)
+        d, at = self.head.group.degree, self.columns
+        require_entries(len(inner) * int(self.fixed.order), d)
+        turns = np.tile(np.eye(d), (len(inner), 1, 1))
+        turns[:, at[:, None], at] = inner
+        if self.fixed.order > 1:
+            finite = table_matrices(self.fixed.table(MAX_TERMS))
+            turns = (finite[:, None] @ turns[None]).reshape(-1, d, d)
+        return super().table(turns)
+
+
+def _on_columns(group: Group, head: Factor) -> RotationProblem:
+    parts = head.group.role.parts
+    turning = [part for part in parts if not part[0].structure.rest.is_finite]
+    if len(turning) != 1:
+        found = ", ".join(repr(part) for part, _ in turning) or "none"
+        raise NotApplicableError(
+            f"quadrature needs rotations of some columns beside finite groups; the continuous "
+            f"groups on columns of {group!r} are: {found}"
+        )
+    d = head.group.degree
+    ((part, at),) = turning
+    finite = [(other._linear, columns) for other, columns in parts if columns != at]
+    return ColumnsProblem(
+        group.structure,
+        head,
+        group.structure.beside(head),
+        rotation_problem(part),
+        np.array(at),
+        Columns(finite, d) if finite else Trivial(d),
+    )
+
+
 @lru_cache(maxsize=32)
 def rotation_problem(group: Group) -> RotationProblem:
     """Take a group apart; NotApplicableError, with the reason, if there is no such form."""
     heads = group.structure.continuous
+    if len(heads) == 1 and heads[0].group.role.parts:
+        return _on_columns(group, heads[0])
     if len(heads) != 1 or not heads[0].group.role.rotates:
         found = ", ".join(repr(f.group) for f in heads) or "none"
         raise NotApplicableError(

@@ -91,7 +91,7 @@ class RotationSums:
         """Permanents, if the finite part has them and they are cheaper than its sum."""
         problem = self.problem
         form: Permanents | None = None
-        if len(problem.others) == 1:
+        if len(problem.others) == 1 and problem.turns_points:
             try:
                 form = permanents(self._base, problem.finite)
             except ValueError:

@@ -95,7 +95,7 @@ class Sampled(Averaged):
                 f"{MAX_TERMS:,} are summed"
             )
         for f in self._structure.factors:
-            if not f.group.is_linear:
+            if f.group._on_angles:
                 raise NotApplicableError(
                     f"{f.group!r} acts on angles, which kernels of the distance do not respect"
                 )
@@ -110,6 +110,8 @@ class Sampled(Averaged):
         try:
             problem = rotation_problem(self.group)
         except NotApplicableError:
+            return None
+        if not problem.turns_points:
             return None
         terms = problem.log_others + 2.0 * math.log(self.n_samples)
         return problem if terms <= math.log(MAX_TERMS) + 1e-9 else None

@@ -60,7 +60,8 @@ class SpectralFit:
         self._check_words()
         X, y = check_data(self, X, y, **options)
         self.manifold_ = self._bound_manifold(X.shape[1])
-        self.group_ = bound_group(self.group, X.shape[1])
+        names = getattr(self, "feature_names_in_", None)
+        self.group_ = bound_group(self.group, X.shape[1], names)
         points = self.manifold_.check_points(X)
         return points, y
 

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.groups import Group, Trivial
+from symkernel.groups.registry import is_unbound
 from symkernel.spectral.manifold import Level, Manifold, as_level
 from symkernel.spectral.names import bound_group, bound_manifold
 from symkernel.spectral.search import found_subspace, levels_within_reach, within_reach
@@ -123,7 +124,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _bound(self, n_features: int | None = None) -> tuple[Manifold, Group]:
         """Return the manifold and the group, which names stand for at a number of features."""
         width = self.__dict__.get("n_features_in_") if n_features is None else n_features
-        named = isinstance(self.manifold, str) or isinstance(self.group, str)
+        named = isinstance(self.manifold, str) or is_unbound(self.group)
         if width is None and isinstance(self.manifold, Manifold):
             width = self.manifold.n_features
         if width is None and named:
@@ -134,7 +135,7 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         manifold = bound_manifold(self.manifold, width or 0)
         if isinstance(self.manifold, Manifold):
             width = manifold.n_features
-        group = bound_group(self.group, width or 0)
+        group = bound_group(self.group, width or 0, getattr(self, "feature_names_in_", None))
         if group is None:
             return manifold, Trivial(manifold.n_features)
         manifold.check(group)
@@ -220,7 +221,8 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         array = check_data(self, X)
         subspaces = self._solve(array.shape[1])
         self.manifold_ = bound_manifold(self.manifold, array.shape[1])
-        self.group_ = bound_group(self.group, array.shape[1])
+        names = getattr(self, "feature_names_in_", None)
+        self.group_ = bound_group(self.group, array.shape[1], names)
         self.manifold_.check_points(array)
         self.subspaces_ = subspaces
         self.levels_ = [Level(part.level, part.eigenvalue, part.multiplicity) for part in subspaces]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from symkernel.groups import Group, from_name
+from symkernel.groups import Group
+from symkernel.groups.registry import bind
 from symkernel.spectral.manifold import Manifold
 from symkernel.spectral.polynomials import Polynomials
 from symkernel.spectral.sphere import Sphere
@@ -39,12 +40,14 @@ def bound_manifold(manifold: Manifold | str, n_features: int) -> Manifold:
     return manifold
 
 
-def bound_group(group: Group | str | None, n_features: int) -> Group | None:
-    """Return the group that a name stands for at a number of features.
+def bound_group(
+    group: Group | str | None, n_features: int, names: Iterable[str] | None = None
+) -> Group | None:
+    """Return the group that a name or columns stand for at a number of features.
 
     Raises
     ------
     ValueError
         If the name is unknown.
     """
-    return from_name(group, n_features) if isinstance(group, str) else group
+    return None if group is None else bind(group, n_features, names)

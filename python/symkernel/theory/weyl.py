@@ -145,11 +145,13 @@ def quotient(
     manifold.check(group)
     if group.is_finite:
         return Quotient(manifold.dim, total / group.order)
-    turning = [f for f in group.structure.continuous if f.group.role.rotates]
+    continuous = group.structure.continuous
+    turning = [f for f in continuous if f.group.role.rotates]
     others = group.structure.finite
     shifts = len(group._shift_basis) > 0
     known = len(turning) + shifts == 1 and (isinstance(manifold, Torus) or not shifts)
-    if not known or isinstance(manifold, SO3):
+    on_columns = any(f.group.role.parts for f in continuous)
+    if not known or on_columns or isinstance(manifold, SO3):
         raise ValueError(
             f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
             f"volume of the orbits of {group!r} on {manifold!r} is not known"

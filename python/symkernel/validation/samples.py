@@ -255,6 +255,8 @@ def check_data(
             f"a group that acts on one axis, such as {_class_of(group)}({shape[0]}).along(0, "
             f"{shape})"
         )
+    if getattr(group, "by_name", False) and not options.get("reset", True):
+        X = _in_order(X, getattr(estimator, "feature_names_in_", None))
     X = flat_samples(X, group if hasattr(group, "degree") else None, "X", sparse)
     if not (y is None or isinstance(y, str)):
         if options.get("y_numeric"):
@@ -265,6 +267,15 @@ def check_data(
         options["accept_sparse"] = ("csr", "csc")
     options.setdefault("dtype", [np.float64, np.float32])
     return validate_data(estimator, X, y, **options)
+
+
+def _in_order(X: Any, names: Any) -> Any:
+    """Return a data frame with its columns as they were in fit, if they have the same names."""
+    columns = getattr(X, "columns", None)
+    if names is None or columns is None or list(columns) == list(names):
+        return X
+    known = all(isinstance(column, str) for column in columns)
+    return X[list(names)] if known and sorted(columns) == sorted(names) else X
 
 
 def _class_of(name: str) -> str:
