@@ -61,7 +61,7 @@ class GradientSums {
     if (job_.refine) {
       for (int i = 0; i < S::mr; ++i) refine(e, p * S::mr + i, q * S::nr, S::nr, tile, i);
     }
-    derive(tile, S::mr, sum);
+    derive(tile, panel_rows<T>(job_.x.n, p), sum);
     moved_.panel[moved_.count] = gy;
     moved_.rows[moved_.count] = rows;
     for (std::int64_t c = 0; c < job_.v_columns; ++c)

@@ -111,7 +111,7 @@ void run_nearest(const Job<T>& job, const Block& block, T* scratch, int thread) 
   const std::int64_t step = Nearest<T>::sums_size(job, 1);
   NearestForms<T> forms(job);
   Nearest<T> producers(job, forms, scratch + (block.p1 - block.p0) * step, thread);
-  if (!producers.run(block.q, block.p0, block.p1, scratch)) return;
+  if (!producers.run({block.q, block.p0, block.p1, block.q + 1}, scratch)) return;
   for (std::int64_t p = block.p0; p < block.p1; ++p)
     write_nearest(job, p, block.q, scratch + (p - block.p0) * step);
   if (job.symmetric) write_mirror(job, block.p0, block.p1, block.q, scratch, step);

@@ -36,7 +36,7 @@ class ValueSums {
       maps_.slope(job_.parameters, tile, S::size, sum);
       add_weighted_squares(job_.x.panels + p * job_.x_depth * S::mr, gy, rows, tile, sum + S::size);
     } else {
-      map(tile, S::size, 1, S::size, sum);
+      map(tile, panel_rows<T>(job_.x.n, p) * S::nr, 1, S::size, sum);
     }
   }
   void elements_done(std::int64_t, std::int64_t) {}

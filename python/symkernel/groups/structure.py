@@ -134,7 +134,8 @@ class Structure:
         for f in self.centres:
             others = tuple(1 + a for a in other_axes(f.axes, f.shape))
             arrays = X.reshape(len(X), *f.shape)
-            X = (arrays - arrays.mean(axis=others, keepdims=True)).reshape(X.shape)
+            points = prod(arrays.shape[a] for a in others)
+            X = (arrays - arrays.sum(axis=others, keepdims=True) / points).reshape(X.shape)
         return X
 
     def __reduce__(self) -> tuple[Any, ...]:
