@@ -22,7 +22,8 @@ class FisherForms {
   }
 
  private:
-  static constexpr const auto& tiers = fisher_tiers_double;  // the bounds are those of float as well
+  static constexpr const auto& tiers =
+      fisher_tiers_double;  // the bounds are those of float as well
   static constexpr int last = sizeof(fisher_tiers_double) / sizeof(FisherTier) - 1;
   static_assert(last == 5, "one form for every tier");
 

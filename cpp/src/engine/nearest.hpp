@@ -43,11 +43,11 @@ class NearestForms {
   void point_rows_done(std::int64_t, std::int64_t, std::int64_t) {}
 
   void shifts(std::int64_t e, std::int64_t count, std::int64_t sample, int samples, std::int64_t j,
-              T* values, T* best) {
+              T* values, const bool (&near)[2], T* best) {
     for (int l = 0; l < samples; ++l) {
       for (std::int64_t c = 0; c < count; ++c) {
         T* a = values + (2 * c + l) * S::width;
-        if (job_.refine) refine_vector(job_, e + c, sample + l, j, a);
+        if (near[l]) refine_vector(job_, e + c, sample + l, j, a);
         keep(e + c, a, best + l * S::nr);
       }
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/refine.hpp"
 #include "engine/tile_product.hpp"
 #include "symkernel/fourier.hpp"
 
@@ -268,13 +269,11 @@ class Producers {
                                         bias_first ? bias[1] : zero};
     const int samples = sample + 1 < job_.x.n ? 2 : 1;
     const auto consume = [&](T* values, std::int64_t first, std::int64_t count) {
-      for (std::int64_t c = 0; !bias_first && c < count; ++c) {
-        for (int l = 0; l < 2; ++l) {
-          T* a = values + (2 * c + l) * S::width;
-          (V::load(a) + bias[l]).store(a);
-        }
-      }
-      sums_.shifts(h * g.transform.size + first, count, sample, samples, j, values, sum);
+      bool near[2] = {false, false};
+      for (int l = 0; l < samples && (!bias_first || job_.refine); ++l)
+        near[l] = complete_vectors(job_, sample + l, j, values + l * S::width, count, 2 * S::width,
+                                   bias_first ? zero : bias[l]);
+      sums_.shifts(h * g.transform.size + first, count, sample, samples, j, values, near, sum);
     };
     correlate<V>(g.transform, product, extra_, consume);
     sums_.shifts_done(h, sample, j);

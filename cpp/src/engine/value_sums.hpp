@@ -55,10 +55,10 @@ class ValueSums {
   // Elements e, e + 1, ... of shifts for one or two samples of x, against the samples j .. of y in
   // one vector: values of the first sample, then of the second, for every element.
   void shifts(std::int64_t e, std::int64_t count, std::int64_t sample, int samples, std::int64_t j,
-              T* values, T* sum) {
+              T* values, const bool (&near)[2], T* sum) {
     for (int l = 0; l < samples; ++l) {
       T* a = values + l * S::width;
-      for (std::int64_t c = 0; job_.refine && c < count; ++c)
+      for (std::int64_t c = 0; near[l] && c < count; ++c)
         refine_vector(job_, e + c, sample + l, j, a + c * 2 * S::width);
       map(a, S::width, count, 2 * S::width, sum + l * S::nr);
     }
