@@ -151,7 +151,7 @@ def check_samples(
     if host and is_on_device(X):
         raise TypeError(f"{name} lives on a GPU; {host} on the host: copy it there")
     array = as_array(X, name)
-    if group is not None:
+    if group is not None and array.ndim != 2:
         array = flat_samples(array, group, name)
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (n_samples, n_features), got {array.shape}")
