@@ -190,8 +190,9 @@ class Producers {
     for (int i = 0; i < S::mr; ++i) row_bias_[i] = job_.x.bias[sample];
     for (std::int64_t h = 0; h < g.n_matrices; h += S::mr) {
       const std::int64_t count = g.n_matrices - h < S::mr ? g.n_matrices - h : S::mr;
-      tile_product<T, MultiplyAdd, false>(g.point_panels + h * g.n_entries, entries, nullptr,
-                                          g.n_entries, row_bias_, by, tile_);
+      const auto product = product_of_rows<T, MultiplyAdd, false>(count);
+      product(g.point_panels + h * g.n_entries, entries, nullptr, g.n_entries, row_bias_, by,
+              tile_);
       sums_.point_elements(s * g.n_matrices + h, count, sample, q, tile_, sum);
     }
   }

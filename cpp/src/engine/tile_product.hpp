@@ -93,6 +93,9 @@ TileProduct<T> product_of_rows(std::int64_t rows) {
   if (rows == 1) return tile_product<T, Operation, Permuted, 1>;
   if (rows == 2) return tile_product<T, Operation, Permuted, 2>;
   if (rows <= 4) return tile_product<T, Operation, Permuted, 4>;
+  if constexpr (TileShape<T>::mr > 8) {
+    if (rows <= 8) return tile_product<T, Operation, Permuted, 8>;
+  }
   return tile_product<T, Operation, Permuted>;
 }
 
