@@ -104,10 +104,13 @@ void GradientTask<T>::pack_weights(std::int64_t first, std::int64_t columns, Buf
   const std::int64_t m = request.v.rows, nr = engine.nr;
   v = Buffer<T>(ceil_div(m, nr) * columns * nr);
   const double factor = producer.cross / static_cast<double>(job.g.order);
-  for (std::int64_t j = 0; j < m; ++j) {
-    const double own = job.y.weight != nullptr ? factor * job.y.weight[j] : factor;
-    for (std::int64_t c = 0; c < columns; ++c)
-      v[((j / nr) * columns + c) * nr + j % nr] = static_cast<T>(own * request.v(j, first + c));
+  for (std::int64_t j0 = 0; j0 < m; j0 += nr) {
+    T* panel = v.data() + j0 * columns;
+    for (std::int64_t j = j0; j < std::min(m, j0 + nr); ++j) {
+      const double own = job.y.weight != nullptr ? factor * job.y.weight[j] : factor;
+      for (std::int64_t c = 0; c < columns; ++c)
+        panel[c * nr + j - j0] = static_cast<T>(own * request.v(j, first + c));
+    }
   }
   job.v = v.data();
   job.v_columns = columns;

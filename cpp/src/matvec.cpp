@@ -29,8 +29,12 @@ template <class T>
 void ProductTask<T>::pack_v() {
   const std::int64_t m = request_.v.rows, c = request_.v.columns, nr = engine_.nr;
   v_ = Buffer<T>(ceil_div(m, nr) * c * nr);
-  for (std::int64_t j = 0; j < m; ++j) {
-    for (std::int64_t k = 0; k < c; ++k) v_[((j / nr) * c + k) * nr + j % nr] = request_.v(j, k);
+  for (std::int64_t j0 = 0; j0 < m; j0 += nr) {
+    T* panel = v_.data() + j0 * c;
+    const std::int64_t count = std::min(nr, m - j0);
+    for (std::int64_t k = 0; k < c; ++k) {
+      for (std::int64_t j = 0; j < count; ++j) panel[k * nr + j] = request_.v(j0 + j, k);
+    }
   }
   job_.v = v_.data();
   job_.v_columns = c;

@@ -130,6 +130,12 @@ void OrbitAction::set_basis(MatrixView<const double> basis) {
   require(kind_ == ActionKind::points && basis.rows == d_ && basis.columns == d_,
           "basis must have shape (d, d)");
   basis_.assign(basis.data, basis.data + d_ * d_);
+  basis_entries_.clear();
+  for (std::int64_t k = 0; k < d_; ++k) {
+    for (std::int64_t c = 0; c < d_; ++c) {
+      if (basis(k, c) != 0.0) basis_entries_.push_back({k, c, basis(k, c)});
+    }
+  }
 }
 
 OrbitAction OrbitAction::shifts(std::vector<std::int32_t> grid_shape,

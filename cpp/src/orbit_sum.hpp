@@ -51,6 +51,12 @@ class OrbitAction {
   // Samples are multiplied by this (d, d) orthogonal matrix before anything else; for points.
   void set_basis(MatrixView<const double> basis);
   const std::vector<double>& basis() const { return basis_; }
+  // Its entries that are not 0, row by row: of images one in eight.
+  struct BasisEntry {
+    std::int64_t row, column;
+    double value;
+  };
+  const std::vector<BasisEntry>& basis_entries() const { return basis_entries_; }
 
   // All shifts of a grid, after each of the `maps` (count, size): automorphisms of the grid's group
   // (map[0] = 0). Feature c * size + p of x[layout] is grid point p of channel c.
@@ -82,6 +88,7 @@ class OrbitAction {
   std::vector<std::int32_t> rows_;  // panel rows of elements, or row permutations of points
   std::vector<double> matrices_;    // (order, d, d) or (h, n_entries)
   std::vector<double> basis_;
+  std::vector<BasisEntry> basis_entries_;
   std::vector<PointBlock> blocks_;        // points
   std::vector<std::int32_t> layout_;      // points
   std::vector<std::int32_t> grid_shape_;  // shifts; rows_ then holds the maps

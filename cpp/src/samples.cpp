@@ -87,13 +87,9 @@ void Samples<T>::prepare_rows(int threads, StopToken& token) {
 template <class T>
 void Samples<T>::turn_row(const T* from, T* to) const {
   const std::int64_t d = given_.columns;
-  const double* basis = tables_->action().basis().data();
   std::vector<double> sum(static_cast<std::size_t>(d));
-  for (std::int64_t k = 0; k < d; ++k) {
-    const double value = from[k];
-    for (std::int64_t c = 0; c < d; ++c)
-      sum[static_cast<std::size_t>(c)] += value * basis[k * d + c];
-  }
+  for (const auto& entry : tables_->action().basis_entries())
+    sum[static_cast<std::size_t>(entry.column)] += from[entry.row] * entry.value;
   for (std::int64_t c = 0; c < d; ++c) to[c] = static_cast<T>(sum[static_cast<std::size_t>(c)]);
 }
 

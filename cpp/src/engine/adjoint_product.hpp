@@ -47,13 +47,12 @@ struct AdjointShape {
   static_assert(mr % I == 0, "whole blocks of samples");
 };
 
-template <class T, class Operation, bool Permuted, int K>
+template <class T, class Operation, bool Permuted, int I, int K>
 SYMKERNEL_INLINE void adjoint_block(const MovedPanels<T>& y, const T* SYMKERNEL_RESTRICT c,
                                     const T* SYMKERNEL_RESTRICT x, int i0, std::int64_t k0,
                                     T* SYMKERNEL_RESTRICT lanes) {
   using S = TileShape<T>;
   using V = typename S::V;
-  constexpr int I = AdjointShape<T>::I;
   V sum[K][I];
   SYMKERNEL_UNROLL
   for (int k = 0; k < K; ++k) {
@@ -90,6 +89,16 @@ SYMKERNEL_INLINE void adjoint_block(const MovedPanels<T>& y, const T* SYMKERNEL_
   }
 }
 
+template <class T, class Operation, bool Permuted, int I>
+void adjoint_features(const MovedPanels<T>& y, const T* c, const T* x, int i, std::int64_t depth,
+                      T* lanes) {
+  constexpr int K = AdjointShape<T>::K;
+  std::int64_t k = 0;
+  for (; k + K <= depth; k += K) adjoint_block<T, Operation, Permuted, I, K>(y, c, x, i, k, lanes);
+  for (; k + 2 <= depth; k += 2) adjoint_block<T, Operation, Permuted, I, 2>(y, c, x, i, k, lanes);
+  for (; k < depth; ++k) adjoint_block<T, Operation, Permuted, I, 1>(y, c, x, i, k, lanes);
+}
+
 // c[e][i][j] against all features, for the first `samples` samples of x at least; x, a panel of
 // samples, is read for signs alone.
 template <class T, class Operation, bool Permuted>
@@ -97,11 +106,10 @@ void adjoint_product(const MovedPanels<T>& y, const T* c, const T* x, std::int64
                      std::int64_t samples, T* lanes) {
   using A = AdjointShape<T>;
   for (int i = 0; i < A::mr && i < samples; i += A::I) {
-    std::int64_t k = 0;
-    for (; k + A::K <= depth; k += A::K)
-      adjoint_block<T, Operation, Permuted, A::K>(y, c, x, i, k, lanes);
-    for (; k + 2 <= depth; k += 2) adjoint_block<T, Operation, Permuted, 2>(y, c, x, i, k, lanes);
-    for (; k < depth; ++k) adjoint_block<T, Operation, Permuted, 1>(y, c, x, i, k, lanes);
+    if (samples - i == 1)
+      adjoint_features<T, Operation, Permuted, 1>(y, c, x, i, depth, lanes);
+    else
+      adjoint_features<T, Operation, Permuted, A::I>(y, c, x, i, depth, lanes);
   }
 }
 

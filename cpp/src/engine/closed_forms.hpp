@@ -8,10 +8,10 @@
 
 #include "engine/differences.hpp"
 #include "engine/engine.hpp"
+#include "engine/fisher_forms.hpp"
 #include "engine/form_state.hpp"
 #include "engine/producers.hpp"
 #include "engine/tile_product.hpp"
-#include "symkernel/matrix_fisher.hpp"
 #include "symkernel/moments.hpp"
 #include "symkernel/octahedral.hpp"
 #include "symkernel/permanent.hpp"
@@ -45,23 +45,34 @@ class ClosedForms {
     rest_ = y_part_ + job.form.n_rates * 4 * S::nr;
   }
 
+  // Columns of tiles to take at once: the values of a few samples of x against one panel of y would
+  // leave the pipes empty.
+  static std::int64_t span(const Job<T>& job) {
+    const std::int64_t lone = job.x.n * job.g.n_row_permutations;
+    return is_fisher(job) && lone > 0 && lone < S::mr ? S::mr / lone : 1;
+  }
+
   // Returns false when the computation was stopped; sums are then incomplete.
-  bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
-    const std::int64_t size = sums_size(job_, p1 - p0);
-    for (std::int64_t i = 0; i < size; ++i) sums[i] = T(0);
-    const double x2 =
-        largest_bias(job_.x.bias + p0 * S::mr, (p1 - p0) * S::mr, job_.x.n - p0 * S::mr);
-    const double y2 = largest_bias(job_.y.bias + q * S::nr, S::nr, job_.y.n - q * S::nr);
+  bool run(const Block& block, T* sums) {
+    const std::int64_t p0 = block.p0, p1 = block.p1, panels = p1 - p0;
+    const std::int64_t columns = block.q1 - block.q, size = sums_size(job_, panels);
+    for (std::int64_t i = 0; i < columns * size; ++i) sums[i] = T(0);
+    const double x2 = largest_bias(job_.x.bias + p0 * S::mr, panels * S::mr, job_.x.n - p0 * S::mr);
+    const double y2 =
+        largest_bias(job_.y.bias + block.q * S::nr, columns * S::nr, job_.y.n - block.q * S::nr);
     bound_ = x2 * y2;
     largest_ = x2 > y2 ? x2 : y2;
-    prepare_y(q);
-    for (std::int64_t p = p0; p < p1; ++p) {
-      T* sum = sums + (p - p0) * planes(job_) * S::size;
-      for (std::int64_t s = 0; s < job_.g.n_row_permutations; ++s) {
-        if (!panel(p, q, s, sum)) return false;
+    used_ = 0;
+    for (std::int64_t q = block.q; q < block.q1; ++q, sums += size) {
+      prepare_y(q);
+      for (std::int64_t p = p0; p < p1; ++p) {
+        T* sum = sums + (p - p0) * planes(job_) * S::size;
+        for (std::int64_t s = 0; s < job_.g.n_row_permutations; ++s) {
+          if (!panel(p, q, s, sum)) return false;
+        }
       }
     }
-    return true;
+    return used_ == 0 || fisher_values();
   }
 
  private:
@@ -71,6 +82,10 @@ class ClosedForms {
   static bool needs_matrix(const Job<T>& job) {
     return job.form.form >= PairForm::rotations_2 &&
            job.form.form <= PairForm::octahedral_rotations;
+  }
+  static bool is_fisher(const Job<T>& job) {
+    return job.form.base == FormBase::rbf &&
+           (job.form.form == PairForm::rotations_3 || job.form.form == PairForm::orthogonal_3);
   }
   static std::int64_t entries_size(const Job<T>& job) {
     return needs_matrix(job) ? job.g.n_entries * S::nr : 0;
@@ -123,44 +138,39 @@ class ClosedForms {
   }
 
   bool panel(std::int64_t p, std::int64_t q, std::int64_t s, T* sum) {
-    const Elements<T>& g = job_.g;
     std::int64_t valid = job_.x.n - p * S::mr < S::mr ? job_.x.n - p * S::mr : std::int64_t(S::mr);
     if (job_.symmetric) {  // rows below the diagonal are not needed
       const std::int64_t above = (q + 1) * S::nr - p * S::mr;
       valid = above < valid ? above : valid;
     }
-    const T* x = x_panel(p);
-    if (needs_matrix(job_)) {
-      for (int i = 0; i < valid; i += step) {
-        for (std::int64_t n = 0; n < g.n_blocks; ++n) {
-          const PointBlock& b = g.blocks[n];
-          point_product(x + b.feature * S::mr + i, S::mr, y_panel(q) + b.feature * S::nr,
-                        g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
-                        entries_ + i * entries_size(job_) + b.entry * S::nr, entries_size(job_));
-        }
-      }
-    }
+    if (is_fisher(job_)) return fisher_panel(p, q, s, static_cast<int>(valid), sum);
+    if (needs_matrix(job_)) multiply(p, q, s, valid, entries_);
     if (job_.form.base == FormBase::powers) {
       for (int i = 0; i < valid; ++i) {
         for (int v = 0; v < S::nv; ++v) moments(p, q, i, v, sum + i * S::nr + v * S::width);
       }
       return !stop_requested(job_.token, thread_);
     }
-    switch (job_.form.form) {
-      case PairForm::rotations_3:
-        fisher<false>(p, q, s, static_cast<int>(valid), sum);
-        break;
-      case PairForm::orthogonal_3:
-        fisher<true>(p, q, s, static_cast<int>(valid), sum);
-        break;
-      default:
-        for (int i = 0; i < valid; ++i) {
-          // a permanent may take seconds, and there are many in a tile
-          if (is_permanent(job_) && stop_requested(job_.token, thread_)) return false;
-          for (int v = 0; v < S::nv; ++v) pair(p, q, s, i, v, sum + i * S::nr + v * S::width);
-        }
+    for (int i = 0; i < valid; ++i) {
+      // a permanent may take seconds, and there are many in a tile
+      if (is_permanent(job_) && stop_requested(job_.token, thread_)) return false;
+      for (int v = 0; v < S::nv; ++v) pair(p, q, s, i, v, sum + i * S::nr + v * S::width);
     }
     return !stop_requested(job_.token, thread_);
+  }
+
+  // X^T (sY) of the first `valid` samples of panel p.
+  void multiply(std::int64_t p, std::int64_t q, std::int64_t s, std::int64_t valid, T* to) const {
+    const Elements<T>& g = job_.g;
+    const std::int64_t size = entries_size(job_);
+    for (std::int64_t i = 0; i < valid; i += step) {
+      for (std::int64_t n = 0; n < g.n_blocks; ++n) {
+        const PointBlock& b = g.blocks[n];
+        point_product(x_panel(p) + b.feature * S::mr + i, S::mr, y_panel(q) + b.feature * S::nr,
+                      g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
+                      to + i * size + b.entry * S::nr, size, valid - i);
+      }
+    }
   }
 
   V bias(std::int64_t p, std::int64_t q, int i, int v) const {
@@ -223,39 +233,66 @@ class ClosedForms {
 
   // ---- SO(3), O(3) -----------------------------------------------------------------------------
 
+  // One sample of x for one row permutation against one panel of y: its matrices M lie in
+  // entries_, at its own number.
+  struct Line {
+    std::int64_t p, q, s;
+    int i;
+    T* sum;
+  };
+
+  // Values wait until there are as many lines as a panel of x has.
+  bool fisher_panel(std::int64_t p, std::int64_t q, std::int64_t s, int valid, T* sum) {
+    if (used_ + valid > S::mr && !fisher_values()) return false;
+    multiply(p, q, s, valid, entries_ + used_ * entries_size(job_));
+    for (int i = 0; i < valid; ++i) lines_[used_++] = {p, q, s, i, sum + i * S::nr};
+    return true;
+  }
+
+  bool fisher_values() {
+    if (job_.form.form == PairForm::rotations_3) {
+      fisher<false>();
+    } else {
+      fisher<true>();
+    }
+    used_ = 0;
+    return !stop_requested(job_.token, thread_);
+  }
+
   template <bool Reflections>
-  void fisher(std::int64_t p, std::int64_t q, std::int64_t s, int valid, T* sum) {
+  void fisher() {
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
       const T sharp = job_.form.rates[m], rate = resolved(sharp);
       // |M| is at most |x| |y|, its nuclear norm as well
-      const MatrixFisher<V, Reflections> form(2.0 * sharp * std::sqrt(bound_));
+      const auto& form = FisherForms<V, Reflections>::within(2.0 * sharp * std::sqrt(bound_));
       const V scale(rate + rate);
       const auto load = [&](int k, V(&matrix)[9], V& b) SYMKERNEL_LAMBDA {
-        const int i = k / S::nv, v = k % S::nv;
-        const T* from = entries_ + i * entries_size(job_) + v * S::width;
+        const int v = k % S::nv;
+        const Line& line = lines_[k / S::nv];
+        const T* from = entries_ + k / S::nv * entries_size(job_) + v * S::width;
         SYMKERNEL_UNROLL
         for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * scale;
-        b = bias(p, q, i, v) * V(rate);
+        b = bias(line.p, line.q, line.i, v) * V(rate);
       };
       const auto target = [&](int k) SYMKERNEL_LAMBDA {
-        return sum + (k / S::nv) * S::nr + (k % S::nv) * S::width;
+        return lines_[k / S::nv].sum + (k % S::nv) * S::width;
       };
       const bool large = exponents_are_large(sharp);
       if (!job_.form.has_slopes && !large) {
-        form.values(valid * S::nv, load,
+        form.values(used_ * S::nv, load,
                     [&](int k, V value) SYMKERNEL_LAMBDA { add(m, value, value, target(k)); });
         continue;
       }
-      for (int k = 0; k < valid * S::nv; ++k) {
+      for (int k = 0; k < used_ * S::nv; ++k) {
         V matrix[9], b, slope(T(0));
         load(k, matrix, b);
         V value =
             job_.form.has_slopes ? form.value_and_slope(matrix, b, slope) : form.value(matrix, b);
         slope = slope - b * value;
         if (large && any(V(T(0)), value)) {
-          const int i = k / S::nv, v = k % S::nv;
-          value =
-              differences(p, q, s, i, v, sharp).template fisher<Reflections>(form, matrix, slope);
+          const Line& line = lines_[k / S::nv];
+          value = differences(line.p, line.q, line.s, line.i, k % S::nv, sharp)
+                      .template fisher<Reflections>(form, matrix, slope);
         }
         add(m, value, slope, target(k));
       }
@@ -517,9 +554,11 @@ class ClosedForms {
   int thread_;
   double bound_ = 0;    // max |x|^2 max |y|^2 of the tiles in work
   double largest_ = 0;  // max of both
-  T* entries_;          // M of every sample of a panel
+  T* entries_;          // M of every sample of a panel, or of every line
   T* y_part_;           // octahedral: shifts and weight of y, for every rate
   T* rest_;             // sign flips: |y|; permanents: matrices
+  Line lines_[S::mr];   // whose values are due
+  int used_ = 0;
 };
 
 SYMKERNEL_END_NAMESPACE

@@ -6,14 +6,12 @@
 // for forms of M; products over features and permanents have derivatives feature by feature.
 #pragma once
 
-#include <new>
-
 #include "engine/closed_forms.hpp"
 #include "engine/engine.hpp"
+#include "engine/fisher_forms.hpp"
 #include "engine/tile_product.hpp"
 #include "symkernel/bessel.hpp"
 #include "symkernel/form_gradients.hpp"
-#include "symkernel/matrix_fisher.hpp"
 #include "symkernel/moments.hpp"
 #include "symkernel/octahedral.hpp"
 #include "symkernel/permanent.hpp"
@@ -27,12 +25,9 @@ template <class T>
 class FormDerivatives {
   using S = TileShape<T>;
   using V = typename S::V;
-  using Rotations = MatrixFisher<V, false>;
-  using Orthogonal = MatrixFisher<V, true>;
+  using Rotations = FisherForms<V, false>;
+  using Orthogonal = FisherForms<V, true>;
   static constexpr double log2e = 1.4426950408889634074;
-  // numbers that one Fisher form takes: whole cache lines, for its tables are aligned
-  static constexpr std::int64_t fisher_size =
-      std::int64_t((sizeof(Orthogonal) + 63) / 64) * std::int64_t(64 / sizeof(T));
 
  public:
   // Samples of x whose matrices M are formed at once, from a multiple of it in a panel on.
@@ -42,7 +37,6 @@ class FormDerivatives {
     const std::int64_t d = job.g.d, n = largest_block(job);
     std::int64_t size = d * S::nr + (d + 16) + 2 * d * S::width;
     size += (1 + step) * job.g.n_entries * S::nr;
-    if (is_fisher(job)) size += job.form.n_rates * fisher_size;
     if (is_permanent(job))
       size += 4 * n * n * S::width + 64 +
               permanent_gradient_scratch<V>(static_cast<int>(n)) / std::int64_t(sizeof(T));
@@ -60,7 +54,7 @@ class FormDerivatives {
     matrix_ = slopes_ + d * S::width;
     entries_ = matrix_ + job.g.n_entries * S::nr;
     rest_ = entries_ + step * job.g.n_entries * S::nr;
-    if (is_fisher(job)) make_fisher_forms();
+    if (is_fisher(job)) find_bound();
   }
 
   // Is it a form of M? If not, it is the sphere's, or one of features.
@@ -86,7 +80,7 @@ class FormDerivatives {
       const PointBlock& b = g.blocks[n];
       point_product(x_panel(p) + b.feature * S::mr + i, S::mr, y_panel(q) + b.feature * S::nr,
                     g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
-                    entries_ + b.entry * S::nr, g.n_entries * S::nr);
+                    entries_ + b.entry * S::nr, g.n_entries * S::nr, job_.x.n - p * S::mr - i);
     }
   }
 
@@ -117,10 +111,10 @@ class FormDerivatives {
           value = mirrored_planar(from, b, two_t, weight, to);
           break;
         case PairForm::rotations_3:
-          value = fisher<Rotations>(from, b, two_t, weight, m, to);
+          value = fisher<Rotations>(from, b, rate, two_t, weight, to);
           break;
         case PairForm::orthogonal_3:
-          value = fisher<Orthogonal>(from, b, two_t, weight, m, to);
+          value = fisher<Orthogonal>(from, b, rate, two_t, weight, to);
           break;
         case PairForm::octahedral:
           value = octahedral<false>(p, q, i, v, from, rate, weight, to);
@@ -213,26 +207,19 @@ class FormDerivatives {
   }
   static SYMKERNEL_INLINE void add_to(T* at, V value) { (V::load(at) + value).store(at); }
 
-  void make_fisher_forms() {
-    // |M| is at most |x| |y|, its nuclear norm as well
+  // |M| is at most |x| |y|, its nuclear norm as well.
+  void find_bound() {
     double x_most = 0, y_most = 0;
     for (std::int64_t i = 0; i < job_.x.n; ++i)
       x_most = job_.x.bias[i] > x_most ? job_.x.bias[i] : x_most;
     for (std::int64_t j = 0; j < job_.y.n; ++j)
       y_most = job_.y.bias[j] > y_most ? job_.y.bias[j] : y_most;
-    for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
-      const double bound = 2.0 * job_.form.rates[m] * ::sqrt(x_most * y_most);
-      if (job_.form.form == PairForm::rotations_3) {
-        new (rest_ + m * fisher_size) Rotations(bound);
-      } else {
-        new (rest_ + m * fisher_size) Orthogonal(bound);
-      }
-    }
+    bound_ = ::sqrt(x_most * y_most);
   }
 
-  template <class Form>
-  V fisher(const T* from, V b, V two_t, V weight, std::int64_t m, T* to) const {
-    const Form& form = *reinterpret_cast<const Form*>(rest_ + m * fisher_size);
+  template <class Forms>
+  V fisher(const T* from, V b, T rate, V two_t, V weight, T* to) const {
+    const auto& form = Forms::within(2.0 * rate * bound_);
     V matrix[9], gradient[9];
     SYMKERNEL_UNROLL
     for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * two_t;
@@ -415,12 +402,13 @@ class FormDerivatives {
   const Job<T>& job_;
   const FormState<T>* state_;
   StopQuestion stops_;
-  T* y_;        // sign flips: |y|
-  T* x_;        // sign flips: scaled magnitudes of one sample
-  T* slopes_;   // of every feature (planar forms: a ratio for every block)
-  T* matrix_;   // sums of derivatives
-  T* entries_;  // X^T (sY) of `step` samples
-  T* rest_;     // Fisher forms; or scaled |y|; or matrices of permanents and what they need
+  T* y_;              // sign flips: |y|
+  T* x_;              // sign flips: scaled magnitudes of one sample
+  T* slopes_;         // of every feature (planar forms: a ratio for every block)
+  T* matrix_;         // sums of derivatives
+  T* entries_;        // X^T (sY) of `step` samples
+  T* rest_;           // scaled |y|, or matrices of permanents and what they need
+  double bound_ = 0;  // of |x| |y|
 };
 
 SYMKERNEL_END_NAMESPACE

@@ -19,12 +19,13 @@ void make_form_state(const Job<T>& job, void* memory) {
 
 template <class Forms, class T>
 std::int64_t scratch_of_forms(const Job<T>& job, std::int64_t panels) {
-  return Forms::scratch_size(job) + tiles_size(job, panels, Forms::planes(job));
+  return Forms::scratch_size(job) + tiles_size(job, panels, Forms::planes(job), Forms::span(job));
 }
 template <class Forms, class T>
 void run_forms_of(const Job<T>& job, const Block& block, T* scratch, int thread) {
   const std::int64_t planes = Forms::planes(job);
-  Forms forms(job, scratch + tiles_size(job, block.p1 - block.p0, planes), thread);
+  Forms forms(job, scratch + tiles_size(job, block.p1 - block.p0, planes, Forms::span(job)),
+              thread);
   run_tiles(job, block, forms, planes, scratch);
 }
 

@@ -28,7 +28,8 @@ class GradientForms {
 
   // Adds the moved samples of y to the lanes, and leaves the radial coefficients in `radial`.
   // Returns false when the computation was stopped.
-  bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* radial) {
+  bool run(const Block& block, T* radial) {
+    const std::int64_t q = block.q, p0 = block.p0, p1 = block.p1;
     for (std::int64_t i = 0; i < (p1 - p0) * S::size; ++i) radial[i] = T(0);
     forms_.begin(q);
     if (forms_.has_matrix()) lanes_.weight_panel(q, weighted_);

@@ -11,15 +11,6 @@
 
 SYMKERNEL_BEGIN_NAMESPACE
 
-// Samples closer than this share of their norms, or of the shift that was taken off all of them,
-// are the same up to rounding, and what lies between them has no direction. Takes and gives
-// squares, in units of the affine form.
-template <class T>
-SYMKERNEL_INLINE T coincidence(const Job<T>& job, T scale) {
-  constexpr T share = 32 * FloatTraits<T>::epsilon;
-  return share * share * ((scale < T(0) ? -scale : scale) + static_cast<T>(job.offset));
-}
-
 // The sums in tiles, one plane, are those of the radial coefficients.
 template <class T>
 class GradientSums {
@@ -61,7 +52,7 @@ class GradientSums {
     if (job_.refine) {
       for (int i = 0; i < S::mr; ++i) refine(e, p * S::mr + i, q * S::nr, S::nr, tile, i);
     }
-    derive(tile, S::mr, sum);
+    derive(tile, panel_rows<T>(job_.x.n, p), sum);
     moved_.panel[moved_.count] = gy;
     moved_.rows[moved_.count] = rows;
     for (std::int64_t c = 0; c < job_.v_columns; ++c)
@@ -99,14 +90,14 @@ class GradientSums {
   }
 
   void shifts(std::int64_t e, std::int64_t count, std::int64_t sample, int samples, std::int64_t j,
-              T* values, T* sum) {
+              T* values, const bool (&near)[2], T* sum) {
     const std::int64_t n = job_.g.transform.size;
     const std::int32_t* places = job_.g.places + e % n;
     for (std::int64_t c = 0; c < count; c += S::mr) {
       T* tile = values + c * S::nr;  // a row holds both samples
       const std::int64_t rows = count - c < S::mr ? count - c : std::int64_t(S::mr);
-      for (std::int64_t r = 0; job_.refine && r < rows; ++r) {
-        for (int l = 0; l < samples; ++l)
+      for (int l = 0; l < samples; ++l) {
+        for (std::int64_t r = 0; near[l] && r < rows; ++r)
           refine(e + c + r, sample + l, j, S::width, tile, r, l * S::width);
       }
       map(tile, rows);

@@ -43,11 +43,11 @@ class NearestForms {
   void point_rows_done(std::int64_t, std::int64_t, std::int64_t) {}
 
   void shifts(std::int64_t e, std::int64_t count, std::int64_t sample, int samples, std::int64_t j,
-              T* values, T* best) {
+              T* values, const bool (&near)[2], T* best) {
     for (int l = 0; l < samples; ++l) {
       for (std::int64_t c = 0; c < count; ++c) {
         T* a = values + (2 * c + l) * S::width;
-        if (job_.refine) refine_vector(job_, e + c, sample + l, j, a);
+        if (near[l]) refine_vector(job_, e + c, sample + l, j, a);
         keep(e + c, a, best + l * S::nr);
       }
     }
@@ -111,7 +111,7 @@ void run_nearest(const Job<T>& job, const Block& block, T* scratch, int thread) 
   const std::int64_t step = Nearest<T>::sums_size(job, 1);
   NearestForms<T> forms(job);
   Nearest<T> producers(job, forms, scratch + (block.p1 - block.p0) * step, thread);
-  if (!producers.run(block.q, block.p0, block.p1, scratch)) return;
+  if (!producers.run({block.q, block.p0, block.p1, block.q + 1}, scratch)) return;
   for (std::int64_t p = block.p0; p < block.p1; ++p)
     write_nearest(job, p, block.q, scratch + (p - block.p0) * step);
   if (job.symmetric) write_mirror(job, block.p0, block.p1, block.q, scratch, step);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/refine.hpp"
 #include "engine/tile_product.hpp"
 #include "symkernel/fourier.hpp"
 
@@ -59,8 +60,20 @@ class Producers {
     extra_ = row_bias_ + S::mr;
   }
 
+  // Columns of tiles to take at once: there is nothing to gain.
+  static std::int64_t span(const Job<T>&) { return 1; }
+
   // Returns false when the computation was stopped; sums are then incomplete.
-  bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
+  bool run(const Block& block, T* sums) {
+    const std::int64_t size = sums_size(job_, block.p1 - block.p0);
+    for (std::int64_t q = block.q; q < block.q1; ++q, sums += size) {
+      if (!column(q, block.p0, block.p1, sums)) return false;
+    }
+    return true;
+  }
+
+ private:
+  bool column(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
     const std::int64_t size = sums_size(job_, p1 - p0);
     for (std::int64_t i = 0; i < size; ++i) sums[i] = T(0);
     sums_.begin(q, p0);
@@ -77,7 +90,6 @@ class Producers {
     return false;
   }
 
- private:
   // M and its negated copy for one sample of x.
   static std::int64_t entries_stride(const Job<T>& job) { return 2 * job.g.n_entries * S::nr; }
   static std::int64_t padded(std::int64_t d) { return (d + S::mr - 1) / S::mr * S::mr; }
@@ -93,17 +105,18 @@ class Producers {
   }
 
   bool signed_permutations(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
-    const auto product = job_.manhattan ? tile_product<T, AbsoluteDifference, true>
-                                        : tile_product<T, MultiplyAdd, true>;
     const T* y = y_panel(q);
     const T* by = job_.y.bias + q * S::nr;
     for (std::int64_t p = p0; p < p1; ++p) {
       T* sum = sums + (p - p0) * planes(job_) * S::size;
+      const std::int64_t count = panel_rows<T>(job_.x.n, p);
+      const auto product = job_.manhattan ? product_of_rows<T, AbsoluteDifference, true>(count)
+                                          : product_of_rows<T, MultiplyAdd, true>(count);
       for (std::int64_t e = 0; e < job_.g.order; ++e) {
         const std::int32_t* rows = job_.g.rows + e * job_.g.d;
         product(x_panel(p), y, rows, job_.g.d, job_.x.bias + p * S::mr, by, tile_);
         sums_.element(e, p, q, y, rows, tile_, sum);
-        if (stopped(job_.g.d * S::size)) return false;
+        if (stopped(job_.g.d * count * S::nr)) return false;
       }
       sums_.elements_done(p, q);
     }
@@ -124,10 +137,11 @@ class Producers {
       }
       for (std::int64_t p = p0; p < p1; ++p) {
         T* sum = sums + (p - p0) * planes(job_) * S::size;
+        const auto product = product_of_rows<T, MultiplyAdd, false>(panel_rows<T>(job_.x.n, p));
         for (std::int64_t e = e0; e < e1; ++e) {
           const T* gy = extra_ + (e - e0) * rows * S::nr;
-          tile_product<T, MultiplyAdd, false>(x_panel(p), gy, nullptr, d, job_.x.bias + p * S::mr,
-                                              job_.y.bias + q * S::nr, tile_);
+          product(x_panel(p), gy, nullptr, d, job_.x.bias + p * S::mr, job_.y.bias + q * S::nr,
+                  tile_);
           sums_.element(e, p, q, gy, nullptr, tile_, sum);
           if (stopped(d * S::size)) return false;
         }
@@ -152,7 +166,7 @@ class Producers {
             const PointBlock& b = g.blocks[n];
             point_product(x_panel(p) + b.feature * S::mr + i, S::mr, y_panel(q) + b.feature * S::nr,
                           g.point_rows + s * g.n_points + b.first_point, b.points, b.dimension,
-                          extra_ + b.entry * S::nr, stride);
+                          extra_ + b.entry * S::nr, stride, job_.x.n - sample);
           }
           for (int l = 0; l < step && sample + l < job_.x.n; ++l) {
             if (g.point_terms != nullptr) {
@@ -176,8 +190,9 @@ class Producers {
     for (int i = 0; i < S::mr; ++i) row_bias_[i] = job_.x.bias[sample];
     for (std::int64_t h = 0; h < g.n_matrices; h += S::mr) {
       const std::int64_t count = g.n_matrices - h < S::mr ? g.n_matrices - h : S::mr;
-      tile_product<T, MultiplyAdd, false>(g.point_panels + h * g.n_entries, entries, nullptr,
-                                          g.n_entries, row_bias_, by, tile_);
+      const auto product = product_of_rows<T, MultiplyAdd, false>(count);
+      product(g.point_panels + h * g.n_entries, entries, nullptr, g.n_entries, row_bias_, by,
+              tile_);
       sums_.point_elements(s * g.n_matrices + h, count, sample, q, tile_, sum);
     }
   }
@@ -255,13 +270,11 @@ class Producers {
                                         bias_first ? bias[1] : zero};
     const int samples = sample + 1 < job_.x.n ? 2 : 1;
     const auto consume = [&](T* values, std::int64_t first, std::int64_t count) {
-      for (std::int64_t c = 0; !bias_first && c < count; ++c) {
-        for (int l = 0; l < 2; ++l) {
-          T* a = values + (2 * c + l) * S::width;
-          (V::load(a) + bias[l]).store(a);
-        }
-      }
-      sums_.shifts(h * g.transform.size + first, count, sample, samples, j, values, sum);
+      bool near[2] = {false, false};
+      for (int l = 0; l < samples && (!bias_first || job_.refine); ++l)
+        near[l] = complete_vectors(job_, sample + l, j, values + l * S::width, count, 2 * S::width,
+                                   bias_first ? zero : bias[l]);
+      sums_.shifts(h * g.transform.size + first, count, sample, samples, j, values, near, sum);
     };
     correlate<V>(g.transform, product, extra_, consume);
     sums_.shifts_done(h, sample, j);

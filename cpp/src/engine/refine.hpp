@@ -96,6 +96,15 @@ constexpr T refine_share = sizeof(T) == 8 ? T(0.01) : T(0.1);
 template <class T>
 constexpr T antipode_share = sizeof(T) == 8 ? T(0.02) : T(0.75);
 
+// Samples closer than this share of their norms, or of the shift that was taken off all of them,
+// are the same up to rounding, and what lies between them has no direction. Takes and gives
+// squares, in units of the affine form.
+template <class T>
+SYMKERNEL_INLINE T coincidence(const Job<T>& job, T scale) {
+  constexpr T share = 32 * FloatTraits<T>::epsilon;
+  return share * share * ((scale < T(0) ? -scale : scale) + static_cast<T>(job.offset));
+}
+
 // Where an affine form comes from: itself, the difference x - gy, or the sum x + gy.
 enum class Refined { none, difference, sum };
 
@@ -119,7 +128,8 @@ Refined refine_entry(const Job<T>& job, std::int64_t e, std::int64_t i, std::int
 
 // Does a row have entries that want it? Sample i against the samples j0 .. of y in one vector.
 template <class T>
-bool wants_refinement(const Job<T>& job, std::int64_t i, std::int64_t j0, const T* a) {
+SYMKERNEL_INLINE bool wants_refinement(const Job<T>& job, std::int64_t i, std::int64_t j0,
+                                       const T* a) {
   using V = typename TileShape<T>::V;
   const V sign(job.self < 0 ? T(-1) : T(1));
   const V values = V::load(a) * sign;
@@ -137,6 +147,26 @@ void refine_vector(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64
   for (int l = 0; l < V::width; ++l) {
     if (j0 + l < job.y.n) refine_entry(job, e, i, j0 + l, bx + job.y.bias[j0 + l], a[l]);
   }
+}
+
+// Adds `bias` to `count` vectors of affine forms, `stride` apart: sample i against the samples
+// j0 .. of y in one vector. Returns whether any of them may want refinement, or be of samples that
+// coincide: one look at the extremes spares a look at every vector.
+template <class T, class V>
+SYMKERNEL_INLINE bool complete_vectors(const Job<T>& job, std::int64_t i, std::int64_t j0, T* a,
+                                       std::int64_t count, std::int64_t stride, V bias) {
+  const V sign(job.self < 0 ? T(-1) : T(1));
+  V least = (V::load(a) + bias) * sign, most = least;
+  for (std::int64_t c = 0; c < count; ++c) {
+    const V value = V::load(a + c * stride) + bias, square = value * sign;
+    value.store(a + c * stride);
+    least = at_most(square, least);
+    most = at_least(square, most);
+  }
+  if (!job.refine) return false;
+  const V scale = (V(job.x.bias[i]) + V::load(job.y.bias + j0)) * sign;
+  return any(least, at_least(scale * V(refine_share<T>), V(coincidence(job, T(0))))) ||
+         (job.unit_rows && any(scale * V(T(2) - antipode_share<T>), most));
 }
 
 // One row of a tile: nr entries.

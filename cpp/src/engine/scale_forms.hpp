@@ -25,9 +25,12 @@ class ScaleForms {
   ScaleForms(const Job<T>& job, T* scratch, int thread)
       : job_(job), thread_(thread), forms_(job, scratch, thread) {}
 
+  // One column of tiles: derivatives are no products.
+  static std::int64_t span(const Job<T>&) { return 1; }
+
   // Returns false when the computation was stopped; sums are then incomplete.
-  bool run(std::int64_t q, std::int64_t p0, std::int64_t p1, T* sums) {
-    const std::int64_t tile = planes(job_) * S::size;
+  bool run(const Block& block, T* sums) {
+    const std::int64_t q = block.q, p0 = block.p0, p1 = block.p1, tile = planes(job_) * S::size;
     for (std::int64_t i = 0; i < (p1 - p0) * tile; ++i) sums[i] = T(0);
     forms_.begin(q);
     for (std::int64_t p = p0; p < p1; ++p) {

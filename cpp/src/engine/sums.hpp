@@ -18,14 +18,14 @@ using Gradients = Producers<T, GradientSums<T>>;
 
 template <class T>
 std::int64_t sums_scratch(const Job<T>& job, std::int64_t panels) {
-  return Values<T>::scratch_size(job) + tiles_size(job, panels, Values<T>::planes(job));
+  return Values<T>::scratch_size(job) + tiles_size(job, panels, Values<T>::planes(job), 1);
 }
 
 template <class T>
 void run_sums(const Job<T>& job, const Block& block, T* scratch, int thread) {
   const std::int64_t planes = Values<T>::planes(job);
   ValueSums<T> sums(job);
-  Values<T> producers(job, sums, scratch + tiles_size(job, block.p1 - block.p0, planes), thread);
+  Values<T> producers(job, sums, scratch + tiles_size(job, block.p1 - block.p0, planes, 1), thread);
   run_tiles(job, block, producers, planes, scratch);
 }
 

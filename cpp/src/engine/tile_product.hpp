@@ -44,16 +44,17 @@ struct AbsoluteDifference {
   }
 };
 
-template <class T, class Operation, bool Permuted>
+// N rows of the tile: the others are left as they are.
+template <class T, class Operation, bool Permuted, int N = TileShape<T>::mr>
 void tile_product(const T* SYMKERNEL_RESTRICT x, const T* SYMKERNEL_RESTRICT y,
                   const std::int32_t* SYMKERNEL_RESTRICT rows, std::int64_t depth,
                   const T* SYMKERNEL_RESTRICT bx, const T* SYMKERNEL_RESTRICT by,
                   T* SYMKERNEL_RESTRICT out) {
   using S = TileShape<T>;
   using V = typename S::V;
-  V sum[S::mr][S::nv];
+  V sum[N][S::nv];
   SYMKERNEL_UNROLL
-  for (int i = 0; i < S::mr; ++i) {
+  for (int i = 0; i < N; ++i) {
     SYMKERNEL_UNROLL
     for (int v = 0; v < S::nv; ++v) sum[i][v] = V(T(0));
   }
@@ -64,7 +65,7 @@ void tile_product(const T* SYMKERNEL_RESTRICT x, const T* SYMKERNEL_RESTRICT y,
     SYMKERNEL_UNROLL
     for (int v = 0; v < S::nv; ++v) b[v] = V::load(yk + v * S::width);
     SYMKERNEL_UNROLL
-    for (int i = 0; i < S::mr; ++i) {
+    for (int i = 0; i < N; ++i) {
       const V a(xk[i]);
       SYMKERNEL_UNROLL
       for (int v = 0; v < S::nv; ++v) sum[i][v] = Operation::apply(a, b[v], sum[i][v]);
@@ -72,13 +73,37 @@ void tile_product(const T* SYMKERNEL_RESTRICT x, const T* SYMKERNEL_RESTRICT y,
   }
   // The biases come last: products are rounded at their own size, not at that of |x|^2.
   SYMKERNEL_UNROLL
-  for (int i = 0; i < S::mr; ++i) {
+  for (int i = 0; i < N; ++i) {
     SYMKERNEL_UNROLL
     for (int v = 0; v < S::nv; ++v) {
       const V a = (sum[i][v] + V(bx[i])) + V::load(by + v * S::width);
       a.store(out + i * S::nr + v * S::width);
     }
   }
+}
+
+template <class T>
+using TileProduct = void (*)(const T* x, const T* y, const std::int32_t* rows, std::int64_t depth,
+                             const T* bx, const T* by, T* out);
+
+// The product that computes the first `rows` rows of a tile, and no more of the others than it
+// must.
+template <class T, class Operation, bool Permuted>
+TileProduct<T> product_of_rows(std::int64_t rows) {
+  if (rows == 1) return tile_product<T, Operation, Permuted, 1>;
+  if (rows == 2) return tile_product<T, Operation, Permuted, 2>;
+  if (rows <= 4) return tile_product<T, Operation, Permuted, 4>;
+  if constexpr (TileShape<T>::mr > 8) {
+    if (rows <= 8) return tile_product<T, Operation, Permuted, 8>;
+  }
+  return tile_product<T, Operation, Permuted>;
+}
+
+// Samples of x in panel p.
+template <class T>
+SYMKERNEL_INLINE std::int64_t panel_rows(std::int64_t n, std::int64_t p) {
+  const std::int64_t left = n - p * TileShape<T>::mr;
+  return left < TileShape<T>::mr ? left : std::int64_t(TileShape<T>::mr);
 }
 
 // m[n][a * r + b][j] = sum_p x[n][p * r + a] y[rows[p] * r + b][j] for N samples of x (features
@@ -141,39 +166,40 @@ template <class T, int A, int B>
 SYMKERNEL_INLINE void point_product_samples(const T* x, std::int64_t stride, const T* y,
                                             const std::int32_t* rows, std::int64_t points,
                                             std::int64_t r, std::int64_t a, std::int64_t b, T* m,
-                                            std::int64_t m_stride) {
+                                            std::int64_t m_stride, std::int64_t count) {
   constexpr int per_sample = A * B * TileShape<T>::nv;
   constexpr int budget = TileShape<T>::mr * TileShape<T>::nv;  // accumulators of a tile
   constexpr int most = point_samples<T>;
   constexpr int N = per_sample * most <= budget ? most : per_sample * 2 <= budget ? 2 : 1;
-  SYMKERNEL_UNROLL
-  for (int n = 0; n < most; n += N)
+  for (int n = 0; n < most && n < count; n += N)
     point_product_block<T, A, B, N>(x + n, stride, y, rows, points, r, a, b, m + n * m_stride,
                                     m_stride);
 }
 
-// The products of `point_samples` adjacent samples of x, their matrices `m_stride` apart.
+// The products of `point_samples` adjacent samples of x, or of the first `count` of them at least,
+// their matrices `m_stride` apart.
 template <class T>
 void point_product(const T* x, std::int64_t stride, const T* y, const std::int32_t* rows,
-                   std::int64_t points, std::int64_t r, T* m, std::int64_t m_stride) {
+                   std::int64_t points, std::int64_t r, T* m, std::int64_t m_stride,
+                   std::int64_t count) {
   std::int64_t a = 0;
   for (; a + 3 <= r; a += 3) {
     std::int64_t b = 0;
     for (; b + 3 <= r; b += 3)
-      point_product_samples<T, 3, 3>(x, stride, y, rows, points, r, a, b, m, m_stride);
+      point_product_samples<T, 3, 3>(x, stride, y, rows, points, r, a, b, m, m_stride, count);
     for (; b < r; ++b)
-      point_product_samples<T, 3, 1>(x, stride, y, rows, points, r, a, b, m, m_stride);
+      point_product_samples<T, 3, 1>(x, stride, y, rows, points, r, a, b, m, m_stride, count);
   }
   for (; a + 2 <= r; a += 2) {
     std::int64_t b = 0;
     for (; b + 2 <= r; b += 2)
-      point_product_samples<T, 2, 2>(x, stride, y, rows, points, r, a, b, m, m_stride);
+      point_product_samples<T, 2, 2>(x, stride, y, rows, points, r, a, b, m, m_stride, count);
     for (; b < r; ++b)
-      point_product_samples<T, 2, 1>(x, stride, y, rows, points, r, a, b, m, m_stride);
+      point_product_samples<T, 2, 1>(x, stride, y, rows, points, r, a, b, m, m_stride, count);
   }
   for (; a < r; ++a) {
     for (std::int64_t b = 0; b < r; ++b)
-      point_product_samples<T, 1, 1>(x, stride, y, rows, points, r, a, b, m, m_stride);
+      point_product_samples<T, 1, 1>(x, stride, y, rows, points, r, a, b, m, m_stride, count);
   }
 }
 

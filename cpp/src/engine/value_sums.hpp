@@ -36,7 +36,7 @@ class ValueSums {
       maps_.slope(job_.parameters, tile, S::size, sum);
       add_weighted_squares(job_.x.panels + p * job_.x_depth * S::mr, gy, rows, tile, sum + S::size);
     } else {
-      map(tile, S::size, 1, S::size, sum);
+      map(tile, panel_rows<T>(job_.x.n, p) * S::nr, 1, S::size, sum);
     }
   }
   void elements_done(std::int64_t, std::int64_t) {}
@@ -55,10 +55,10 @@ class ValueSums {
   // Elements e, e + 1, ... of shifts for one or two samples of x, against the samples j .. of y in
   // one vector: values of the first sample, then of the second, for every element.
   void shifts(std::int64_t e, std::int64_t count, std::int64_t sample, int samples, std::int64_t j,
-              T* values, T* sum) {
+              T* values, const bool (&near)[2], T* sum) {
     for (int l = 0; l < samples; ++l) {
       T* a = values + l * S::width;
-      for (std::int64_t c = 0; job_.refine && c < count; ++c)
+      for (std::int64_t c = 0; near[l] && c < count; ++c)
         refine_vector(job_, e + c, sample + l, j, a + c * 2 * S::width);
       map(a, S::width, count, 2 * S::width, sum + l * S::nr);
     }

@@ -114,8 +114,20 @@ def build_form(native: Any, table: FormTable, mixture: Rates | Powers) -> Any:
     )
 
 
-def _form(table: FormTable, mixture: Rates | Powers) -> _cpu.ClosedForm:
-    form: _cpu.ClosedForm = build_form(_cpu, table, mixture)
+_forms: weakref.WeakKeyDictionary[Rates | Powers, dict[tuple[str, bool], _cpu.ClosedForm]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _form(table: FormTable, mixture: Rates | Powers, derivatives: bool = False) -> _cpu.ClosedForm:
+    """Return a closed form as a native object, kept for the life of its rates."""
+    made = _forms.get(mixture)
+    if made is None:
+        made = _forms[mixture] = {}
+    form = made.get((table.form, derivatives))
+    if form is None:
+        form = build_form(_cpu, table, mixture if derivatives else value_only(mixture))
+        made[table.form, derivatives] = form
     return form
 
 
@@ -163,7 +175,7 @@ def gram(
     n_jobs: int | None = None,
 ) -> Array:
     """Return the Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
-    form = _form(table, value_only(mixture))
+    form = _form(table, mixture)
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
@@ -172,7 +184,7 @@ def gram_packed(
     table: FormTable, mixture: Rates | Powers, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """Return K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
-    form = _form(table, value_only(mixture))
+    form = _form(table, mixture)
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
@@ -186,7 +198,7 @@ def gram_gradient(
     per_feature: bool = False,
 ) -> tuple[Array, Array]:
     """Return the Gram matrix (n, m) and its derivatives (n, m, planes - 1), or per feature."""
-    form = _form(table, value_only(mixture) if per_feature else mixture)
+    form = _form(table, mixture, not per_feature)
     call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.gram_gradient(call.kernel, call.action, call(X), call(Y), per_feature, call.threads)
 
@@ -200,7 +212,7 @@ def matvec(
     n_jobs: int | None = None,
 ) -> Array:
     """Return K(X, Y) V of shape (n, c), without storing K; `Y=None` means X."""
-    form = _form(table, value_only(mixture))
+    form = _form(table, mixture)
     call = Call(form, _action(table), _threads(table, n_jobs))
     return _cpu.matvec(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
@@ -241,7 +253,7 @@ def gradient_x(
     n_jobs: int | None = None,
 ) -> Array:
     """Return the gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
-    form = _form(table, value_only(mixture))
+    form = _form(table, mixture)
     call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.gradient_x(call.kernel, call.action, call(X), call(Y), V, call.threads)
 
@@ -250,6 +262,6 @@ def diagonal_gradient_x(
     table: FormTable, mixture: Rates | Powers, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """Return the gradients (n, d) of K(x_i, x_i) in the rows of X."""
-    form = _form(table, value_only(mixture))
+    form = _form(table, mixture)
     call = Call(form, _action(table), _threads(table, n_jobs, True))
     return _cpu.diagonal_gradient_x(call.kernel, call.action, call(X), call.threads)

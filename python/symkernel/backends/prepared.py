@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ class Prepared:
         self.rows = rows
         self.dtype: np.dtype[Any] = rows.dtype if dtype is None else dtype
         self._native: dict[Hashable, Any] = {}
+        self._radius: float | None = None
         self._derived: tuple[Hashable, Prepared] | None = None
 
     def __len__(self) -> int:
@@ -50,13 +50,16 @@ class Prepared:
         """Shape of the rows."""
         return self.rows.shape
 
-    @cached_property
+    @property
     def radius(self) -> float:
         """Largest norm of a row, in double precision."""
-        if not self.rows.size:
-            return 0.0
-        squares = namespace(self.rows).einsum("ij,ij->i", self.rows, self.rows, dtype=np.float64)
-        return math.sqrt(float(squares.max()))
+        if self._radius is None:
+            self._radius = 0.0
+            if self.rows.size:
+                xp, rows = namespace(self.rows), self.rows
+                squares = xp.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+                self._radius = math.sqrt(float(squares.max()))
+        return self._radius
 
     def native(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made under a key before, or make it."""

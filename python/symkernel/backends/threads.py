@@ -31,5 +31,4 @@ def resolve_jobs(n_jobs: int | None) -> int:
     check_n_jobs(n_jobs)
     if n_jobs is None:
         return 0
-    most = _cpu.max_threads()
-    return n_jobs if n_jobs > 0 else max(1, most + 1 + n_jobs)
+    return n_jobs if n_jobs > 0 else max(1, _cpu.max_threads() + 1 + n_jobs)

@@ -167,15 +167,24 @@ class Structure:
         X : ndarray of shape (n, d)
             Of NumPy or CuPy.
         """
-        for f in self.centres:
-            others = tuple(1 + a for a in other_axes(f.axes, f.shape))
-            arrays = X.reshape(len(X), *f.shape)
-            X = (arrays - arrays.mean(axis=others, keepdims=True)).reshape(X.shape)
+        for shape, others, points in self._means:
+            arrays = X.reshape(shape)
+            X = (arrays - arrays.sum(axis=others, keepdims=True) / points).reshape(X.shape)
         if self._shifted:
             X = X.copy()
         for structure, at in self._shifted:
             X[:, at] = structure.centred(X[:, at])
         return X
+
+    @cached_property
+    def _means(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...], int], ...]:
+        """Shapes of samples in which means are taken, along which axes, of how many points."""
+        found = []
+        for f in self.centres:
+            others = other_axes(f.axes, f.shape)
+            points = prod(f.shape[a] for a in others)
+            found.append(((-1, *f.shape), tuple(1 + a for a in others), points))
+        return tuple(found)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.group, "structure")

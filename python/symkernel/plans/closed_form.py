@@ -113,6 +113,13 @@ class ClosedForm(Plan):
         self._tolerance = tol
         self.error = 1e-14
         mixture = None if base.traits.manhattan else self._mixture(math.inf)
+        # Rates that do not depend on the samples, and those of the last call in its unit.
+        self._fixed: Rates | None = None
+        if mixture is None:
+            self._fixed = _laplacian(base)
+        elif len(mixture) == 1 and mixture.error == 0.0:
+            self._fixed = weighted_rates(mixture)
+        self._last: tuple[Rates, float, float, Rates] | None = None
         if mixture is not None:
             self.error = max(mixture.error, self.error)
         self.cost = form_cost(self._table, 1 if mixture is None else len(mixture))
@@ -241,17 +248,17 @@ class ClosedForm(Plan):
         samples = [Z if isinstance(Z, Prepared) else self._kept(Z) for Z in given]
         radii = [Z.radius for Z in samples]
         reach = radii[0] + radii[-1]  # no distance exceeds it
-        dtype = np.dtype(np.float64) if self._needs_double(reach) else X.dtype
-        laplacian = self.base.traits.manhattan
+        dtype = X.dtype
+        if dtype != np.float64 and self._needs_double(reach):
+            dtype = np.dtype(np.float64)
         unit = 1.0
-        rates = _laplacian(self.base) if laplacian else weighted_rates(self._mixture(reach))
+        rates = self._fixed or weighted_rates(self._mixture(reach))
         if self._table.form in _PAIR_COST:
             radius = max(radii)
-            unit = float(2.0 ** np.round(np.log2(radius))) if radius > 0 else 1.0
+            unit = 2.0 ** round(math.log2(radius)) if 0 < radius < math.inf else 1.0
             most = _LARGEST_EXPONENT[dtype]
-            limit = most * (unit / radius) ** 2 if radius > 0 else np.inf
-            scaled = rates.rates * unit * unit
-            if len(scaled) == 1 and scaled[0] > limit:
+            limit = most * (unit / radius) ** 2 if radius > 0 else math.inf
+            if len(rates.rates) == 1 and rates.rates[0] * unit * unit > limit:
                 if not sharp or is_on_device(rows_of(X)):
                     what = "the gradients in samples"
                     if sharp:
@@ -261,12 +268,23 @@ class ClosedForm(Plan):
                         f"data of radius {radius:.3g}: rounding exceeds {what}"
                     )
                 limit = _SHARPEST_EXPONENT * (unit / radius) ** 2
-            rates = Rates(np.minimum(scaled, limit), rates.values, rates.slopes)
+            rates = self._capped(rates, unit, limit)
         ready = [
             _in_unit(kept, dtype, unit, isinstance(Z, Prepared))
             for kept, Z in zip(samples, given, strict=True)
         ]
         return ready[0], ready[1] if len(ready) > 1 else None, rates, unit
+
+    def _capped(self, rates: Rates, unit: float, limit: float) -> Rates:
+        """Rates in a unit, up to a limit; one object as long as nothing changes."""
+        if rates.rates[-1] * unit * unit <= limit:
+            limit = math.inf
+        last = self._last
+        if last is None or last[0] is not rates or last[1:3] != (unit, limit):
+            capped = np.minimum(rates.rates * unit * unit, limit)
+            last = rates, unit, limit, replace(rates, rates=capped)
+            self._last = last
+        return last[3]
 
     def _blunt(self, ready: Any, rates: Rates | Powers) -> Rates | None:
         """The rate that derivatives per feature bear, if that is not the one asked for.

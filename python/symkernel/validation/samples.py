@@ -15,6 +15,9 @@ from symkernel.validation.kinds import UNEQUAL, as_array, check_kind, check_labe
 
 Array = NDArray[Any]
 
+# The largest number of every dtype that samples have.
+_LARGEST = {np.dtype(t): float(np.finfo(t).max) for t in (np.float64, np.float32)}
+
 
 class Acting(Protocol):
     """What is asked of a group here."""
@@ -37,6 +40,10 @@ def as_floats(X: Any, name: str = "X", *, finite: bool = False) -> Array:
         As `as_array`; for NaN and infinity where numbers must be `finite`.
     """
     array = as_array(X, name)
+    if type(array) is np.ndarray and array.dtype in _LARGEST and array.flags.c_contiguous:
+        if finite:
+            _largest(array, name)
+        return array
     dtype = np.float32 if array.dtype == np.float32 else np.float64
     with np.errstate(over="ignore"):  # what is too large becomes infinity, which is found below
         floats: Array = namespace(array).asarray(array, dtype=dtype, order="C")
@@ -144,7 +151,7 @@ def check_samples(
     if host and is_on_device(X):
         raise TypeError(f"{name} lives on a GPU; {host} on the host: copy it there")
     array = as_array(X, name)
-    if group is not None:
+    if group is not None and array.ndim != 2:
         array = flat_samples(array, group, name)
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (n_samples, n_features), got {array.shape}")
@@ -154,7 +161,7 @@ def check_samples(
         raise ValueError(f"{name} has no features")
     samples = as_floats(array, name)
     largest = _largest(samples, name, True)
-    bound = math.sqrt(float(np.finfo(samples.dtype).max) / (16.0 * samples.shape[1]))
+    bound = math.sqrt(_LARGEST[samples.dtype] / (16.0 * samples.shape[1]))
     if squares and largest > bound:
         raise ValueError(
             f"{name} has entries up to {largest:.3g}, whose squares overflow {samples.dtype}; "
