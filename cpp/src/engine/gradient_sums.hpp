@@ -11,13 +11,10 @@
 
 SYMKERNEL_BEGIN_NAMESPACE
 
-// Samples closer than this share of their norms, or of the shift that was taken off all of them,
-// are the same up to rounding, and what lies between them has no direction. Takes and gives
-// squares, in units of the affine form.
+// Of samples whose norms are scale in units of the affine form.
 template <class T>
 SYMKERNEL_INLINE T coincidence(const Job<T>& job, T scale) {
-  constexpr T share = 32 * FloatTraits<T>::epsilon;
-  return share * share * ((scale < T(0) ? -scale : scale) + static_cast<T>(job.offset));
+  return coincidence<T>((scale < T(0) ? -scale : scale) + static_cast<T>(job.offset));
 }
 
 // The sums in tiles, one plane, are those of the radial coefficients.
