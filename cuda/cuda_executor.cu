@@ -85,25 +85,45 @@ int device_count(std::string& why) noexcept {
   return 0;
 }
 
-CudaExecutor::CudaExecutor(int device, cudaStream_t stream) : device_(device), stream_(stream) {
-  check_cuda("cudaGetDevice", cudaGetDevice(&former_device_));
+CurrentDevice::CurrentDevice(int device) {
+  check_cuda("cudaGetDevice", cudaGetDevice(&former_));
   check_cuda("cudaSetDevice", cudaSetDevice(device));
-  try {
-    check_cuda("cudaDeviceGetAttribute",
-               cudaDeviceGetAttribute(&units_, cudaDevAttrMultiProcessorCount, device));
-    pool_ = memory_pool(device);
-  } catch (...) {
-    (void)cudaSetDevice(former_device_);
-    throw;
-  }
 }
 
-CudaExecutor::~CudaExecutor() {
-  if (cudaSetDevice(former_device_) != cudaSuccess) (void)cudaGetLastError();
+CurrentDevice::~CurrentDevice() {
+  if (cudaSetDevice(former_) != cudaSuccess) (void)cudaGetLastError();
+}
+
+CudaExecutor::CudaExecutor(int device, cudaStream_t stream)
+    : device_(device), current_(device), stream_(stream) {
+  check_cuda("cudaDeviceGetAttribute",
+             cudaDeviceGetAttribute(&units_, cudaDevAttrMultiProcessorCount, device));
+  pool_ = memory_pool(device);
 }
 
 void CudaExecutor::synchronize() {
   check_cuda("cudaStreamSynchronize", cudaStreamSynchronize(stream_));
+}
+
+// Not of the pool: cudaFree waits for all work on memory of cudaMalloc, whatever stream it is on.
+void* CudaExecutor::keep(int device, std::int64_t bytes) {
+  const CurrentDevice current(device);
+  void* memory = nullptr;
+  const cudaError_t code = cudaMalloc(&memory, static_cast<std::size_t>(bytes));
+  if (code == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();
+    throw OutOfDeviceMemory(bytes);
+  }
+  check_cuda("cudaMalloc", code);
+  return memory;
+}
+
+void CudaExecutor::drop(int device, void* memory) noexcept {
+  try {
+    const CurrentDevice current(device);
+    if (cudaFree(memory) != cudaSuccess) (void)cudaGetLastError();
+  } catch (...) {  // the driver has shut down
+  }
 }
 
 void* CudaExecutor::allocate(std::int64_t bytes) {

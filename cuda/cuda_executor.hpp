@@ -46,11 +46,22 @@ void check_cuda(const char* call, cudaError_t code);
 // How many devices there are; where there are none, `why` says the reason. Never throws.
 int device_count(std::string& why) noexcept;
 
+// The device is current for the calling thread as long as this lives.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int device);
+  ~CurrentDevice();
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  int former_ = 0;
+};
+
 class CudaExecutor {
  public:
-  // The stream is the caller's. The device is current for the calling thread as long as this lives.
+  // The stream is the caller's.
   CudaExecutor(int device, cudaStream_t stream);
-  ~CudaExecutor();
   CudaExecutor(const CudaExecutor&) = delete;
   CudaExecutor& operator=(const CudaExecutor&) = delete;
 
@@ -60,6 +71,8 @@ class CudaExecutor {
   // Waits for all work queued on the stream; throws what went wrong in it.
   void synchronize();
 
+  static void* keep(int device, std::int64_t bytes);
+  static void drop(int device, void* memory) noexcept;
   void* allocate(std::int64_t bytes);
   void release(void* memory) noexcept;
   void upload(void* to, const void* from, std::int64_t bytes);
@@ -79,7 +92,8 @@ class CudaExecutor {
   void launch_kernel(const void* kernel, Grid grid, int threads, std::int64_t shared_bytes,
                      const void* arguments);
 
-  int device_, former_device_ = 0, units_ = 0;
+  int device_, units_ = 0;
+  CurrentDevice current_;
   cudaStream_t stream_;
   cudaMemPool_t pool_ = nullptr;
 };

@@ -44,10 +44,8 @@ struct Diagonal {
     const Job<T>& job = a.job;
     if (job.unit_rows && job.x.inverse_norm[i] == 0.0) return T(2);  // at pi/2 to everything
     if (job.self != 0.0) {                                           // a distance
-      const T form = static_cast<T>(job.self * acted_square(job, e, i, i, -1.0));
-      if (!job.unit_rows || !(form > a.antipode)) return form;
-      const T far = static_cast<T>(-acted_square(job, e, i, i, 1.0));
-      return far < T(0) ? far : T(4);
+      const T form = form_from_rows(job, e, i, i, false);
+      return job.unit_rows && form > a.antipode ? form_from_rows(job, e, i, i, true) : form;
     }
     const T* x = job.x.rows + i * job.g.d;
     double sum = 0;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cuda/executor.hpp"
+#include "cuda/kept.hpp"
 #include "orbit_sum.hpp"
 #include "symkernel/error.hpp"
 
@@ -46,35 +46,38 @@ inline std::vector<std::int32_t> shift_permutations(const OrbitAction& action) {
 
 template <class T, class Executor>
 class DeviceElements {
+  using Memory = Keeper<Executor>;
+
  public:
-  DeviceElements() = default;
-  DeviceElements(const OrbitAction& action, Executor& executor) {
+  DeviceElements(const OrbitAction& action, Memory& memory) {
+    if (!action.basis().empty()) basis_ = DeviceArray<double, Memory>(memory, action.basis());
     elements_.order = action.order();
     elements_.d = action.degree();
     elements_.has_signs = action.has_signs();
     switch (action.kind()) {
       case ActionKind::signed_permutations:
-        rows_ = DeviceArray<std::int32_t, Executor>(executor, action.rows());
+        rows_ = DeviceArray<std::int32_t, Memory>(memory, action.rows());
         elements_.rows = rows_.data();
         break;
       case ActionKind::shifts:
-        rows_ = DeviceArray<std::int32_t, Executor>(executor, shift_permutations(action));
+        rows_ = DeviceArray<std::int32_t, Memory>(memory, shift_permutations(action));
         elements_.rows = rows_.data();
         break;
       case ActionKind::matrices:
         elements_.kind = ActionKind::matrices;
-        set_matrices(action, executor);
+        set_matrices(action, memory);
         elements_.matrices = matrices_.data();
         break;
       case ActionKind::points:
         elements_.kind = ActionKind::points;
-        set_matrices(action, executor);
-        set_points(action, executor);
+        set_matrices(action, memory);
+        set_points(action, memory);
         break;
     }
   }
 
   const Elements<T>& elements() const { return elements_; }
+  const double* basis() const { return basis_.data(); }  // (d, d), or null
 
   // The same with matrices that are not rounded to T.
   Elements<double> exact() const {
@@ -98,14 +101,14 @@ class DeviceElements {
   }
 
  private:
-  void set_matrices(const OrbitAction& action, Executor& executor) {
-    matrices_ = DeviceArray<T, Executor>(executor, converted<T>(action.matrix_entries()));
-    exact_ = DeviceArray<double, Executor>(executor, action.matrix_entries());
+  void set_matrices(const OrbitAction& action, Memory& memory) {
+    matrices_ = DeviceArray<T, Memory>(memory, converted<T>(action.matrix_entries()));
+    exact_ = DeviceArray<double, Memory>(memory, action.matrix_entries());
   }
-  void set_points(const OrbitAction& action, Executor& executor) {
-    rows_ = DeviceArray<std::int32_t, Executor>(executor, action.rows());
-    layout_ = DeviceArray<std::int32_t, Executor>(executor, action.layout());
-    blocks_ = DeviceArray<PointBlock, Executor>(executor, action.blocks());
+  void set_points(const OrbitAction& action, Memory& memory) {
+    rows_ = DeviceArray<std::int32_t, Memory>(memory, action.rows());
+    layout_ = DeviceArray<std::int32_t, Memory>(memory, action.layout());
+    blocks_ = DeviceArray<PointBlock, Memory>(memory, action.blocks());
     elements_.n_matrices = action.n_matrices();
     elements_.n_row_permutations = action.order() / action.n_matrices();
     elements_.n_entries = action.n_entries();
@@ -118,10 +121,10 @@ class DeviceElements {
   }
 
   Elements<T> elements_;
-  DeviceArray<std::int32_t, Executor> rows_, layout_;
-  DeviceArray<PointBlock, Executor> blocks_;
-  DeviceArray<T, Executor> matrices_;
-  DeviceArray<double, Executor> exact_;
+  DeviceArray<std::int32_t, Memory> rows_, layout_;
+  DeviceArray<PointBlock, Memory> blocks_;
+  DeviceArray<T, Memory> matrices_;
+  DeviceArray<double, Memory> exact_, basis_;
 };
 
 }  // namespace gpu

@@ -8,8 +8,10 @@
 //   void clear(void* memory, std::int64_t bytes);    // to zero
 //   template <class Program>
 //   void launch(Grid grid, std::int64_t shared_bytes, const typename Program::Arguments&
-//   arguments); int units() const;                               // multiprocessors: blocks that
-//   run at a time
+//   arguments); int units() const;   // multiprocessors: blocks that run at a time int device()
+//   const; void synchronize();  // waits for all that was queued static void* keep(int device,
+//   std::int64_t bytes);    // memory that outlives the executor, static void drop(int device,
+//   void* memory) noexcept;  // and its end, when nobody uses it
 //
 // All of it happens in the order of the calls, but not before they return.
 #pragma once

@@ -16,7 +16,6 @@
 
 #include "cuda/form_gradient_sink.hpp"
 #include "cuda/forms.hpp"
-#include "symkernel/form_gradients.hpp"
 
 namespace symkernel {
 namespace gpu {
@@ -55,11 +54,6 @@ SYMKERNEL_INLINE void add_points(Team& team, const FormArguments<T>& a, const Fo
   }
 }
 
-template <class T>
-SYMKERNEL_INLINE T pair_bias(const FormArguments<T>& a, const FormTile<T>& tile) {
-  return a.x.bias[tile.i()] + a.y.bias[tile.j()];
-}
-
 // Forms of the M of one block. Rule::derive(team, a, state, tile, matrix, gradient, radial) returns
 // K and adds to its derivatives.
 template <class T, class Rule>
@@ -83,6 +77,22 @@ struct MatrixGradient {
   }
 };
 
+// K and its derivatives of a form of one block, form_at(r) for rate number r.
+template <int Entries, class T, class FormAt>
+SYMKERNEL_INLINE T sum_of_rates(const FormArguments<T>& a, const FormTile<T>& tile,
+                                const T (&m)[Entries], T (&gradient)[Entries], T& radial,
+                                FormAt form_at) {
+  const T squares = a.x.bias[tile.i()] + a.y.bias[tile.j()];
+  T total = T(0);
+  for (std::int64_t r = 0; r < a.n_rates; ++r) {
+    const T rate = a.rates[r], weight = a.values[r];
+    const T value = form_at(r).gradient(m, squares, rate, weight, gradient);
+    radial = fma(-weight * (rate + rate), value, radial);
+    total = fma(weight, value, total);
+  }
+  return total;
+}
+
 template <class T, bool Reflections>
 struct FisherRule {
   using Pairs = FisherPairs<T, Reflections, true>;
@@ -94,27 +104,15 @@ struct FisherRule {
   static SYMKERNEL_INLINE T derive(Team& team, const FormArguments<T>& a, const State& state,
                                    FormTile<T>& tile, const T (&m)[9], T (&gradient)[9],
                                    T& radial) {
-    T total = T(0);
-    for (std::int64_t r = 0; r < a.n_rates; ++r) {
-      const T rate = a.rates[r], two_t = rate + rate, weight = a.values[r] * two_t;
-      Pairs::load(team, state, largest_exponent(a, tile, rate), tile);
-      const auto& average = *reinterpret_cast<const typename Pairs::Average*>(tile.own);
-      T matrix[9], own[9];
-      SYMKERNEL_UNROLL
-      for (int e = 0; e < 9; ++e) matrix[e] = m[e] * two_t;
-      const T value = average.value_and_gradient(matrix, pair_bias(a, tile) * rate, own);
-      SYMKERNEL_UNROLL
-      for (int e = 0; e < 9; ++e) gradient[e] = fma(own[e], weight, gradient[e]);
-      radial = fma(-weight, value, radial);
-      total = fma(a.values[r], value, total);
-    }
-    return total;
+    return sum_of_rates(a, tile, m, gradient, radial, [&](std::int64_t r) SYMKERNEL_LAMBDA {
+      return Pairs::load(team, state, tile_rate(a, tile, r).exponent, tile);
+    });
   }
 };
 
 template <class T, bool Reflections>
 struct PlanarRule {
-  using State = SphereState<T>;
+  using State = SphereTables<T>;
   static constexpr int dimension = 2, blocks_per_unit = sizeof(T) == 8 ? 1 : 2;
   static constexpr std::int64_t own_bytes = 0;
 
@@ -122,26 +120,9 @@ struct PlanarRule {
   static SYMKERNEL_INLINE T derive(Team&, const FormArguments<T>& a, const State& state,
                                    FormTile<T>& tile, const T (&m)[4], T (&gradient)[4],
                                    T& radial) {
-    T total = T(0);
-    for (std::int64_t r = 0; r < a.n_rates; ++r) {
-      const T rate = a.rates[r], two_t = rate + rate, weight = a.values[r];
-      const T b = pair_bias(a, tile) * rate;
-      T value;
-      if constexpr (Reflections) {
-        value =
-            mirrored_plane_gradient(state.sphere, state.derivative, m, b, two_t, weight, gradient);
-      } else {
-        const PlaneSum<T> s = plane_sum<false>(m);
-        T exponent = -b, ratio;
-        value = plane_factor(state.sphere, state.derivative, s.square(), two_t * two_t, exponent,
-                             ratio) *
-                natural_power(exponent);
-        add_plane<false>(s, weight * value * two_t * two_t * T(0.5) * ratio, gradient);
-      }
-      radial = fma(-weight * two_t, value, radial);
-      total = fma(weight, value, total);
-    }
-    return total;
+    return sum_of_rates(a, tile, m, gradient, radial, [&](std::int64_t) SYMKERNEL_LAMBDA {
+      return PlanarForm<T, Reflections>{state};
+    });
   }
 };
 
@@ -156,23 +137,9 @@ struct OctahedralRule {
   static SYMKERNEL_INLINE T derive(Team&, const FormArguments<T>& a, const State& state,
                                    FormTile<T>& tile, const T (&m)[9], T (&gradient)[9],
                                    T& radial) {
-    T total = T(0);
-    for (std::int64_t r = 0; r < a.n_rates; ++r) {
-      const T rate = a.rates[r], two_t = rate + rate, log2e = T(1.4426950408889634074);
-      T x_shift[3], y_shift[3], matrix[9], own[9];
-      const T side = Pairs::side(state.x_sides + (r * state.x_padded + tile.i()) * 4, x_shift) *
-                     Pairs::side(state.y_sides + (r * state.y_padded + tile.j()) * 4, y_shift);
-      SYMKERNEL_UNROLL
-      for (int e = 0; e < 9; ++e) matrix[e] = m[e] * (two_t * log2e);
-      const Octahedral<T, RotationsOnly> form(matrix, x_shift, y_shift);
-      form.gradient(side, own);
-      const T value = form.mean(side), weight = a.values[r] * two_t;
-      SYMKERNEL_UNROLL
-      for (int e = 0; e < 9; ++e) gradient[e] = fma(own[e], weight, gradient[e]);
-      radial = fma(-weight, value, radial);
-      total = fma(a.values[r], value, total);
-    }
-    return total;
+    return sum_of_rates(a, tile, m, gradient, radial, [&](std::int64_t r) SYMKERNEL_LAMBDA {
+      return Pairs::form_of(state, tile, r);
+    });
   }
 };
 
@@ -186,12 +153,8 @@ struct MomentRule {
   template <class Team>
   static SYMKERNEL_INLINE T derive(Team&, const FormArguments<T>& a, const State&, FormTile<T>&,
                                    const T (&m)[D * D], T (&gradient)[D * D], T&) {
-    const int degree = static_cast<int>(a.n_rates) - 1;
-    if constexpr (D == 3) {
-      return rotation_moments_gradient<Reflections>(m, a.values, degree, gradient);
-    } else {
-      return plane_moments_gradient<Reflections>(m, a.values, degree, gradient);
-    }
+    return FormOfPoints<T, D, Reflections>::moments_gradient(
+        m, a.values, static_cast<int>(a.n_rates) - 1, gradient);
   }
 };
 
@@ -199,7 +162,7 @@ struct MomentRule {
 // has its own.
 template <class T>
 struct PlanesGradient {
-  using State = SphereState<T>;
+  using State = SphereTables<T>;
   static constexpr int dimension = 2, blocks_per_unit = sizeof(T) == 8 ? 1 : 2;
   static constexpr std::int64_t own_bytes = 0;
 
@@ -208,24 +171,23 @@ struct PlanesGradient {
                                 FormTile<T>& tile, FeatureSink<T, Scales>& sink) {
     T total = T(0);
     for (std::int64_t r = 0; r < a.n_rates; ++r) {
-      const T rate = a.rates[r], two_t = rate + rate, four_t2 = two_t * two_t;
-      T exponent = -(pair_bias(a, tile) * rate), value = T(1);
+      const PlanarForm<T, false> form{state};
+      const T rate = a.rates[r];
+      T exponent = -((a.x.bias[tile.i()] + a.y.bias[tile.j()]) * rate), value = T(1);
       SYMKERNEL_UNROLL_BY(1)
       for (std::int64_t n = 0; n < a.n_blocks; ++n) {
         T m[4], ratio;
         pair_matrix<2>(a, tile, a.blocks[n], m);
-        value = value * plane_factor(state.sphere, state.derivative, plane_sum<false>(m).square(),
-                                     four_t2, exponent, ratio);
+        value = value * form.block_factor(m, rate, exponent, ratio);
       }
       value = a.values[r] * value * natural_power(exponent);
       SYMKERNEL_UNROLL_BY(1)
       for (std::int64_t n = 0; n < a.n_blocks; ++n) {
         T m[4], gradient[4] = {T(0), T(0), T(0), T(0)}, ratio, unused = T(0);
         pair_matrix<2>(a, tile, a.blocks[n], m);
-        const PlaneSum<T> s = plane_sum<false>(m);
-        plane_factor(state.sphere, state.derivative, s.square(), four_t2, unused, ratio);
-        add_plane<false>(s, value * four_t2 * T(0.5) * ratio, gradient);
-        add_points<2, Scales>(team, a, tile, a.blocks[n], gradient, -two_t * value, sink);
+        form.block_factor(m, rate, unused, ratio);
+        form.add_block(m, rate, value, ratio, gradient);
+        add_points<2, Scales>(team, a, tile, a.blocks[n], gradient, -(rate + rate) * value, sink);
       }
       sink.finish(team, a.d);
       total = total + value;
@@ -238,7 +200,7 @@ struct PlanesGradient {
 template <class T, bool Powers>
 struct SphereGradient {
   struct NoState {};
-  using State = std::conditional_t<Powers, NoState, SphereState<T>>;
+  using State = std::conditional_t<Powers, NoState, SphereTables<T>>;
   static constexpr int dimension = 0, blocks_per_unit = 2;
   static constexpr std::int64_t own_bytes = 0;
 
@@ -253,8 +215,7 @@ struct SphereGradient {
     } else {
       for (std::int64_t r = 0; r < a.n_rates; ++r) {
         T own_x, own_y;
-        const T value = sphere_gradient(state.sphere, state.derivative, state.dimension, x2, y2,
-                                        a.rates[r], own_x, own_y);
+        const T value = SphereForm<T>{state}.gradient(x2, y2, a.rates[r], own_x, own_y);
         along_x = fma(a.values[r], own_x, along_x);
         along_y = fma(a.values[r], own_y, along_y);
         total = fma(a.values[r], value, total);
@@ -292,11 +253,11 @@ struct FlipGradient {
             [&](std::int64_t k, T slope) SYMKERNEL_LAMBDA { sink.add(team, k, value * slope); });
       } else {
         const T* x = tile.x + tile.row;
-        const T scaled = value * flip_scale(a.rates[r], Flips<T>::power);
+        using Form = SignFlipForm<T, Flips>;
+        const T scaled = value * Form::scale(a.rates[r]);
         sign_flips_slopes_to<T, Flips>(
             u, form_width, w, form_width, a.d, [&](std::int64_t k, T slope) SYMKERNEL_LAMBDA {
-              const T own = x[k * form_width];
-              sink.add(team, k, own < T(0) ? -scaled * slope : own > T(0) ? scaled * slope : T(0));
+              sink.add(team, k, Form::sign_of(x[k * form_width], scaled) * slope);
             });
       }
       sink.finish(team, a.d);

@@ -16,6 +16,7 @@
 #include "cuda/permanent_gradients_run.hpp"
 #include "cuda/permanents_driver.hpp"
 #include "cuda/prepare.hpp"
+#include "request_checks.hpp"
 #include "symkernel/error.hpp"
 
 namespace symkernel {
@@ -23,14 +24,54 @@ namespace gpu {
 
 // Tables of averages over spheres take milliseconds to make: once per dimension.
 template <class T>
-const SphereState<T>& sphere_state(int dimension) {
+const SphereTables<T>& sphere_tables(int dimension) {
   static std::mutex mutex;
-  static std::map<int, std::unique_ptr<const SphereState<T>>> states;
+  static std::map<int, std::unique_ptr<const SphereTables<T>>> states;
   const std::lock_guard<std::mutex> lock(mutex);
-  std::unique_ptr<const SphereState<T>>& state = states[dimension];
-  if (state == nullptr) state = std::make_unique<const SphereState<T>>(dimension);
+  std::unique_ptr<const SphereTables<T>>& state = states[dimension];
+  if (state == nullptr) state = std::make_unique<const SphereTables<T>>(dimension);
   return *state;
 }
+
+// Point number p of x meets point sources[p] of y, counted over all blocks: (n_row_permutations,
+// n_points).
+template <class Executor>
+class PointSources {
+ public:
+  PointSources(const OrbitAction& action, Keeper<Executor>& keeper) {
+    std::vector<std::int32_t> sources = action.rows();
+    const std::int64_t points = action.n_points();
+    for (std::size_t at = 0; at < sources.size(); at += static_cast<std::size_t>(points)) {
+      for (const PointBlock& b : action.blocks()) {
+        for (std::int64_t p = b.first_point; p < b.first_point + b.points; ++p)
+          sources[at + static_cast<std::size_t>(p)] += static_cast<std::int32_t>(b.first_point);
+      }
+    }
+    sources_ = KeptArray<std::int32_t, Executor>(keeper, sources);
+  }
+  const std::int32_t* data() const { return sources_.data(); }
+
+ private:
+  KeptArray<std::int32_t, Executor> sources_;
+};
+
+// The averages of fisher_table_count ranges of exponents.
+template <class T, bool Reflections, class Executor>
+class FisherTables {
+  using Average = MatrixFisher<T, Reflections>;
+
+ public:
+  FisherTables(const OrbitAction&, Keeper<Executor>& keeper) {
+    std::vector<Average> averages;
+    for (int table = 0; table < fisher_table_count; ++table)
+      averages.emplace_back(fisher_table_bound(table));
+    averages_ = KeptArray<Average, Executor>(keeper, averages);
+  }
+  const Average* data() const { return averages_.data(); }
+
+ private:
+  KeptArray<Average, Executor> averages_;
+};
 
 template <class T, class Executor>
 class FormDriver {
@@ -42,7 +83,9 @@ class FormDriver {
         action_(*request.action),
         symmetric_(request.y.data == nullptr),
         y_(symmetric_ ? request.x : request.y) {
-    check();
+    check_request(request, false, false);
+    require(request_.output != Output::packed, "the device has no packed form");
+    require(form_.planes <= max_form_planes, "closed forms have at most two derivatives");
   }
 
   void gram() {
@@ -88,27 +131,6 @@ class FormDriver {
   template <class U>
   using Array = DeviceArray<U, Executor>;
 
-  void check() const {
-    form_.require_action(action_);
-    const std::int64_t d = action_.degree();
-    require(request_.x.columns == d, "x must have as many columns as the action");
-    require(symmetric_ || request_.y.columns == d, "y must have as many columns as the action");
-    const bool gradient_x = request_.output == Output::gradient_x;
-    const bool weighted = request_.output == Output::matvec || gradient_x;
-    require(!weighted || request_.v.data == nullptr || request_.v.rows == y_.rows,
-            "v must have one row per sample of y");
-    const bool scales = request_.output == Output::ard;
-    require(!scales || form_.base == FormBase::rbf,
-            "derivatives for length scales per feature need an RBF or Matern kernel");
-    if ((scales || gradient_x) && permanents()) {
-      for (const PointBlock& b : action_.blocks())
-        require(b.points <= max_permanent_gradient_size,
-                "derivatives of permanents of more than 20 points are out of reach");
-    }
-    require(request_.output != Output::packed, "the device has no packed form");
-    require(form_.planes <= max_form_planes, "closed forms have at most two derivatives");
-  }
-
   bool spherical() const {
     return form_.base != FormBase::powers &&
            (form_.form == PairForm::rotations_2 || form_.form == PairForm::orthogonal_2 ||
@@ -117,18 +139,18 @@ class FormDriver {
   bool permanents() const { return form_.form >= PairForm::permanents; }
 
   void prepare() {
-    elements_ = DeviceElements<T, Executor>(action_, executor_);
-    if (!action_.basis().empty()) basis_ = Array<double>(executor_, action_.basis());
+    elements_ = kept<DeviceElements<T, Executor>>(action_, executor_);
     typename Prepared<T, Executor>::How how;
-    how.basis = basis_.data();
-    how.layout = elements_.elements().layout;
+    how.basis = elements_->basis();
+    how.layout = elements_->elements().layout;
     how.width = form_width;
     symkernel::Producer producer;  // rows as they are, squared norms as their bias
     producer.self = 1.0;
     prepared_x_ = Prepared<T, Executor>(request_.x, producer, how, executor_);
     if (!symmetric_) prepared_y_ = Prepared<T, Executor>(y_, producer, how, executor_);
     fill_arguments();
-    fill_sources();
+    sources_ = kept<PointSources<Executor>>(action_, executor_);
+    launch_.arguments.sources = sources_->data();
     fill_rates();
     if (permanents()) return;
     x_bounds_ = panel_bounds(launch_.arguments.x);
@@ -140,7 +162,7 @@ class FormDriver {
 
   void fill_arguments() {
     FormArguments<T>& a = launch_.arguments;
-    const Elements<T>& g = elements_.elements();
+    const Elements<T>& g = elements_->elements();
     launch_.base = form_.base;
     a.form = form_.form;
     a.x = prepared_x_.operand();
@@ -163,19 +185,6 @@ class FormDriver {
     sink.derivatives = request_.output == Output::gradient ? form_.planes - 1 : 0;
     sink.v = request_.v.data;
     sink.columns = request_.v.columns;
-  }
-
-  void fill_sources() {
-    std::vector<std::int32_t> sources = action_.rows();
-    const std::int64_t points = action_.n_points();
-    for (std::size_t at = 0; at < sources.size(); at += static_cast<std::size_t>(points)) {
-      for (const PointBlock& b : action_.blocks()) {
-        for (std::int64_t p = b.first_point; p < b.first_point + b.points; ++p)
-          sources[at + static_cast<std::size_t>(p)] += static_cast<std::int32_t>(b.first_point);
-      }
-    }
-    sources_ = Array<std::int32_t>(executor_, sources);
-    launch_.arguments.sources = sources_.data();
   }
 
   void fill_rates() {
@@ -205,16 +214,14 @@ class FormDriver {
   void fill_states() {
     FormStates<T>& states = launch_.states;
     if (spherical())
-      states.sphere =
-          &sphere_state<T>(form_.form == PairForm::sphere ? static_cast<int>(action_.degree()) : 2);
+      states.sphere = &sphere_tables<T>(
+          form_.form == PairForm::sphere ? static_cast<int>(action_.degree()) : 2);
     switch (form_.form) {
       case PairForm::rotations_3:
-        rotations_ = averages<false>();
-        states.averages = rotations_.data();
+        states.averages = averages<false>();
         break;
       case PairForm::orthogonal_3:
-        reflections_ = averages<true>();
-        states.averages = reflections_.data();
+        states.averages = averages<true>();
         break;
       case PairForm::octahedral:
       case PairForm::octahedral_rotations:
@@ -233,11 +240,10 @@ class FormDriver {
   }
 
   template <bool Reflections>
-  Array<MatrixFisher<T, Reflections>> averages() {
-    std::vector<MatrixFisher<T, Reflections>> tables;
-    for (int table = 0; table < fisher_table_count; ++table)
-      tables.emplace_back(fisher_table_bound(table));
-    return Array<MatrixFisher<T, Reflections>>(executor_, tables);
+  const void* averages() {
+    const auto tables = kept<FisherTables<T, Reflections, Executor>>(action_, executor_);
+    averages_ = tables;
+    return tables->data();
   }
 
   void fill_sides(const Operand<T>& operand, Array<T>& memory, const T*& sides,
@@ -257,18 +263,23 @@ class FormDriver {
     size = round_up(operand.n, form_width) * a.d;
     memory = Array<T>(executor_, a.n_rates * size);
     scaled = memory.data();
-    const int power =
-        form_.base == FormBase::laplacian ? LaplacianFlips<T>::power : RbfFlips<T>::power;
-    using Program = ScaleMagnitudes<T>;
+    if (form_.base == FormBase::laplacian) return scale<LaplacianFlips>(operand, memory);
+    scale<RbfFlips>(operand, memory);
+  }
+  template <template <class> class Flips>
+  void scale(const Operand<T>& operand, const Array<T>& memory) {
+    const FormArguments<T>& a = launch_.arguments;
+    const std::int64_t size = round_up(operand.n, form_width) * a.d;
+    using Program = ScaleMagnitudes<T, Flips>;
     executor_.template launch<Program>({ceil_div(size, Program::threads), a.n_rates}, 0,
-                                       {operand.panels, a.rates, size, power, memory.data()});
+                                       {operand.panels, a.rates, size, memory.data()});
   }
 
   FormGradientLaunch<T> gradient_launch(FormMode mode) {
     FormGradientLaunch<T> launch;
     launch.arguments.a = launch_.arguments;
     launch.arguments.a.mode = mode;
-    launch.arguments.layout.features = elements_.elements().layout;
+    launch.arguments.layout.features = elements_->elements().layout;
     launch.states = launch_.states;
     launch.base = launch_.base;
     return launch;
@@ -282,16 +293,15 @@ class FormDriver {
     // K(x, y) is symmetric: both arguments of K(x, x) give the same
     const double factor = (diagonal ? 2.0 : 1.0) / static_cast<double>(action_.order());
     if (permanents())
-      return run_permanent_gradient_x(launch, action_.blocks(), factor, basis_.data(), out,
-                                      executor_);
-    run_form_gradient_x(launch, factor, basis_.data(), out, executor_);
+      return run_permanent_gradient_x(launch, action_, factor, elements_->basis(), out, executor_);
+    run_form_gradient_x(launch, factor, elements_->basis(), out, executor_);
   }
 
   // Derivatives for length scales per feature, added up over what the sums consist of.
   void run_scales(FormMode mode, std::int64_t pairs) {
     executor_.clear(request_.dk, pairs * action_.degree() * bytes_each);
     const FormGradientLaunch<T> launch = gradient_launch(mode);
-    if (permanents()) return run_permanent_scales(launch, action_.blocks(), executor_);
+    if (permanents()) return run_permanent_scales(launch, action_, executor_);
     run_form_scales(launch, executor_);
   }
 
@@ -319,7 +329,7 @@ class FormDriver {
 
   void run() {
     if (permanents()) {
-      run_permanents(launch_, action_.blocks(), executor_);
+      run_permanents(launch_, action_, executor_);
     } else {
       run_form(launch_, executor_);
     }
@@ -331,13 +341,11 @@ class FormDriver {
   const OrbitAction& action_;
   bool symmetric_;
   MatrixView<const T> y_;
-  DeviceElements<T, Executor> elements_;
-  Array<double> basis_;
+  std::shared_ptr<const DeviceElements<T, Executor>> elements_;
+  std::shared_ptr<const PointSources<Executor>> sources_;
+  std::shared_ptr<const void> averages_;
   Prepared<T, Executor> prepared_x_, prepared_y_;
-  Array<std::int32_t> sources_;
   Array<T> rates_, values_, slopes_, x_bounds_, y_bounds_, x_rest_, y_rest_;
-  Array<MatrixFisher<T, false>> rotations_;
-  Array<MatrixFisher<T, true>> reflections_;
   FormLaunch<T> launch_;
 };
 

@@ -13,7 +13,7 @@ namespace gpu {
 template <class T>
 struct FormStates {
   const void* averages = nullptr;  // MatrixFisher<T, Reflections>, one for every table of poles
-  const SphereState<T>* sphere = nullptr;  // host memory
+  const SphereTables<T>* sphere = nullptr;  // host memory
   typename OctahedralPairs<T, false, false>::State octahedral = {};
   typename FlipPairs<T, RbfFlips, false>::State flips = {};
 };

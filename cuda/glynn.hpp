@@ -68,7 +68,7 @@ struct GlynnProgram {
     team.sync();  // nobody reads the matrix before
     for (int at = t; at < n * n; at += threads)
       memory.a[at] =
-          static_cast<double>(permanent_entry(arguments, pair, block, at / n, at % n, rate).value);
+          static_cast<double>(dual_entry(arguments, pair, block, at / n, at % n, rate).value);
     team.sync();
     if (t == 0) scale(memory, n);
     team.sync();

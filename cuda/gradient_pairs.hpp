@@ -45,14 +45,6 @@ struct PairSlope {
   }
 };
 
-// Samples closer than this share of their norms, or of what was taken off them, are the same up to
-// rounding, and what lies between them has no direction.
-template <class T, class A>
-SYMKERNEL_INLINE A coincidence(A scale) {
-  constexpr A share = 32 * static_cast<A>(FloatTraits<T>::epsilon);
-  return share * share * scale;
-}
-
 // Samples i and j of the job; offset: |mean|^2 of what rows lost, in units of the form.
 template <KernelFamily F, class T, class A>
 SYMKERNEL_INLINE PairSlope<F, A> pair_slope(const Job<T>& job, std::int64_t i, std::int64_t j,

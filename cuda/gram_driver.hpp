@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <utility>
@@ -21,7 +22,7 @@
 #include "cuda/points.hpp"
 #include "cuda/prepare.hpp"
 #include "cuda/shifts_driver.hpp"
-#include "symkernel/error.hpp"
+#include "request_checks.hpp"
 
 namespace symkernel {
 namespace gpu {
@@ -42,19 +43,19 @@ class GramDriver {
         symmetric_(request.y.data == nullptr),
         y_(symmetric_ ? request.x : request.y),
         producer_(producer_of(*request.kernel)) {
-    check();
+    check_request(request, producer_.manhattan, true);
   }
 
   void diagonal() {
     const std::int64_t n = request_.x.rows;
     if (n == 0) return;
-    elements_ = DeviceElements<T, Executor>(action_, executor_);
+    elements_ = kept<DeviceElements<T, Executor>>(action_, executor_);
     prepare();
     fill_job();
     if (request_.output == Output::gradient_x) return run_gradients(true, request_.dk);
     DiagonalArguments<T> arguments;
     arguments.job = arguments_.job;
-    arguments.antipode = (T(2) - antipode_share<T>)*T(2);  // of two unit squares
+    arguments.antipode = opposite_limit<T>(T(2));  // of two unit squares
     arguments.k = request_.k;
     arguments.dk = request_.dk;
     arguments.derivatives = derivatives();
@@ -73,7 +74,7 @@ class GramDriver {
     }
     if (ShiftDriver<T, Executor>::serves(request_, producer_))
       return ShiftDriver<T, Executor>(request_, producer_, executor_).gram();
-    elements_ = DeviceElements<T, Executor>(action_, executor_);
+    elements_ = kept<DeviceElements<T, Executor>>(action_, executor_);
     if (gradient_x) {
       prepare();
       fill_job();
@@ -93,28 +94,8 @@ class GramDriver {
  private:
   static constexpr std::int64_t bytes_each = static_cast<std::int64_t>(sizeof(T));
 
-  void check() const {
-    const BaseKernel& kernel = *request_.kernel;
-    const std::int64_t d = action_.degree();
-    require(request_.x.columns == d, "x must have as many columns as the action");
-    require(symmetric_ || request_.y.columns == d, "y must have as many columns as the action");
-    const bool weighted =
-        request_.output == Output::matvec || request_.output == Output::gradient_x;
-    require(!weighted || request_.v.data == nullptr || request_.v.rows == y_.rows,
-            "v must have one row per sample of y");
-    const bool permutations =
-        action_.kind() == ActionKind::signed_permutations || action_.kind() == ActionKind::shifts;
-    require(!producer_.manhattan || permutations, "an L1 kernel needs signed permutations");
-    require(
-        request_.output != Output::ard || permutations || action_.kind() == ActionKind::matrices,
-        "derivatives for length scales per feature need permutations or full matrices");
-    require(request_.output != Output::ard || kernel.traits().per_feature,
-            "this kernel has no derivatives for length scales per feature");
-  }
-
-  // A kernel of the distance |x - gy|: rows may be shifted by any vector that the group fixes.
-  bool stationary() const { return producer_.self != 0.0 && !producer_.unit_rows; }
-  bool permutes() const { return elements_.elements().kind == ActionKind::signed_permutations; }
+  bool stationary() const { return is_stationary(producer_); }
+  bool permutes() const { return elements_->elements().kind == ActionKind::signed_permutations; }
 
   void choose_tiles() {
     rule_ = refine_rule<T>(*request_.kernel, producer_);
@@ -148,21 +129,19 @@ class GramDriver {
   }
 
   void prepare() {
-    if (!action_.basis().empty())
-      basis_ = DeviceArray<double, Executor>(executor_, action_.basis());
     if (stationary()) {
-      center_ = find_center(y_, elements_.exact(), basis_.data(), executor_);
+      center_ = find_center(y_, elements_->exact(), elements_->basis(), executor_);
       constants_.center = center_.data();
     }
-    constants_.basis = basis_.data();
-    constants_.layout = elements_.elements().layout;
+    constants_.basis = elements_->basis();
+    constants_.layout = elements_->elements().layout;
     auto how = constants_;
     how.width = tile_rows();
     how.constant = producer_.constant;
     prepared_x_ = Prepared<T, Executor>(request_.x, producer_, how, executor_);
     how = constants_;
     how.width = tile_columns();
-    how.negated_copy = elements_.elements().has_signs;
+    how.negated_copy = elements_->elements().has_signs;
     prepared_y_ = Prepared<T, Executor>(y_, producer_, how, executor_);
   }
 
@@ -183,7 +162,7 @@ class GramDriver {
     job.gradients = request_.kernel->gradients;
     job.x = prepared_x_.operand();
     job.y = prepared_y_.operand();
-    job.g = elements_.elements();
+    job.g = elements_->elements();
     job.x_depth = job.g.d;
     job.depth = job.g.has_signs ? 2 * job.g.d : job.g.d;
     job.output = request_.output;
@@ -255,7 +234,7 @@ class GramDriver {
     // K(x, y) is symmetric: both arguments of K(x, x) give the same
     result.factor = (paired ? 2.0 : 1.0) * producer_.cross / static_cast<double>(action_.order());
     result.power = producer_.power;
-    result.basis = basis_.data();
+    result.basis = elements_->basis();
     result.out = out;
     run_gradient_x(arguments, result, request_.kernel->traits().family, paired, executor_);
   }
@@ -336,8 +315,8 @@ class GramDriver {
   RefineRule<T> rule_;
   ProductKind kind_ = ProductKind::multiply_add;
   TileSize size_ = TileSize::small;
-  DeviceElements<T, Executor> elements_;
-  DeviceArray<double, Executor> basis_, center_;
+  std::shared_ptr<const DeviceElements<T, Executor>> elements_;
+  DeviceArray<double, Executor> center_;
   typename Prepared<T, Executor>::How constants_;
   Prepared<T, Executor> prepared_x_, prepared_y_;
   OrbitSumArguments<T> arguments_;

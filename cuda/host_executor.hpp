@@ -43,6 +43,14 @@ class HostExecutor {
     sizes_.erase(at);
     ::operator delete(memory, alignment);
   }
+  // Kept memory is not one executor's.
+  static int device() { return 0; }
+  static void* keep(int, std::int64_t bytes) {
+    return ::operator new(static_cast<std::size_t>(bytes), alignment);
+  }
+  static void drop(int, void* memory) noexcept { ::operator delete(memory, alignment); }
+  void synchronize() {}
+
   void upload(void* to, const void* from, std::int64_t bytes) {
     std::memcpy(to, from, static_cast<std::size_t>(bytes));
   }

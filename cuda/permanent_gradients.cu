@@ -4,16 +4,14 @@
 namespace symkernel {
 namespace gpu {
 
-template void run_permanent_scales(const FormGradientLaunch<float>&, const std::vector<PointBlock>&,
+template void run_permanent_scales(const FormGradientLaunch<float>&, const OrbitAction&,
                                    CudaExecutor&);
-template void run_permanent_scales(const FormGradientLaunch<double>&,
-                                   const std::vector<PointBlock>&, CudaExecutor&);
-template void run_permanent_gradient_x(const FormGradientLaunch<float>&,
-                                       const std::vector<PointBlock>&, double, const double*,
-                                       float*, CudaExecutor&);
-template void run_permanent_gradient_x(const FormGradientLaunch<double>&,
-                                       const std::vector<PointBlock>&, double, const double*,
-                                       double*, CudaExecutor&);
+template void run_permanent_scales(const FormGradientLaunch<double>&, const OrbitAction&,
+                                   CudaExecutor&);
+template void run_permanent_gradient_x(const FormGradientLaunch<float>&, const OrbitAction&, double,
+                                       const double*, float*, CudaExecutor&);
+template void run_permanent_gradient_x(const FormGradientLaunch<double>&, const OrbitAction&,
+                                       double, const double*, double*, CudaExecutor&);
 
 }  // namespace gpu
 }  // namespace symkernel

@@ -189,7 +189,6 @@ struct PermanentGradient {
     const bool both = all.a.form == PairForm::signed_permanents;
     const bool laplacian = all.base == FormBase::laplacian;
     const int n = static_cast<int>(block.points);
-    const double c = -rate * 1.4426950408889634074, share = both ? 0.5 : 1.0;
     for (int at = w.lane; at < n * n; at += w.size) {
       const int row = at / n, column = at % n;
       double near = 0, far = 0;
@@ -198,8 +197,7 @@ struct PermanentGradient {
         near = feature_distance(laplacian, x - y, near);
         far = feature_distance(laplacian, x + y, far);
       }
-      w.plus[at] = exp2(near * c) * share;
-      w.minus[at] = both ? exp2(far * c) * share : 0.0;
+      permanent_terms(near, far, rate, both, w.plus[at], w.minus[at]);
       w.matrix[at] = w.minors[at] = w.plus[at] + w.minus[at];
       w.reversed[(n - 1 - row) * n + column] = w.matrix[at];
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cuda/form_gradients_run.hpp"
@@ -12,29 +13,50 @@
 namespace symkernel {
 namespace gpu {
 
+// Blocks of points with the subsets of all but a thread's columns, and of all.
+template <class Executor>
+class PermanentGradientBlocks {
+ public:
+  PermanentGradientBlocks(const OrbitAction& action, Keeper<Executor>& keeper) {
+    std::vector<PermanentBlock> blocks;
+    std::vector<const std::int32_t*> sets;
+    const auto sets_of = [&](int columns) -> const std::int32_t* {
+      if (columns < 1) return nullptr;
+      sets_.emplace_back(keeper, subsets_by_size(columns));
+      return sets_.back().data();
+    };
+    for (const PointBlock& block : action.blocks()) {
+      const int n = static_cast<int>(block.points);
+      blocks.push_back({block, sets_of(n - permanent_tile_columns)});
+      sets.push_back(sets_of(n));
+    }
+    blocks_ = KeptArray<PermanentBlock, Executor>(keeper, blocks);
+    set_pointers_ = KeptArray<const std::int32_t*, Executor>(keeper, sets);
+  }
+  const PermanentBlock* data() const { return blocks_.data(); }
+  const std::int32_t* const* sets() const { return set_pointers_.data(); }
+
+ private:
+  std::vector<KeptArray<std::int32_t, Executor>> sets_;
+  KeptArray<PermanentBlock, Executor> blocks_;
+  KeptArray<const std::int32_t*, Executor> set_pointers_;
+};
+
 template <class T, class Executor>
 class PermanentGradientDriver {
   using Program = PermanentGradient<T>;
 
  public:
-  PermanentGradientDriver(const FormGradientLaunch<T>& launch,
-                          const std::vector<PointBlock>& blocks, Executor& executor)
-      : executor_(executor) {
+  PermanentGradientDriver(const FormGradientLaunch<T>& launch, const OrbitAction& action,
+                          Executor& executor)
+      : executor_(executor), blocks_(kept<PermanentGradientBlocks<Executor>>(action, executor)) {
     all_.a = launch.arguments.a;
     all_.layout = launch.arguments.layout;
     all_.base = launch.base;
-    std::vector<PermanentBlock> with_sets;
-    std::vector<const std::int32_t*> sets;
-    for (const PointBlock& block : blocks) {
-      const int n = static_cast<int>(block.points);
-      all_.largest = std::max(all_.largest, n);
-      with_sets.push_back({block, sets_of(n - Program::C)});
-      sets.push_back(sets_of(n));
-    }
-    blocks_ = DeviceArray<PermanentBlock, Executor>(executor, with_sets);
-    set_pointers_ = DeviceArray<const std::int32_t*, Executor>(executor, sets);
-    all_.blocks = blocks_.data();
-    all_.sets = set_pointers_.data();
+    for (const PointBlock& block : action.blocks())
+      all_.largest = std::max(all_.largest, static_cast<int>(block.points));
+    all_.blocks = blocks_->data();
+    all_.sets = blocks_->sets();
     choose_group();
   }
 
@@ -71,12 +93,6 @@ class PermanentGradientDriver {
   }
 
  private:
-  const std::int32_t* sets_of(int columns) {
-    if (columns < 1) return nullptr;
-    sets_.emplace_back(executor_, subsets_by_size(columns));
-    return sets_.back().data();
-  }
-
   // At most as many parts as there are batches of pairs in a row.
   std::int64_t steps() const {
     if (all_.a.mode == FormMode::diagonal) return 1;
@@ -112,24 +128,21 @@ class PermanentGradientDriver {
   }
 
   Executor& executor_;
+  std::shared_ptr<const PermanentGradientBlocks<Executor>> blocks_;
   PermanentGradientArguments<T> all_ = {};
   std::int64_t bytes_ = 0;
-  std::vector<DeviceArray<std::int32_t, Executor>> sets_;
-  DeviceArray<PermanentBlock, Executor> blocks_;
-  DeviceArray<const std::int32_t*, Executor> set_pointers_;
 };
 
 // Derivatives of permanents for length scales, or (out) gradients in x.
 template <class T, class Executor>
-void run_permanent_scales(const FormGradientLaunch<T>& launch,
-                          const std::vector<PointBlock>& blocks, Executor& executor) {
-  PermanentGradientDriver<T, Executor>(launch, blocks, executor).run_scales();
+void run_permanent_scales(const FormGradientLaunch<T>& launch, const OrbitAction& action,
+                          Executor& executor) {
+  PermanentGradientDriver<T, Executor>(launch, action, executor).run_scales();
 }
 template <class T, class Executor>
-void run_permanent_gradient_x(const FormGradientLaunch<T>& launch,
-                              const std::vector<PointBlock>& blocks, double factor,
-                              const double* basis, T* out, Executor& executor) {
-  PermanentGradientDriver<T, Executor>(launch, blocks, executor).run_gradient_x(factor, basis, out);
+void run_permanent_gradient_x(const FormGradientLaunch<T>& launch, const OrbitAction& action,
+                              double factor, const double* basis, T* out, Executor& executor) {
+  PermanentGradientDriver<T, Executor>(launch, action, executor).run_gradient_x(factor, basis, out);
 }
 
 }  // namespace gpu

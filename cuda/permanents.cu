@@ -4,10 +4,8 @@
 namespace symkernel {
 namespace gpu {
 
-template void run_permanents(const FormLaunch<float>&, const std::vector<PointBlock>&,
-                             CudaExecutor&);
-template void run_permanents(const FormLaunch<double>&, const std::vector<PointBlock>&,
-                             CudaExecutor&);
+template void run_permanents(const FormLaunch<float>&, const OrbitAction&, CudaExecutor&);
+template void run_permanents(const FormLaunch<double>&, const OrbitAction&, CudaExecutor&);
 
 }  // namespace gpu
 }  // namespace symkernel

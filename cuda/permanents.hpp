@@ -7,6 +7,7 @@
 
 #include "cuda/forms.hpp"
 #include "cuda/prepare.hpp"
+#include "symkernel/forms/permanents.hpp"
 #include "symkernel/permanent.hpp"
 
 namespace symkernel {
@@ -97,23 +98,11 @@ struct PairOfPanels {
         y(a.y.panels + j / form_width * a.d * form_width + j % form_width) {}
 };
 
-// What the exponent of a factor is the sum of over coordinates.
-template <class T>
-SYMKERNEL_INLINE T feature_distance(bool laplacian, T z, T sum) {
-  return laplacian ? sum + abs(z) : fma(z, z, sum);
-}
-
-// Its derivative for z; over 2 where it is z^2.
-template <class T>
-SYMKERNEL_INLINE T feature_slope(bool laplacian, T z) {
-  return !laplacian ? z : z > T(0) ? T(1) : z < T(0) ? T(-1) : T(0);
-}
-
 // k(x_row, y_column) and its t d/dt, from differences.
 template <class T>
-SYMKERNEL_INLINE Dual<T> permanent_entry(const PermanentArguments<T>& arguments,
-                                         const PairOfPanels<T>& pair, const PointBlock& block,
-                                         int row, int column, T rate) {
+SYMKERNEL_INLINE Dual<T> dual_entry(const PermanentArguments<T>& arguments,
+                                    const PairOfPanels<T>& pair, const PointBlock& block, int row,
+                                    int column, T rate) {
   const bool both_signs = arguments.a.form == PairForm::signed_permanents;
   const bool laplacian = arguments.base == FormBase::laplacian;
   const std::int64_t r = block.dimension;
@@ -125,15 +114,8 @@ SYMKERNEL_INLINE Dual<T> permanent_entry(const PermanentArguments<T>& arguments,
     near = feature_distance(laplacian, xk - yk, near);
     far = feature_distance(laplacian, xk + yk, far);
   }
-  const T c = -rate * T(1.4426950408889634074);
   Dual<T> e;
-  e.value = exp2(near * c);
-  e.slope = e.value * near * -rate;
-  if (both_signs) {
-    const T other = exp2(far * c);
-    e.slope = fma(other, far * -rate, e.slope) * T(0.5);
-    e.value = (e.value + other) * T(0.5);
-  }
+  e.value = permanent_entry(near, far, rate, both_signs, e.slope);
   return e;
 }
 
@@ -233,7 +215,7 @@ struct PermanentProgram {
     team.sync();  // nobody reads the matrix before
     if (team.thread() == 0) *worker.flag = 0;
     for (int at = worker.lane; at < n * n; at += worker.size) {
-      const Dual<T> e = permanent_entry(arguments, pair, points.block, at / n, at % n, rate);
+      const Dual<T> e = dual_entry(arguments, pair, points.block, at / n, at % n, rate);
       M::store(Number::make(static_cast<W>(e.value), static_cast<W>(e.slope)),
                worker.matrix + at * M::width);
     }

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cuda/forms_run.hpp"
 #include "cuda/glynn.hpp"
+#include "cuda/kept.hpp"
 #include "cuda/permanents.hpp"
 #include "cuda/prepare.hpp"
 
@@ -31,6 +33,26 @@ inline std::vector<std::int32_t> subsets_by_size(int columns) {
   }
   return sets;
 }
+
+// Blocks of points with the subsets of all but a thread's columns.
+template <class Executor>
+class PermanentBlocks {
+ public:
+  PermanentBlocks(const OrbitAction& action, Keeper<Executor>& keeper) {
+    std::vector<PermanentBlock> blocks;
+    for (const PointBlock& block : action.blocks()) {
+      const int columns = static_cast<int>(block.points) - permanent_tile_columns;
+      if (columns > 0) sets_.emplace_back(keeper, subsets_by_size(columns));
+      blocks.push_back({block, columns > 0 ? sets_.back().data() : nullptr});
+    }
+    blocks_ = KeptArray<PermanentBlock, Executor>(keeper, blocks);
+  }
+  const PermanentBlock* data() const { return blocks_.data(); }
+
+ private:
+  std::vector<KeptArray<std::int32_t, Executor>> sets_;
+  KeptArray<PermanentBlock, Executor> blocks_;
+};
 
 // Threads for a pair: about as many as the largest layer of subsets, a power of two.
 inline int permanent_group(int n) {
@@ -100,22 +122,18 @@ void run_permanent_pairs(PermanentArguments<T> arguments, bool has_slopes, Execu
 template <class T, class Executor>
 class PermanentDriver {
  public:
-  PermanentDriver(const FormLaunch<T>& launch, const std::vector<PointBlock>& blocks,
-                  Executor& executor)
-      : launch_(launch), executor_(executor) {
+  PermanentDriver(const FormLaunch<T>& launch, const OrbitAction& action, Executor& executor)
+      : launch_(launch),
+        executor_(executor),
+        blocks_(kept<PermanentBlocks<Executor>>(action, executor)) {
     arguments_.a = launch.arguments;
     arguments_.base = launch.base;
     arguments_.largest = 0;
     arguments_.k = launch.arguments.sink.k;
     arguments_.dk = launch.arguments.sink.dk;
-    std::vector<PermanentBlock> with_sets;
-    for (const PointBlock& block : blocks) {
-      const int n = static_cast<int>(block.points);
-      arguments_.largest = std::max(arguments_.largest, n);
-      with_sets.push_back({block, sets_of(n)});
-    }
-    blocks_ = DeviceArray<PermanentBlock, Executor>(executor, with_sets);
-    arguments_.blocks = blocks_.data();
+    for (const PointBlock& block : action.blocks())
+      arguments_.largest = std::max(arguments_.largest, static_cast<int>(block.points));
+    arguments_.blocks = blocks_->data();
   }
 
   void run() {
@@ -137,12 +155,6 @@ class PermanentDriver {
   }
 
  private:
-  const std::int32_t* sets_of(int n) {
-    if (n <= permanent_tile_columns) return nullptr;
-    sets_.emplace_back(executor_, subsets_by_size(n - permanent_tile_columns));
-    return sets_.back().data();
-  }
-
   void run_matvec() {
     const SinkArguments<T>& sink = launch_.arguments.sink;
     constexpr auto bytes_each = static_cast<std::int64_t>(sizeof(T));
@@ -165,16 +177,14 @@ class PermanentDriver {
 
   const FormLaunch<T>& launch_;
   Executor& executor_;
+  std::shared_ptr<const PermanentBlocks<Executor>> blocks_;
   PermanentArguments<T> arguments_ = {};
-  std::vector<DeviceArray<std::int32_t, Executor>> sets_;
-  DeviceArray<PermanentBlock, Executor> blocks_;
 };
 
 // The pairs of a launch, into the sink of its arguments.
 template <class T, class Executor>
-void run_permanents(const FormLaunch<T>& launch, const std::vector<PointBlock>& blocks,
-                    Executor& executor) {
-  PermanentDriver<T, Executor>(launch, blocks, executor).run();
+void run_permanents(const FormLaunch<T>& launch, const OrbitAction& action, Executor& executor) {
+  PermanentDriver<T, Executor>(launch, action, executor).run();
 }
 
 }  // namespace gpu

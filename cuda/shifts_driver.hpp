@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "cuda/executor.hpp"
 #include "cuda/gram.hpp"
+#include "cuda/kept.hpp"
 #include "cuda/prepare.hpp"
 #include "cuda/shifts_rule.hpp"
 #include "cuda/shifts_run.hpp"
@@ -16,6 +18,56 @@
 
 namespace symkernel {
 namespace gpu {
+
+// Elements as the CPU's engines have them (engine/engine.hpp), in device memory.
+template <class T, class Executor>
+class ShiftTables {
+ public:
+  ShiftTables(const OrbitAction& action, Keeper<Executor>& keeper) {
+    const FourierPlan<T> plan(action.grid_shape());
+    const auto place = [&](const auto& table) { return this->place(table, keeper); };
+    Elements<T>& g = elements_;
+    const std::int64_t size = plan.size();
+    g.kind = ActionKind::shifts;
+    g.order = action.order();
+    g.d = action.degree();
+    g.transform = plan.transform(place);
+    g.channels = g.d / size;
+    g.n_maps = action.n_matrices();
+    g.grid_maps = place(action.rows());
+    g.shifts = place(plan.shifts());
+    g.grid_shape = place(action.grid_shape());
+    g.grid_axes = static_cast<int>(action.grid_shape().size());
+    g.grid_features = place(action.layout());
+    std::vector<std::int32_t> spectral_rows, inputs;
+    for (std::int64_t h = 0; h < g.n_maps; ++h) {
+      const auto map = action.rows().begin() + h * size;
+      const std::vector<std::int32_t> rows = plan.rows({map, map + size});
+      spectral_rows.insert(spectral_rows.end(), rows.begin(), rows.end());
+    }
+    g.spectral_rows = place(spectral_rows);
+    for (std::int64_t k = 0; k < g.d; ++k) {
+      const std::int32_t point = plan.inputs()[static_cast<std::size_t>(k % size)];
+      inputs.push_back(action.layout()[static_cast<std::size_t>(k / size * size + point)]);
+    }
+    g.layout = place(inputs);
+  }
+  const Elements<T>& elements() const { return elements_; }
+
+ private:
+  const std::int32_t* place(const std::vector<std::int32_t>& table, Keeper<Executor>& keeper) {
+    integers_.emplace_back(keeper, table);
+    return integers_.back().data();
+  }
+  const T* place(const std::vector<T>& table, Keeper<Executor>& keeper) {
+    numbers_.emplace_back(keeper, table);
+    return numbers_.back().data();
+  }
+
+  Elements<T> elements_;
+  std::vector<KeptArray<std::int32_t, Executor>> integers_;
+  std::vector<KeptArray<T, Executor>> numbers_;
+};
 
 template <class T, class Executor>
 class ShiftDriver {
@@ -37,11 +89,13 @@ class ShiftDriver {
         producer_(producer),
         symmetric_(request.y.data == nullptr),
         y_(symmetric_ ? request.x : request.y),
-        plan_(action_.grid_shape()) {}
+        tables_(kept<ShiftTables<T, Executor>>(action_, executor)) {
+    arguments_.job.g = tables_->elements();
+    arguments_.transform = block_transform(arguments_.job.g.transform);
+  }
 
   // Of at least one sample on either side.
   void gram() {
-    make_tables();
     choose_lanes();
     prepare();
     fill_arguments();
@@ -58,48 +112,11 @@ class ShiftDriver {
   template <class U>
   using Array = DeviceArray<U, Executor>;
 
-  const std::int32_t* place(const std::vector<std::int32_t>& table) {
-    integers_.emplace_back(executor_, table);
-    return integers_.back().data();
-  }
-  const T* place(const std::vector<T>& table) {
-    numbers_.emplace_back(executor_, table);
-    return numbers_.back().data();
-  }
-
-  // Elements as the CPU's engines have them (engine/engine.hpp), in device memory.
-  void make_tables() {
-    Elements<T>& g = arguments_.job.g;
-    const std::int64_t size = plan_.size();
-    g.kind = ActionKind::shifts;
-    g.order = action_.order();
-    g.d = action_.degree();
-    g.transform = plan_.transform([this](const auto& table) { return this->place(table); });
-    g.channels = g.d / size;
-    g.n_maps = action_.n_matrices();
-    g.grid_maps = place(action_.rows());
-    g.shifts = place(plan_.shifts());
-    g.grid_shape = place(action_.grid_shape());
-    g.grid_axes = static_cast<int>(action_.grid_shape().size());
-    g.grid_features = place(action_.layout());
-    std::vector<std::int32_t> spectral_rows, inputs;
-    for (std::int64_t h = 0; h < g.n_maps; ++h) {
-      const auto map = action_.rows().begin() + h * size;
-      const std::vector<std::int32_t> rows = plan_.rows({map, map + size});
-      spectral_rows.insert(spectral_rows.end(), rows.begin(), rows.end());
-    }
-    g.spectral_rows = place(spectral_rows);
-    for (std::int64_t k = 0; k < g.d; ++k) {
-      const std::int32_t point = plan_.inputs()[static_cast<std::size_t>(k % size)];
-      inputs.push_back(action_.layout()[static_cast<std::size_t>(k / size * size + point)]);
-    }
-    g.layout = place(inputs);
-    arguments_.transform = block_transform(g.transform);
-  }
+  std::int64_t size() const { return action_.n_points(); }
 
   // As many lanes as a warp has threads where their values fit; then as many pairs at a time.
   void choose_lanes() {
-    const std::int64_t each = 2 * plan_.size() * bytes_each;
+    const std::int64_t each = 2 * size() * bytes_each;
     int lanes = max_shift_lanes, pairs = 1;
     while (lanes > min_shift_lanes && each * lanes > shift_value_bytes) lanes /= 2;
     while (4 * pairs <= lanes && pairs * lanes < shift_threads &&
@@ -112,12 +129,12 @@ class ShiftDriver {
 
   void prepare() {
     typename Prepared<T, Executor>::How how;
-    if (producer_.self != 0.0 && !producer_.unit_rows) {
+    if (is_stationary(producer_)) {
       const Array<double> mean = find_mean(y_, executor_);
       center_ = Array<double>(executor_, action_.degree());
       executor_.template launch<ChannelMeans>(
           {arguments_.job.g.channels}, ChannelMeans::shared_bytes,
-          {mean.data(), arguments_.job.g.grid_features, plan_.size(), center_.data()});
+          {mean.data(), arguments_.job.g.grid_features, size(), center_.data()});
       how.center = center_.data();
     }
     how.width = max_shift_lanes;
@@ -126,7 +143,7 @@ class ShiftDriver {
     how.constant = producer_.constant;
     prepared_x_ = Prepared<T, Executor>(request_.x, producer_, how, executor_);
     // the inverse transform's 1/n
-    x_spectra_ = spectra(prepared_x_, request_.x.rows, 1.0 / plan_.size(), true);
+    x_spectra_ = spectra(prepared_x_, request_.x.rows, 1.0 / static_cast<double>(size()), true);
     y_spectra_ = spectra(prepared_y_, y_.rows, 1.0, false);
     arguments_.x = x_spectra_.data();
     arguments_.y = y_spectra_.data();
@@ -211,9 +228,7 @@ class ShiftDriver {
   symkernel::Producer producer_;
   bool symmetric_;
   MatrixView<const T> y_;
-  FourierPlan<T> plan_;
-  std::vector<Array<std::int32_t>> integers_;
-  std::vector<Array<T>> numbers_;
+  std::shared_ptr<const ShiftTables<T, Executor>> tables_;
   Array<double> center_;
   Prepared<T, Executor> prepared_x_, prepared_y_;
   Array<T> x_spectra_, y_spectra_;

@@ -9,8 +9,10 @@
 #include "action_tables.hpp"
 #include "gradient_x.hpp"
 #include "matvec.hpp"
+#include "request_checks.hpp"
 #include "samples.hpp"
 #include "symkernel/base_kernels.hpp"
+#include "symkernel/decide/refine.hpp"
 #include "symkernel/error.hpp"
 
 namespace symkernel {
@@ -74,6 +76,7 @@ class Driver {
     const double y_scale = producer_.manhattan ? producer_.cross : 1.0;
     y_ = ys_->operand(Side::y, y_scale, producer_.self, 0.0, true, threads_, token_);
     x_ = xs_->operand(Side::x, 1.0, producer_.self, producer_.constant, false, threads_, token_);
+    if (sizeof(T) == 4) job_.harmless = 0;  // K(x, x) is exact
     set_operands();
     const std::int64_t panels = ceil_div(request_.x.rows, engine_.nr);
     Buffer<T> sums(gradient_x ? request_.x.rows * (job_.g.d + 1) : 0);
@@ -137,51 +140,21 @@ class Driver {
   void set_operands() {
     job_.x = x_.operand;
     job_.y = y_.operand;
-    refine_if_large();
+    decide_refinement();
   }
 
   void check() const {
-    const OrbitAction& action = *request_.action;
-    if (request_.form != nullptr) request_.form->require_action(action);
-    require(request_.x.columns == action.degree(), "x must have as many columns as the action");
-    require(request_.y.data == nullptr || request_.y.columns == action.degree(),
-            "y must have as many columns as the action");
-    require(!producer_.manhattan || action.kind() == ActionKind::signed_permutations,
-            "an L1 kernel needs signed permutations");
-    const bool features =
-        action.kind() == ActionKind::signed_permutations || action.kind() == ActionKind::matrices;
+    check_request(request_, producer_.manhattan, false);
     require(request_.output != Output::packed || request_.y.data == nullptr,
             "the packed form is that of K(x, x)");
-    if (request_.output == Output::nearest) {
-      require(!request_.paired || request_.y.rows == request_.x.rows,
-              "pairs of rows need as many rows of y as of x");
-      require(action.order() <= (std::int64_t(1) << 24), "more elements than a float can number");
-      return;
-    }
-    const bool scales = request_.output == Output::ard;
-    if (request_.form != nullptr) {
-      if (scales || request_.output == Output::gradient_x) check_form_derivatives(scales);
-      return;
-    }
-    require(!scales || features,
-            "derivatives for length scales per feature need permutations or full matrices");
-    require(!scales || request_.kernel->traits().per_feature,
-            "this kernel has no derivatives for length scales per feature");
+    if (request_.output != Output::nearest) return;
+    require(!request_.paired || request_.y.rows == request_.x.rows,
+            "pairs of rows need as many rows of y as of x");
+    require(request_.action->order() <= (std::int64_t(1) << 24),
+            "more elements than a float can number");
   }
 
-  void check_form_derivatives(bool scales) const {
-    require(!scales || request_.form->base == FormBase::rbf,
-            "derivatives for length scales per feature need an RBF or Matern kernel");
-    if (request_.form->form < PairForm::permanents) return;
-    for (const PointBlock& b : request_.action->blocks())
-      require(b.points <= max_gradient_points,
-              "derivatives of permanents of more than 20 points are out of reach");
-  }
-
-  // A kernel of the distance |x - gy|: rows may be shifted by any vector that the group fixes.
-  bool stationary() const {
-    return request_.form == nullptr && producer_.self != 0.0 && !producer_.unit_rows;
-  }
+  bool stationary() const { return request_.form == nullptr && host::is_stationary(producer_); }
 
   void fill_job() {
     job_.cross = producer_.cross;
@@ -197,7 +170,6 @@ class Driver {
     const bool doubled = job_.g.has_signs || job_.g.kind == ActionKind::shifts;
     job_.depth = doubled ? 2 * job_.g.d : job_.g.d;
     if (request_.output == Output::nearest) {
-      job_.refine = true;
       job_.elements = request_.elements;
       job_.paired = request_.paired;
     } else if (request_.form != nullptr) {
@@ -211,7 +183,10 @@ class Driver {
     job_.kernel = request_.kernel->id;
     std::copy(request_.kernel->parameters, request_.kernel->parameters + max_parameters,
               job_.parameters);
-    job_.refine = producer_.refine || (sizeof(T) == 4 && stationary());
+    // (in single precision derivatives for x of near pairs want all their digits)
+    const bool exact = sizeof(T) == 4 && request_.output == Output::gradient_x;
+    if (host::is_stationary(producer_) && !exact)
+      job_.harmless = host::harmless_bias<T>(request_.kernel->traits().flatness);
     job_.gradients = request_.kernel->gradients;
   }
 
@@ -255,15 +230,13 @@ class Driver {
     if (spherical) job_.form.state = form_state(f.form == PairForm::sphere ? job_.g.d : 2);
   }
 
-  // The affine form of a kernel of the distance is rounded relative to the squares it cancels, so
-  // its absolute error, which is the relative one of an RBF kernel, grows with the radius of the
-  // data in length scales. From here on near pairs are worked out from differences; for the others
-  // the kernel is small by then.
-  void refine_if_large() {
-    constexpr double large = 256;
-    if (!stationary() || job_.refine) return;
+  // Most data are smooth on the scale of the kernel: nobody then needs to look for near pairs.
+  void decide_refinement() {
+    if (request_.form != nullptr) return;
     const double largest = xs_->largest_square() + ys_->largest_square();
-    job_.refine = std::fabs(producer_.self) * largest + std::fabs(producer_.constant) > large;
+    job_.refine =
+        host::may_refine(producer_, job_.harmless,
+                         std::fabs(producer_.self) * largest + std::fabs(producer_.constant));
   }
 
   // Multiply-adds of one tile; exponentials count as eight.
@@ -451,7 +424,7 @@ void ClosedForm::require_action(const OrbitAction& action) const {
 
 SampleKind kind_of(const BaseKernel& kernel) {
   const host::Producer producer = producer_of(kernel);
-  return SampleKind::of(producer, producer.self != 0.0 && !producer.unit_rows);
+  return SampleKind::of(producer, host::is_stationary(producer));
 }
 
 SampleKind kind_of(const ClosedForm&) { return {}; }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,19 +19,23 @@
 
 namespace symkernel {
 
-// What ActionTables were made of an action: for each dtype those of the engine that asked last.
-// They look into that action, so a copy starts without.
+// What was made of an action: for each dtype the ActionTables of the engine that asked last, and
+// what lies on devices, by kind and device (cuda/kept.hpp). All of it looks into that action, so a
+// copy starts without.
 struct TableCache {
   TableCache() = default;
   TableCache(const TableCache&) {}
   TableCache& operator=(const TableCache&) {
     tables[0] = tables[1] = nullptr;
+    devices.clear();
     return *this;
   }
 
   std::mutex mutex;
   std::shared_ptr<const void> tables[2];
   const void* engine[2] = {nullptr, nullptr};
+  std::map<std::pair<const void*, int>, std::shared_ptr<const void>> devices;
+  std::int64_t uploads = 0;  // of tables to devices so far
 };
 
 // The elements of a group as arrays, owned; every entry was checked.

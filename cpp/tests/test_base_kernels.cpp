@@ -4,6 +4,7 @@
 #include "numbers.hpp"
 #include "numeric.hpp"
 #include "symkernel/base_kernels.hpp"
+#include "symkernel/decide/refine.hpp"
 #include "symkernel/power_exponential.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
@@ -238,9 +239,49 @@ using ArcCosine1 = ArcCosine<R, 1>;
 template <class R>
 using ArcCosine2 = ArcCosine<R, 2>;
 
+// The rule for entries that cancel says the same of the form a (on the CPU) and of x.gy (on
+// devices).
+template <class T>
+void test_refine_rule(const Producer& q, double flatness) {
+  const double harmless = harmless_bias<T>(flatness);
+  const RefineRule<T> rule(q, harmless);
+  const T sign = q.self < 0 ? T(-1) : T(1), margin = sizeof(T) == 8 ? T(1e-12) : T(1e-4);
+  Random random(5);
+  int counts[2] = {0, 0};
+  for (int i = 0; i < 10000; ++i) {
+    const double size = q.unit_rows ? 2 * std::fabs(q.self) : std::exp(random.uniform(-3, 12));
+    const double share = q.unit_rows ? random.uniform(0, 2) : std::exp(random.uniform(-12, 1));
+    const T b = sign * static_cast<T>(size), a = b * static_cast<T>(share);
+    const T t = (a - b) / static_cast<T>(q.cross);
+    const T near = near_limit<T>(static_cast<T>(size), static_cast<T>(harmless));
+    const T opposite = opposite_limit<T>(b);
+    const bool close = std::fabs(a * sign - near) < margin * size ||
+                       (q.unit_rows && std::fabs(a - opposite) < margin * size);
+    if (close) continue;
+    const bool wanted = a * sign < near || (q.unit_rows && a > opposite);
+    CHECK(rule.wants(t, b, a) == wanted);
+    if (wanted) CHECK(may_refine(q, harmless, size));
+    ++counts[wanted ? 1 : 0];
+  }
+  CHECK(counts[0] > 50 && counts[1] > 50);
+}
+
+template <template <class> class K>
+void test_refinement(double flatness) {
+  const double parameters[] = {1.3, 0.8, 1.0};
+  test_refine_rule<double>(K<double>::producer(parameters), flatness);
+  test_refine_rule<float>(K<float>::producer(parameters), flatness);
+}
+
 }  // namespace
 
 void test_base_kernels() {
+  const double one[] = {1.0, 1.0, 1.0};
+  test_refinement<Rbf>(1.0);
+  test_refinement<Matern12>(0.0);
+  test_refinement<Matern32>(2.0);
+  test_refinement<ArcCosine1>(0.0);
+  CHECK(!RefineRule<double>(DotProduct<double>::producer(one), 0).wants(1e300, 0, 0));
   for_number_types(Agreement<Rbf>{"rbf", -40, 0, 2});
   for_number_types(Agreement<Matern12>{"matern12", 0, 40, 4});
   for_number_types(Agreement<Matern32>{"matern32", 0, 40, 4});

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -27,14 +28,14 @@ const Case rotation_cases[] = {
     {"rotations_3", {{5, 3}}, 1},
     {"rotations_3", {{4, 3}}, 4},
     {"orthogonal_3", {{6, 3}}, 2},
-    {"rotations_2", {{4, 2}}, 3},
-    {"rotations_2", {{2, 2}, {1, 2}, {3, 2}}, 2},
-    {"orthogonal_2", {{5, 2}}, 2},
+    {"rotations_2", {{4, 2}}, 4},
+    {"rotations_2", {{2, 2}, {1, 2}, {3, 2}}, 6},
+    {"orthogonal_2", {{4, 2}}, 2},
     {"sphere", {{1, 4}}, 1},
     {"sphere", {{1, 2}}, 1},
 };
 const Case other_cases[] = {
-    {"octahedral", {{3, 3}}, 2},
+    {"octahedral", {{4, 3}}, 2},
     {"octahedral_rotations", {{4, 3}}, 1},
     {"sign_flips", {{5, 1}}, 1},
     {"sign_flips", {{23, 3}}, 1},
@@ -51,7 +52,8 @@ std::int64_t features(const Blocks& blocks) {
   return d;
 }
 
-// Powers of one cyclic shift of the points of every block; features in another order.
+// Powers of one cyclic shift of the points of every block, as many as there are to its inverse;
+// features in another order.
 OrbitAction action_of(const Case& c) {
   std::vector<double> identity;
   std::vector<std::int32_t> rows, layout;
@@ -63,8 +65,9 @@ OrbitAction action_of(const Case& c) {
   }
   for (std::int64_t s = 0; s < c.row_permutations; ++s) {
     for (const auto& [points, dimension] : c.blocks) {
+      const std::int64_t step = points / std::gcd(points, c.row_permutations);
       for (std::int64_t p = 0; p < points; ++p)
-        rows.push_back(static_cast<std::int32_t>((p + s) % points));
+        rows.push_back(static_cast<std::int32_t>((p + s * step) % points));
     }
   }
   const std::int64_t d = features(c.blocks);

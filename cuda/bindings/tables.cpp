@@ -88,7 +88,8 @@ void bind_tables(nb::module_& m) {
                   nb::arg("blocks"), nb::arg("basis").none() = nb::none())
       .def_static("shifts", &make_shifts, nb::arg("grid_shape"), nb::arg("maps"), nb::arg("layout"))
       .def_prop_ro("order", &OrbitAction::order)
-      .def_prop_ro("degree", &OrbitAction::degree);
+      .def_prop_ro("degree", &OrbitAction::degree)
+      .def_prop_ro("uploads", [](const OrbitAction& action) { return action.tables().uploads; });
 }
 
 }  // namespace symkernel

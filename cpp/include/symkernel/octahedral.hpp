@@ -75,21 +75,6 @@ inline OctahedralSample octahedral_sample(const double* half_squares) {
   return s;
 }
 
-// The same for lanes of samples: squares[i] = |X_i|^2, rate = 1/(2 l^2), integers next above or one
-// more.
-template <class R>
-SYMKERNEL_INLINE void octahedral_side(const R (&squares)[3], Scalar<R> rate, R (&shift)[3],
-                                      R& weight) {
-  using T = Scalar<R>;
-  R excess(T(0));
-  for (int i = 0; i < 3; ++i) {
-    const R h = squares[i] * R(rate * T(1.4426950408889634074));
-    shift[i] = round_nearest(h + R(T(0.5)));
-    excess = excess + (shift[i] - h);
-  }
-  weight = exp2(excess);
-}
-
 template <class R, bool Rotations>
 class Octahedral {
  public:

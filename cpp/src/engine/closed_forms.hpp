@@ -6,16 +6,19 @@
 // of tr M^T g in its place.
 #pragma once
 
-#include "engine/differences.hpp"
 #include "engine/engine.hpp"
 #include "engine/fisher_forms.hpp"
-#include "engine/form_state.hpp"
+#include "engine/lane_pair.hpp"
 #include "engine/producers.hpp"
 #include "engine/tile_product.hpp"
-#include "symkernel/moments.hpp"
-#include "symkernel/octahedral.hpp"
+#include "symkernel/decide/exponents.hpp"
+#include "symkernel/forms/octahedral.hpp"
+#include "symkernel/forms/permanents.hpp"
+#include "symkernel/forms/planar.hpp"
+#include "symkernel/forms/rotation.hpp"
+#include "symkernel/forms/sign_flips.hpp"
+#include "symkernel/forms/sphere.hpp"
 #include "symkernel/permanent.hpp"
-#include "symkernel/sign_flips.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -24,7 +27,6 @@ class ClosedForms {
   using S = TileShape<T>;
   using V = typename S::V;
   static constexpr int step = point_samples<T>;
-  static constexpr T log2e = T(1.4426950408889634074);
 
  public:
   static std::int64_t planes(const Job<T>& job) { return job.form.planes; }
@@ -57,11 +59,9 @@ class ClosedForms {
     const std::int64_t p0 = block.p0, p1 = block.p1, panels = p1 - p0;
     const std::int64_t columns = block.q1 - block.q, size = sums_size(job_, panels);
     for (std::int64_t i = 0; i < columns * size; ++i) sums[i] = T(0);
-    const double x2 = largest_bias(job_.x.bias + p0 * S::mr, panels * S::mr, job_.x.n - p0 * S::mr);
-    const double y2 =
+    norms_.x2 = largest_bias(job_.x.bias + p0 * S::mr, panels * S::mr, job_.x.n - p0 * S::mr);
+    norms_.y2 =
         largest_bias(job_.y.bias + block.q * S::nr, columns * S::nr, job_.y.n - block.q * S::nr);
-    bound_ = x2 * y2;
-    largest_ = x2 > y2 ? x2 : y2;
     used_ = 0;
     for (std::int64_t q = block.q; q < block.q1; ++q, sums += size) {
       prepare_y(q);
@@ -117,17 +117,13 @@ class ClosedForms {
         job_.form.form == PairForm::octahedral_rotations) {
       for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
         for (int v = 0; v < S::nv; ++v) {
-          V squares[3];
-          for (int c = 0; c < 3; ++c) squares[c] = V(T(0));
-          for (std::int64_t k = 0; k < job_.g.d; ++k) {
-            const V value = V::load(y + k * S::nr + v * S::width);
-            squares[k % 3] = fma(value, value, squares[k % 3]);
-          }
-          V shift[3], weight;
-          octahedral_side(squares, resolved(job_.form.rates[m]), shift, weight);
+          const OctahedralSide<V> side =
+              octahedral_side<V>(job_.g.d, rate(m).resolved, [&](std::int64_t k) SYMKERNEL_LAMBDA {
+                return V::load(y + k * S::nr + v * S::width);
+              });
           T* to = y_part_ + (m * S::nv + v) * 4 * S::width;
-          for (int c = 0; c < 3; ++c) shift[c].store(to + c * S::width);
-          weight.store(to + 3 * S::width);
+          for (int c = 0; c < 3; ++c) side.shift[c].store(to + c * S::width);
+          side.weight.store(to + 3 * S::width);
         }
       }
     }
@@ -173,8 +169,24 @@ class ClosedForms {
     }
   }
 
-  V bias(std::int64_t p, std::int64_t q, int i, int v) const {
-    return V(job_.x.bias[p * S::mr + i]) + V::load(job_.y.bias + q * S::nr + v * S::width);
+  // Matrices M lie in entries_ at number `slot`.
+  LanePair<T> pair_of(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v,
+                      int slot) const {
+    return {V(job_.x.bias[p * S::mr + i]),
+            V::load(job_.y.bias + q * S::nr + v * S::width),
+            job_.g,
+            x_panel(p) + i,
+            y_panel(q) + v * S::width,
+            entries_ + slot * entries_size(job_) + v * S::width,
+            job_.g.point_rows + s * job_.g.n_points};
+  }
+
+  // Forms of features are made of differences as they are.
+  FormRate<T> rate(std::int64_t m) const {
+    const T t = job_.form.rates[m];
+    if (needs_matrix(job_) || job_.form.form == PairForm::sphere)
+      return norms_.rate(t, job_.form.n_rates);
+    return plain_rate(t);
   }
 
   // Adds F and D at rate m to the planes of one vector of pairs.
@@ -199,33 +211,22 @@ class ClosedForms {
       for (int c = 0; c < planes; ++c)
         total[c] = fma(V(job_.form.values[c * count + k]), moment, total[c]);
     };
-    const T* from = entries_ + i * entries_size(job_) + v * S::width;
+    const LanePair<T> pair = pair_of(p, q, 0, i, v, i);
     switch (job_.form.form) {
       case PairForm::rotations_3:
-      case PairForm::orthogonal_3: {
-        V matrix[9];
-        for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr);
-        const FisherInvariants<V> invariants(matrix);
-        if (job_.form.form == PairForm::rotations_3) {
-          rotation_moments<false>(invariants, degree, sink);
-        } else {
-          rotation_moments<true>(invariants, degree, sink);
-        }
+        RotationForm<V, false>::moments(pair, degree, sink);
         break;
-      }
-      case PairForm::sphere:
-        sphere_moments(
-            V(job_.x.bias[p * S::mr + i]) * V::load(job_.y.bias + q * S::nr + v * S::width),
-            static_cast<int>(job_.g.d), degree, sink);
+      case PairForm::orthogonal_3:
+        RotationForm<V, true>::moments(pair, degree, sink);
         break;
-      default: {
-        const V a = V::load(from), d = V::load(from + 3 * S::nr);
-        const V c = V::load(from + S::nr), e = V::load(from + 2 * S::nr);
-        sphere_moments(square_sum(a + d, c - e), 2, degree, sink);
-        if (job_.form.form == PairForm::rotations_2) break;
-        sphere_moments(square_sum(a - d, c + e), 2, degree, sink);
-        for (int plane = 0; plane < planes; ++plane) total[plane] = total[plane] * V(T(0.5));
-      }
+      case PairForm::rotations_2:
+        PlanarForm<V, false>::moments(pair, degree, sink);
+        break;
+      case PairForm::orthogonal_2:
+        PlanarForm<V, true>::moments(pair, degree, sink);
+        break;
+      default:
+        sphere_moments(pair.x2() * pair.y2(), static_cast<int>(job_.g.d), degree, sink);
     }
     for (int c = 0; c < planes; ++c)
       (V::load(sum + c * S::size) + total[c]).store(sum + c * S::size);
@@ -261,221 +262,89 @@ class ClosedForms {
 
   template <bool Reflections>
   void fisher() {
+    const auto pair_at = [&](int k) SYMKERNEL_LAMBDA {
+      const Line& line = lines_[k / S::nv];
+      return pair_of(line.p, line.q, line.s, line.i, k % S::nv, k / S::nv);
+    };
+    const auto target = [&](int k) SYMKERNEL_LAMBDA {
+      return lines_[k / S::nv].sum + (k % S::nv) * S::width;
+    };
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
-      const T sharp = job_.form.rates[m], rate = resolved(sharp);
+      const FormRate<T> t = rate(m);
       // |M| is at most |x| |y|, its nuclear norm as well
-      const auto& form = FisherForms<V, Reflections>::within(2.0 * sharp * std::sqrt(bound_));
-      const V scale(rate + rate);
-      const auto load = [&](int k, V(&matrix)[9], V& b) SYMKERNEL_LAMBDA {
-        const int v = k % S::nv;
-        const Line& line = lines_[k / S::nv];
-        const T* from = entries_ + k / S::nv * entries_size(job_) + v * S::width;
-        SYMKERNEL_UNROLL
-        for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * scale;
-        b = bias(line.p, line.q, line.i, v) * V(rate);
-      };
-      const auto target = [&](int k) SYMKERNEL_LAMBDA {
-        return lines_[k / S::nv].sum + (k % S::nv) * S::width;
-      };
-      const bool large = exponents_are_large(sharp);
-      if (!job_.form.has_slopes && !large) {
-        form.values(used_ * S::nv, load,
+      const RotationForm<V, Reflections> form{FisherForms<V, Reflections>::within(t.exponent)};
+      if (!job_.form.has_slopes && !t.large) {
+        form.values(used_ * S::nv, t, pair_at,
                     [&](int k, V value) SYMKERNEL_LAMBDA { add(m, value, value, target(k)); });
         continue;
       }
-      for (int k = 0; k < used_ * S::nv; ++k) {
-        V matrix[9], b, slope(T(0));
-        load(k, matrix, b);
-        V value =
-            job_.form.has_slopes ? form.value_and_slope(matrix, b, slope) : form.value(matrix, b);
-        slope = slope - b * value;
-        if (large && any(V(T(0)), value)) {
-          const Line& line = lines_[k / S::nv];
-          value = differences(line.p, line.q, line.s, line.i, k % S::nv, sharp)
-                      .template fisher<Reflections>(form, matrix, slope);
-        }
-        add(m, value, slope, target(k));
-      }
+      for (int k = 0; k < used_ * S::nv; ++k) add_form(form, pair_at(k), t, m, target(k));
     }
   }
 
   // ---- the other forms, one vector of pairs at a time ------------------------------------------
 
+  // Adds one rate of a form of norms and inner products.
+  template <class Form>
+  void add_form(const Form& form, const LanePair<T>& pair, FormRate<T> t, std::int64_t m,
+                T* sum) const {
+    V slope(T(0));
+    V value = form.value(pair, t, job_.form.has_slopes, slope);
+    if (t.large && any(V(T(0)), value))
+      value = form.from_differences(pair, t, job_.form.has_slopes, slope);
+    add(m, value, slope, sum);
+  }
+
   void pair(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v, T* sum) {
+    const LanePair<T> lanes = pair_of(p, q, s, i, v, i);
+    const auto* tables = static_cast<const SphereTables<V>*>(job_.form.state);
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
-      const T sharp = job_.form.rates[m], rate = resolved(sharp);
-      V slope(T(0));
-      V value(T(0));
+      const FormRate<T> t = rate(m);
+      V slope(T(0)), value(T(0));
       switch (job_.form.form) {
         case PairForm::rotations_2:
-          value = planar(p, q, i, v, rate, false, slope);
-          break;
+          add_form(PlanarForm<V, false>{*tables}, lanes, t, m, sum);
+          continue;
         case PairForm::orthogonal_2:
-          value = planar(p, q, i, v, rate, true, slope);
-          break;
+          add_form(PlanarForm<V, true>{*tables}, lanes, t, m, sum);
+          continue;
         case PairForm::sphere:
-          value = sphere(p, q, i, v, rate, slope);
-          break;
+          add_form(SphereForm<V>{*tables}, lanes, t, m, sum);
+          continue;
         case PairForm::octahedral:
-          value = octahedral<false>(p, q, i, v, m, rate, slope);
-          break;
+          add_form(octahedral<false>(lanes, t, v, m), lanes, t, m, sum);
+          continue;
         case PairForm::octahedral_rotations:
-          value = octahedral<true>(p, q, i, v, m, rate, slope);
-          break;
+          add_form(octahedral<true>(lanes, t, v, m), lanes, t, m, sum);
+          continue;
         case PairForm::sign_flips:
           value = job_.form.base == FormBase::laplacian
-                      ? flips<LaplacianFlips>(p, i, v, rate, slope)
-                      : flips<RbfFlips>(p, i, v, rate, slope);
+                      ? flips<LaplacianFlips>(p, i, v, t.exact, slope)
+                      : flips<RbfFlips>(p, i, v, t.exact, slope);
           break;
         default:
-          value = permanents(p, q, i, v, rate, slope);
+          value = permanents(p, q, i, v, t.exact, slope);
       }
-      if (exponents_are_large(sharp) && any(V(T(0)), value))
-        value = from_differences(p, q, s, i, v, sharp, value, slope);
       add(m, value, slope, sum);
     }
   }
 
-  // Where the exponents 2 t |x| |y| of a single Gaussian lose digits in these tiles. (In a mixture
-  // the broad terms outweigh what the sharp ones lose, and float samples of that size are widened.)
-  bool exponents_are_large(T rate) const {
-    return sizeof(T) == 8 && job_.form.n_rates == 1 &&
-           (2.0 * rate * std::sqrt(bound_) > Differences<T>::least_exponent ||
-            rate * largest_ > Differences<T>::largest_exponent);
-  }
-
-  // The rate at which near pairs are found: a sharp one leaves inner products without a digit. Its
-  // values are at least those of the sharp one, up to what differences replace.
-  T resolved(T rate) const {
-    if (sizeof(T) != 8 || job_.form.n_rates != 1 || !needs_inner_products()) return rate;
-    const double most = Differences<T>::largest_exponent;
-    return rate * largest_ > most ? static_cast<T>(most / largest_) : rate;
-  }
-  bool needs_inner_products() const {
-    return needs_matrix(job_) || job_.form.form == PairForm::sphere;
-  }
-
-  Differences<T> differences(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v,
-                             T rate) const {
-    return {job_, x_panel(p) + i, y_panel(q) + v * S::width,
-            job_.g.point_rows + s * job_.g.n_points, rate};
-  }
-
-  V from_differences(std::int64_t p, std::int64_t q, std::int64_t s, int i, int v, T rate, V value,
-                     V& slope) const {
-    const Differences<T> exact = differences(p, q, s, i, v, rate);
-    const T* entries = entries_ + i * entries_size(job_) + v * S::width;
-    const auto* state = static_cast<const FormState<T>*>(job_.form.state);
-    switch (job_.form.form) {
-      case PairForm::rotations_2:
-        return exact.planar(state->sphere, state->derivative, entries, slope);
-      case PairForm::orthogonal_2:
-        return exact.planar_with_reflections(state->sphere, state->derivative, entries, slope);
-      case PairForm::sphere:
-        return exact.sphere(state->sphere, state->derivative, V(job_.x.bias[p * S::mr + i]),
-                            V::load(job_.y.bias + q * S::nr + v * S::width), slope);
-      case PairForm::octahedral:
-        return exact.template octahedral<false>(slope);
-      case PairForm::octahedral_rotations:
-        return exact.template octahedral<true>(slope);
-      default:
-        return value;  // made of differences as it is
-    }
-  }
-
-  // Products over planes of I_0(2 t |S|); for O(2) the mean over one plane and its mirror image.
-  V planar(std::int64_t p, std::int64_t q, int i, int v, T rate, bool reflections, V& slope) {
-    const auto& state = *static_cast<const FormState<T>*>(job_.form.state);
-    const V b = bias(p, q, i, v) * V(rate), four_t2(T(4) * rate * rate);
-    const T* from = entries_ + i * entries_size(job_) + v * S::width;
-    if (reflections) {
-      const V a = V::load(from), d = V::load(from + 3 * S::nr);
-      const V c = V::load(from + S::nr), e = V::load(from + 2 * S::nr);
-      V first, second;
-      const V turned = average(state, square_sum(a + d, c - e) * four_t2, b, first);
-      const V mirrored = average(state, square_sum(a - d, c + e) * four_t2, b, second);
-      slope = (first + second) * V(T(0.5));
-      return (turned + mirrored) * V(T(0.5));
-    }
-    V exponent = -b, value(T(1)), logarithmic = -b;
-    for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
-      const T* m = from + job_.g.blocks[n].entry * S::nr;
-      const V re = V::load(m) + V::load(m + 3 * S::nr);
-      const V im = V::load(m + S::nr) - V::load(m + 2 * S::nr);
-      const V z2 = square_sum(re, im) * four_t2;
-      V own(T(0));
-      const V factor = state.sphere.factor(z2, own);
-      if (job_.form.has_slopes) {
-        V above(T(0));
-        const V derivative = state.derivative.factor(z2, above);
-        const V ratio = derivative / factor * exp2((above - own) * V(log2e));
-        logarithmic = logarithmic + z2 * ratio * V(T(0.5));  // 2 z^2 H_4 / (4 H_2)
-      }
-      value = value * factor;
-      exponent = exponent + own;
-    }
-    value = value * exp2(exponent * V(log2e));
-    slope = value * logarithmic;
-    return value;
-  }
-
-  static SYMKERNEL_INLINE V square_sum(V a, V b) { return fma(a, a, b * b); }
-
-  // H_d(z) e^-b and its t d/dt, from z^2: z H_d'(z) = z^2 H_(d+2)(z) / d.
-  V average(const FormState<T>& state, V z2, V b, V& slope) const {
-    const V value = state.sphere.value(z2, b);
-    if (job_.form.has_slopes) {
-      const V derivative = state.derivative.value(z2, b);
-      slope = z2 * derivative * V(static_cast<T>(1.0 / state.dimension)) - b * value;
-    }
-    return value;
-  }
-
-  V sphere(std::int64_t p, std::int64_t q, int i, int v, T rate, V& slope) {
-    const auto& state = *static_cast<const FormState<T>*>(job_.form.state);
-    const V z2 = V(job_.x.bias[p * S::mr + i]) * V::load(job_.y.bias + q * S::nr + v * S::width) *
-                 V(T(4) * rate * rate);
-    return average(state, z2, bias(p, q, i, v) * V(rate), slope);
-  }
-
-  template <bool Rotations>
-  V octahedral(std::int64_t p, std::int64_t q, int i, int v, std::int64_t m, T rate, V& slope) {
-    V squares[3];
-    for (int c = 0; c < 3; ++c) squares[c] = V(T(0));
-    const T* x = x_panel(p) + i;
-    for (std::int64_t k = 0; k < job_.g.d; k += 3) {
-      for (int c = 0; c < 3; ++c) {
-        const V value(x[(k + c) * S::mr]);
-        squares[c] = fma(value, value, squares[c]);
-      }
-    }
-    V x_shift[3], x_weight, y_shift[3];
-    octahedral_side(squares, rate, x_shift, x_weight);
+  template <bool RotationsOnly>
+  OctahedralForm<V, RotationsOnly> octahedral(const LanePair<T>& pair, FormRate<T> t, int v,
+                                              std::int64_t m) const {
+    OctahedralForm<V, RotationsOnly> form;
+    form.x = pair.x_side(t.resolved);
     const T* side = y_part_ + (m * S::nv + v) * 4 * S::width;
-    for (int c = 0; c < 3; ++c) y_shift[c] = V::load(side + c * S::width);
-    const V weight = x_weight * V::load(side + 3 * S::width);
-    const T* from = entries_ + i * entries_size(job_) + v * S::width;
-    V matrix[9];
-    const V scale(T(2) * rate * log2e);
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * scale;
-    const Octahedral<V, Rotations> form(matrix, x_shift, y_shift);
-    const V value = form.mean(weight);
-    if (job_.form.has_slopes) {
-      V gradient[9];
-      form.gradient(weight, gradient);
-      slope = -(bias(p, q, i, v) * V(rate) * value);
-      for (int e = 0; e < 9; ++e)  // entries are in base two
-        slope = fma(matrix[e] * V(T(0.69314718055994530942)), gradient[e], slope);
-    }
-    return value;
+    for (int c = 0; c < 3; ++c) form.y.shift[c] = V::load(side + c * S::width);
+    form.y.weight = V::load(side + 3 * S::width);
+    return form;
   }
 
   template <template <class> class Flips>
-  V flips(std::int64_t p, int i, int v, T rate, V& slope) {
+  V flips(std::int64_t p, int i, int v, T t, V& slope) {
+    using Form = SignFlipForm<V, Flips>;
     const std::int64_t d = job_.g.d;
-    const double c = static_cast<double>(rate) * log2e;
-    const T scale = static_cast<T>(Flips<V>::power == 2 ? std::sqrt(c) : c);
+    const T scale = Form::scale(t);
     T* u = rest_ + d * S::nr;
     T* w = u + (d + 15) / 16 * 16;
     for (std::int64_t k = 0; k < d; ++k) {
@@ -483,21 +352,15 @@ class ClosedForms {
       u[k] = (value < T(0) ? -value : value) * scale;
       (V::load(rest_ + k * S::nr + v * S::width) * V(scale)).store(w + k * S::width);
     }
-    if (!job_.form.has_slopes) return sign_flips<V, Flips>(u, 1, w, S::width, d);
-    T* slopes = w + d * S::width;
-    const V value = sign_flips_gradient<V, Flips>(u, 1, w, S::width, d, slopes, S::width);
-    V total(T(0));
-    for (std::int64_t k = 0; k < d; ++k) total = total + V::load(slopes + k * S::width);
-    slope = value * total * V(T(-1) / T(Flips<V>::power));  // d/d log s = -power t d/dt
-    return value;
+    return Form::value(u, 1, w, S::width, d, job_.form.has_slopes, slope);
   }
 
   // Products over blocks of per[k(x_i, y_j)] / n!, entries from differences.
-  V permanents(std::int64_t p, std::int64_t q, int i, int v, T rate, V& slope) {
+  V permanents(std::int64_t p, std::int64_t q, int i, int v, T t, V& slope) {
     V product(T(1)), logarithmic(T(0));
     for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
       V own(T(0));
-      const V factor = one_permanent(p, q, i, v, rate, job_.g.blocks[n], own);
+      const V factor = one_permanent(p, q, i, v, t, job_.g.blocks[n], own);
       product = product * factor;
       logarithmic = logarithmic + own / select(factor > V(T(0)), factor, V(T(1)));
     }
@@ -505,12 +368,7 @@ class ClosedForms {
     return product;
   }
 
-  // What the exponent of a factor is the sum of over coordinates: |z|^2, or |z| of a Laplacian.
-  SYMKERNEL_INLINE V distance(V z, V sum) const {
-    return job_.form.base == FormBase::laplacian ? sum + abs(z) : fma(z, z, sum);
-  }
-
-  V one_permanent(std::int64_t p, std::int64_t q, int i, int v, T rate, const PointBlock& block,
+  V one_permanent(std::int64_t p, std::int64_t q, int i, int v, T t, const PointBlock& block,
                   V& slope) {
     const int n = static_cast<int>(block.points);
     const std::int64_t size = std::int64_t(n) * n * S::width;
@@ -519,22 +377,17 @@ class ClosedForms {
     const bool both_signs = job_.form.form == PairForm::signed_permanents;
     const T* x = x_panel(p) + block.feature * S::mr + i;
     const T* y = y_panel(q) + block.feature * S::nr + v * S::width;
-    const V c(-rate * log2e), half(T(0.5)), minus_t(-rate);
+    const bool laplacian = job_.form.base == FormBase::laplacian;
     for (int row = 0; row < n; ++row) {
       for (int column = 0; column < n; ++column) {
-        V near(T(0)), far(T(0));
+        V near(T(0)), far(T(0)), derivative;
         for (std::int64_t k = 0; k < block.dimension; ++k) {
           const V xk(x[(row * block.dimension + k) * S::mr]);
           const V yk = V::load(y + (column * block.dimension + k) * S::nr);
-          near = distance(xk - yk, near);
-          if (both_signs) far = distance(xk + yk, far);
+          near = feature_distance(laplacian, xk - yk, near);
+          if (both_signs) far = feature_distance(laplacian, xk + yk, far);
         }
-        V entry = exp2(near * c), derivative = entry * near * minus_t;
-        if (both_signs) {
-          const V other = exp2(far * c);
-          derivative = fma(other, far * minus_t, derivative) * half;
-          entry = (entry + other) * half;
-        }
+        const V entry = permanent_entry(near, far, t, both_signs, derivative);
         entry.store(a + (row * n + column) * S::width);
         derivative.store(t_derivative + (row * n + column) * S::width);
       }
@@ -552,12 +405,11 @@ class ClosedForms {
 
   const Job<T>& job_;
   int thread_;
-  double bound_ = 0;    // max |x|^2 max |y|^2 of the tiles in work
-  double largest_ = 0;  // max of both
-  T* entries_;          // M of every sample of a panel, or of every line
-  T* y_part_;           // octahedral: shifts and weight of y, for every rate
-  T* rest_;             // sign flips: |y|; permanents: matrices
-  Line lines_[S::mr];   // whose values are due
+  TileNorms norms_;    // of the tiles in work
+  T* entries_;         // M of every sample of a panel, or of every line
+  T* y_part_;          // octahedral: shifts and weight of y, for every rate
+  T* rest_;            // sign flips: |y|; permanents: matrices
+  Line lines_[S::mr];  // whose values are due
   int used_ = 0;
 };
 

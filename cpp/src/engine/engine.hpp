@@ -144,7 +144,8 @@ struct Job {
   double parameters[max_parameters] = {0, 0, 0};
   double cross = 1, self = 0;
   bool manhattan = false, refine = false, unit_rows = false;
-  double offset = 0;  // |self| * |mean of the samples|^2, of which rows lost the group's share
+  double harmless = 0;  // see symkernel/decide/refine.hpp
+  double offset = 0;    // |self| * |mean of the samples|^2, of which rows lost the group's share
   int gradients = 0;
 
   Operand<T> x, y;

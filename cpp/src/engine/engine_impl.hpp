@@ -3,10 +3,11 @@
 #pragma once
 
 #include "engine/engine.hpp"
-#include "engine/form_state.hpp"
 #include "engine/parts.hpp"
 #include "engine/probes.hpp"
 #include "engine/spectra.hpp"
+#include "engine/tile_product.hpp"
+#include "symkernel/forms/sphere.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -62,7 +63,7 @@ constexpr Engine<T> make_engine(const char* isa) {
           pack_pair_spectra<T>,
           pack_spectra<T>,
           spectra_scratch<T>,
-          static_cast<std::int64_t>(sizeof(FormState<T>)),
+          static_cast<std::int64_t>(sizeof(SphereTables<typename S::V>)),
           make_form_state<T>,
           scratch_size<T>,
           run_block<T>,

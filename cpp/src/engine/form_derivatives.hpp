@@ -9,13 +9,15 @@
 #include "engine/closed_forms.hpp"
 #include "engine/engine.hpp"
 #include "engine/fisher_forms.hpp"
+#include "engine/lane_pair.hpp"
 #include "engine/tile_product.hpp"
-#include "symkernel/bessel.hpp"
-#include "symkernel/form_gradients.hpp"
-#include "symkernel/moments.hpp"
-#include "symkernel/octahedral.hpp"
+#include "symkernel/forms/octahedral.hpp"
+#include "symkernel/forms/permanents.hpp"
+#include "symkernel/forms/planar.hpp"
+#include "symkernel/forms/rotation.hpp"
+#include "symkernel/forms/sign_flips.hpp"
+#include "symkernel/forms/sphere.hpp"
 #include "symkernel/permanent.hpp"
-#include "symkernel/sign_flips.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -25,9 +27,6 @@ template <class T>
 class FormDerivatives {
   using S = TileShape<T>;
   using V = typename S::V;
-  using Rotations = FisherForms<V, false>;
-  using Orthogonal = FisherForms<V, true>;
-  static constexpr double log2e = 1.4426950408889634074;
 
  public:
   // Samples of x whose matrices M are formed at once, from a multiple of it in a panel on.
@@ -45,7 +44,7 @@ class FormDerivatives {
 
   FormDerivatives(const Job<T>& job, T* scratch, int thread)
       : job_(job),
-        state_(static_cast<const FormState<T>*>(job.form.state)),
+        tables_(static_cast<const SphereTables<V>*>(job.form.state)),
         stops_{job.token, thread},
         y_(scratch) {
     const std::int64_t d = job.g.d;
@@ -93,40 +92,42 @@ class FormDerivatives {
 
   // Adds the derivatives of K to the matrix; K, and what multiplies x in its gradient.
   V add_matrix(std::int64_t p, std::int64_t q, int i, int v, V& radial) {
-    const T* from = entries_ + i % step * job_.g.n_entries * S::nr + v * S::width;
+    const LanePair<T> pair = pair_of(p, q, i, v);
     T* to = matrix_ + v * S::width;
     V total(T(0));
     radial = V(T(0));
-    if (job_.form.base == FormBase::powers) return moments(from, to);
+    if (job_.form.base == FormBase::powers) return moments(pair, to);
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
       const T rate = job_.form.rates[m];
-      const V weight(job_.form.values[m]), two_t(rate + rate);
-      const V b = bias(p, q, i, v) * V(rate);
+      const V weight(job_.form.values[m]);
+      const double bound = 2.0 * static_cast<double>(rate) * bound_;
       V value(T(0));
       switch (job_.form.form) {
         case PairForm::rotations_2:
-          value = planar(from, b, two_t, weight, to);
+          value = planes(pair, rate, weight, to);
           break;
         case PairForm::orthogonal_2:
-          value = mirrored_planar(from, b, two_t, weight, to);
+          value = add_gradient<4>(PlanarForm<V, true>{*tables_}, pair, rate, weight, to);
           break;
         case PairForm::rotations_3:
-          value = fisher<Rotations>(from, b, rate, two_t, weight, to);
+          value = add_gradient<9>(RotationForm<V, false>{FisherForms<V, false>::within(bound)},
+                                  pair, rate, weight, to);
           break;
         case PairForm::orthogonal_3:
-          value = fisher<Orthogonal>(from, b, rate, two_t, weight, to);
+          value = add_gradient<9>(RotationForm<V, true>{FisherForms<V, true>::within(bound)}, pair,
+                                  rate, weight, to);
           break;
         case PairForm::octahedral:
-          value = octahedral<false>(p, q, i, v, from, rate, weight, to);
+          value = add_gradient<9>(octahedral<false>(pair, rate), pair, rate, weight, to);
           break;
         case PairForm::octahedral_rotations:
-          value = octahedral<true>(p, q, i, v, from, rate, weight, to);
+          value = add_gradient<9>(octahedral<true>(pair, rate), pair, rate, weight, to);
           break;
         default:
           break;
       }
       total = fma(weight, value, total);
-      radial = radial - weight * two_t * value;
+      radial = radial - weight * V(rate + rate) * value;
     }
     return total;
   }
@@ -146,8 +147,7 @@ class FormDerivatives {
     for (std::int64_t m = 0; m < job_.form.n_rates; ++m) {
       const V weight(job_.form.values[m]);
       V own_x, own_y;
-      const V value = sphere_gradient(state_->sphere, state_->derivative, state_->dimension, x2, y2,
-                                      job_.form.rates[m], own_x, own_y);
+      const V value = SphereForm<V>{*tables_}.gradient(x2, y2, job_.form.rates[m], own_x, own_y);
       total = fma(weight, value, total);
       radial_x = fma(weight, own_x, radial_x);
       radial_y = fma(weight, own_y, radial_y);
@@ -193,18 +193,16 @@ class FormDerivatives {
   }
   const T* x_panel(std::int64_t p) const { return job_.x.panels + p * job_.x_depth * S::mr; }
   const T* y_panel(std::int64_t q) const { return job_.y.panels + q * job_.depth * S::nr; }
-  V bias(std::int64_t p, std::int64_t q, int i, int v) const {
-    return V(job_.x.bias[p * S::mr + i]) + V::load(job_.y.bias + q * S::nr + v * S::width);
+  LanePair<T> pair_of(std::int64_t p, std::int64_t q, int i, int v) const {
+    return {V(job_.x.bias[p * S::mr + i]),
+            V::load(job_.y.bias + q * S::nr + v * S::width),
+            job_.g,
+            x_panel(p) + i,
+            y_panel(q) + v * S::width,
+            entries_ + i % step * job_.g.n_entries * S::nr + v * S::width,
+            nullptr};
   }
 
-  static SYMKERNEL_INLINE void load_plane(const T* from, V (&m)[4]) {
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 4; ++e) m[e] = V::load(from + e * S::nr);
-  }
-  static SYMKERNEL_INLINE void add_plane_to(T* to, const V (&gradient)[4]) {
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 4; ++e) add_to(to + e * S::nr, gradient[e]);
-  }
   static SYMKERNEL_INLINE void add_to(T* at, V value) { (V::load(at) + value).store(at); }
 
   // |M| is at most |x| |y|, its nuclear norm as well.
@@ -217,99 +215,70 @@ class FormDerivatives {
     bound_ = ::sqrt(x_most * y_most);
   }
 
-  template <class Forms>
-  V fisher(const T* from, V b, T rate, V two_t, V weight, T* to) const {
-    const auto& form = Forms::within(2.0 * rate * bound_);
-    V matrix[9], gradient[9];
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * two_t;
-    const V value = form.value_and_gradient(matrix, b, gradient);
-    const V scale = weight * two_t;
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 9; ++e) add_to(to + e * S::nr, gradient[e] * scale);
+  // Adds the derivatives of a form of one block to the sums.
+  template <int Entries, class Form>
+  static V add_gradient(const Form& form, const LanePair<T>& pair, T rate, V weight, T* to) {
+    V m[Entries], gradient[Entries];
+    pair.matrix(0, m);
+    for (V& g : gradient) g = V(T(0));
+    const V value = form.gradient(m, pair.x2() + pair.y2(), rate, weight, gradient);
+    store_sums(gradient, to);
     return value;
+  }
+  template <int Entries>
+  static SYMKERNEL_INLINE void store_sums(const V (&gradient)[Entries], T* to) {
+    SYMKERNEL_UNROLL
+    for (int e = 0; e < Entries; ++e) add_to(to + e * S::nr, gradient[e]);
   }
 
   // Moments of the inner product, of which a polynomial kernel is the sum.
-  V moments(const T* from, T* to) const {
-    const int degree = static_cast<int>(job_.form.n_rates) - 1;
-    const T* c = job_.form.values;
-    if (job_.form.form == PairForm::rotations_3 || job_.form.form == PairForm::orthogonal_3) {
-      V matrix[9], gradient[9];
-      for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr);
-      const V value = job_.form.form == PairForm::rotations_3
-                          ? rotation_moments_gradient<false>(matrix, c, degree, gradient)
-                          : rotation_moments_gradient<true>(matrix, c, degree, gradient);
-      for (int e = 0; e < 9; ++e) add_to(to + e * S::nr, gradient[e]);
-      return value;
+  V moments(const LanePair<T>& pair, T* to) const {
+    switch (job_.form.form) {
+      case PairForm::rotations_3:
+        return add_moments<9, RotationForm<V, false>>(pair, to);
+      case PairForm::orthogonal_3:
+        return add_moments<9, RotationForm<V, true>>(pair, to);
+      case PairForm::rotations_2:
+        return add_moments<4, PlanarForm<V, false>>(pair, to);
+      default:
+        return add_moments<4, PlanarForm<V, true>>(pair, to);
     }
-    V matrix[4], gradient[4];
-    load_plane(from, matrix);
+  }
+  template <int Entries, class Form>
+  V add_moments(const LanePair<T>& pair, T* to) const {
+    V m[Entries], gradient[Entries];
+    pair.matrix(0, m);
     for (V& g : gradient) g = V(T(0));
-    const V value = job_.form.form == PairForm::rotations_2
-                        ? plane_moments_gradient<false>(matrix, c, degree, gradient)
-                        : plane_moments_gradient<true>(matrix, c, degree, gradient);
-    add_plane_to(to, gradient);
+    const V value = Form::moments_gradient(m, job_.form.values,
+                                           static_cast<int>(job_.form.n_rates) - 1, gradient);
+    store_sums(gradient, to);
     return value;
   }
 
-  V planar(const T* from, V b, V two_t, V weight, T* to) {
-    const V four_t2 = two_t * two_t, half(T(0.5));
-    V exponent = -b, value(T(1)), matrix[4];
+  // SO(2) on the blocks of each plane: the derivatives of one need the product of all.
+  V planes(const LanePair<T>& pair, T rate, V weight, T* to) {
+    const PlanarForm<V, false> form{*tables_};
+    V exponent = -((pair.x2() + pair.y2()) * V(rate)), value(T(1)), m[4];
     T* ratios = slopes_;  // of every block
     for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
-      load_plane(from + job_.g.blocks[n].entry * S::nr, matrix);
       V ratio;
-      value = value * plane_factor(state_->sphere, state_->derivative,
-                                   plane_sum<false>(matrix).square(), four_t2, exponent, ratio);
+      pair.matrix(n, m);
+      value = value * form.block_factor(m, rate, exponent, ratio);
       ratio.store(ratios + n * S::width);
     }
-    value = value * exp2(exponent * V(static_cast<T>(log2e)));
-    const V scale = weight * value * four_t2 * half;
+    value = value * natural_power(exponent);
     for (std::int64_t n = 0; n < job_.g.n_blocks; ++n) {
-      const std::int64_t entry = job_.g.blocks[n].entry * S::nr;
       V gradient[4] = {V(T(0)), V(T(0)), V(T(0)), V(T(0))};
-      load_plane(from + entry, matrix);
-      add_plane<false>(plane_sum<false>(matrix), scale * V::load(ratios + n * S::width), gradient);
-      add_plane_to(to + entry, gradient);
+      pair.matrix(n, m);
+      form.add_block(m, rate, weight * value, V::load(ratios + n * S::width), gradient);
+      store_sums(gradient, to + job_.g.blocks[n].entry * S::nr);
     }
-    return value;
-  }
-
-  V mirrored_planar(const T* from, V b, V two_t, V weight, T* to) const {
-    V matrix[4], gradient[4] = {V(T(0)), V(T(0)), V(T(0)), V(T(0))};
-    load_plane(from, matrix);
-    const V value = mirrored_plane_gradient(state_->sphere, state_->derivative, matrix, b, two_t,
-                                            weight, gradient);
-    add_plane_to(to, gradient);
     return value;
   }
 
   template <bool RotationsOnly>
-  V octahedral(std::int64_t p, std::int64_t q, int i, int v, const T* from, T rate, V weight,
-               T* to) const {
-    const V two_t(rate + rate);
-    V x_squares[3], y_squares[3];
-    for (int c = 0; c < 3; ++c) x_squares[c] = y_squares[c] = V(T(0));
-    const T *x = x_panel(p) + i, *y = y_panel(q) + v * S::width;
-    for (std::int64_t k = 0; k < job_.g.d; k += 3) {
-      for (int c = 0; c < 3; ++c) {
-        const V xk(x[(k + c) * S::mr]), yk = V::load(y + (k + c) * S::nr);
-        x_squares[c] = fma(xk, xk, x_squares[c]);
-        y_squares[c] = fma(yk, yk, y_squares[c]);
-      }
-    }
-    V x_shift[3], y_shift[3], x_weight, y_weight, matrix[9], gradient[9];
-    octahedral_side(x_squares, rate, x_shift, x_weight);
-    octahedral_side(y_squares, rate, y_shift, y_weight);
-    const V scale = two_t * V(static_cast<T>(log2e));
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 9; ++e) matrix[e] = V::load(from + e * S::nr) * scale;
-    const Octahedral<V, RotationsOnly> form(matrix, x_shift, y_shift);
-    form.gradient(x_weight * y_weight, gradient);
-    SYMKERNEL_UNROLL
-    for (int e = 0; e < 9; ++e) add_to(to + e * S::nr, gradient[e] * (weight * two_t));
-    return form.mean(x_weight * y_weight);
+  static OctahedralForm<V, RotationsOnly> octahedral(const LanePair<T>& pair, T rate) {
+    return {pair.x_side(rate), pair.y_side(rate)};
   }
 
   // ---- forms of features -----------------------------------------------------------------------
@@ -317,8 +286,8 @@ class FormDerivatives {
   template <template <class> class Flips, bool Scales>
   V flips(std::int64_t p, int i, int v, T rate) {
     const std::int64_t d = job_.g.d;
-    const double c = static_cast<double>(rate) * log2e;
-    const T scale = static_cast<T>(Flips<V>::power == 2 ? ::sqrt(c) : c);
+    using Form = SignFlipForm<V, Flips>;
+    const T scale = Form::scale(rate);
     const T* x = x_panel(p) + i;
     for (std::int64_t k = 0; k < d; ++k) {
       x_[k] = (x[k * S::mr] < T(0) ? -x[k * S::mr] : x[k * S::mr]) * scale;
@@ -328,21 +297,9 @@ class FormDerivatives {
     const V value = sign_flips_slopes<V, Flips>(x_, 1, rest_, S::width, d, slopes_, S::width);
     for (std::int64_t k = 0; k < d; ++k) {
       T* at = slopes_ + k * S::width;
-      const T xk = x[k * S::mr];
-      (V::load(at) * V(xk < T(0) ? -scale : (xk > T(0) ? scale : T(0)))).store(at);
+      (V::load(at) * V(Form::sign_of(x[k * S::mr], scale))).store(at);
     }
     return value;
-  }
-
-  // What the exponent of a factor is the sum of over coordinates: |z|^2, or |z| of a Laplacian; and
-  // its derivative, over 2 for the former.
-  SYMKERNEL_INLINE V distance(V z, V sum) const {
-    return is_laplacian() ? sum + abs(z) : fma(z, z, sum);
-  }
-  SYMKERNEL_INLINE V slope_of(V z) const {
-    if (!is_laplacian()) return z;
-    const V zero(T(0)), one(T(1));
-    return select(z > zero, one, select(z < zero, -one, zero));
   }
 
   // The permanent of one block over n!, and derivatives of its logarithm.
@@ -354,17 +311,19 @@ class FormDerivatives {
     const bool both_signs = job_.form.form == PairForm::signed_permanents;
     const T* x = x_panel(p) + block.feature * S::mr + i;
     const T* y = y_panel(q) + block.feature * S::nr + v * S::width;
-    const V c(static_cast<T>(-rate * log2e)), share(both_signs ? T(0.5) : T(1)), zero(T(0));
+    const bool laplacian = is_laplacian();
+    const V zero(T(0));
     for (int row = 0; row < n; ++row) {
       for (int column = 0; column < n; ++column) {
         V near = zero, far = zero;
         for (std::int64_t k = 0; k < r; ++k) {
           const V xk(x[(row * r + k) * S::mr]), yk = V::load(y + (column * r + k) * S::nr);
-          near = distance(xk - yk, near);
-          far = distance(xk + yk, far);
+          near = feature_distance(laplacian, xk - yk, near);
+          far = feature_distance(laplacian, xk + yk, far);
         }
         const std::int64_t at = (row * n + column) * S::width;
-        const V first = exp2(near * c) * share, second = both_signs ? exp2(far * c) * share : zero;
+        V first, second;
+        permanent_terms(near, far, rate, both_signs, first, second);
         first.store(plus + at);
         second.store(minus + at);
         (first + second).store(a + at);
@@ -384,8 +343,8 @@ class FormDerivatives {
         for (int column = 0; column < n; ++column) {
           const std::int64_t at = (row * n + column) * S::width;
           const V yk = V::load(y + (column * r + k) * S::nr);
-          V first = V::load(plus + at) * slope_of(xk - yk);
-          V second = V::load(minus + at) * slope_of(xk + yk);
+          V first = V::load(plus + at) * feature_slope(laplacian, xk - yk);
+          V second = V::load(minus + at) * feature_slope(laplacian, xk + yk);
           if (Scales) {  // of the RBF kernel alone
             first = first * (xk - yk);
             second = second * (xk + yk);
@@ -400,7 +359,7 @@ class FormDerivatives {
   }
 
   const Job<T>& job_;
-  const FormState<T>* state_;
+  const SphereTables<V>* tables_;
   StopQuestion stops_;
   T* y_;              // sign flips: |y|
   T* x_;              // sign flips: scaled magnitudes of one sample

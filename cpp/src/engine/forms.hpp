@@ -4,7 +4,6 @@
 #include <new>
 
 #include "engine/closed_forms.hpp"
-#include "engine/form_state.hpp"
 #include "engine/gradient_forms.hpp"
 #include "engine/parts.hpp"
 #include "engine/scale_forms.hpp"
@@ -14,7 +13,8 @@ SYMKERNEL_BEGIN_NAMESPACE
 
 template <class T>
 void make_form_state(const Job<T>& job, void* memory) {
-  new (memory) FormState<T>(form_dimension(job));
+  const bool planar = job.form.form != PairForm::sphere;
+  new (memory) SphereTables<typename TileShape<T>::V>(planar ? 2 : static_cast<int>(job.g.d));
 }
 
 template <class Forms, class T>

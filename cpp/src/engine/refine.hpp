@@ -1,12 +1,11 @@
 // Squared distances from differences, for the few entries where |x|^2 + |y|^2 - 2 x.gy cancels.
 //
-// Kernels whose map has an unbounded slope at distance 0 ask for it (Producer::refine): there an
-// error eps (|x|^2 + |y|^2) in the square becomes eps / distance in the value. In single precision
-// every kernel of the distance gains the digits it would lose.
+// Which entries want it: symkernel/decide/refine.hpp.
 #pragma once
 
 #include "engine/engine.hpp"
 #include "engine/tile_product.hpp"
+#include "symkernel/decide/refine.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -87,22 +86,20 @@ SYMKERNEL_HD double acted_square(const Job<T>& job, std::int64_t e, std::int64_t
   return sum;
 }
 
-// Share of |x|^2 + |y|^2 below which the affine form has lost too many digits.
+// The affine form of samples i, j and element e from the rows themselves; at the antipode the
+// square of the sum, marked by its sign: 0 marks nothing and needs no mark.
 template <class T>
-constexpr T refine_share = sizeof(T) == 8 ? T(0.01) : T(0.1);
+SYMKERNEL_HD T form_from_rows(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j,
+                              bool opposite) {
+  if (!opposite) return static_cast<T>(job.self * acted_square(job, e, i, j, -1.0));
+  const T far = static_cast<T>(-acted_square(job, e, i, j, 1.0));
+  return far < T(0) ? far : T(4);
+}
 
-// Near the antipode (unit rows) a kernel of order n falls with the 2n+1-th power of the angle that
-// is left, which magnifies the error of that angle: in single precision more entries need it.
-template <class T>
-constexpr T antipode_share = sizeof(T) == 8 ? T(0.02) : T(0.75);
-
-// Samples closer than this share of their norms, or of the shift that was taken off all of them,
-// are the same up to rounding, and what lies between them has no direction. Takes and gives
-// squares, in units of the affine form.
+// Of samples whose norms are scale in units of the affine form.
 template <class T>
 SYMKERNEL_INLINE T coincidence(const Job<T>& job, T scale) {
-  constexpr T share = 32 * FloatTraits<T>::epsilon;
-  return share * share * ((scale < T(0) ? -scale : scale) + static_cast<T>(job.offset));
+  return coincidence<T>((scale < T(0) ? -scale : scale) + static_cast<T>(job.offset));
 }
 
 // Where an affine form comes from: itself, the difference x - gy, or the sum x + gy.
@@ -113,17 +110,10 @@ template <class T>
 Refined refine_entry(const Job<T>& job, std::int64_t e, std::int64_t i, std::int64_t j, T scale,
                      T& a) {
   const T sign = job.self < 0 ? T(-1) : T(1);
-  if (a * sign < refine_share<T> * scale * sign) {
-    a = static_cast<T>(job.self * acted_square(job, e, i, j, -1.0));
-    return Refined::difference;
-  }
-  if (job.unit_rows && a > (T(2) - antipode_share<T>)*scale) {
-    // Antipode: the square of the sum, marked by its sign; 0 marks nothing and needs no mark.
-    a = static_cast<T>(-acted_square(job, e, i, j, 1.0));
-    if (!(a < T(0))) a = T(4);
-    return Refined::sum;
-  }
-  return Refined::none;
+  const bool near = a * sign < near_limit<T>(scale * sign, static_cast<T>(job.harmless));
+  if (!near && !(job.unit_rows && a > opposite_limit<T>(scale))) return Refined::none;
+  a = form_from_rows(job, e, i, j, !near);
+  return near ? Refined::difference : Refined::sum;
 }
 
 // Does a row have entries that want it? Sample i against the samples j0 .. of y in one vector.
@@ -134,8 +124,8 @@ SYMKERNEL_INLINE bool wants_refinement(const Job<T>& job, std::int64_t i, std::i
   const V sign(job.self < 0 ? T(-1) : T(1));
   const V values = V::load(a) * sign;
   const V scale = (V(job.x.bias[i]) + V::load(job.y.bias + j0)) * sign;
-  return any(values, scale * V(refine_share<T>)) ||
-         (job.unit_rows && any(scale * V(T(2) - antipode_share<T>), values));
+  return any(values, near_limit<T>(scale, static_cast<T>(job.harmless))) ||
+         (job.unit_rows && any(opposite_limit<T>(scale), values));
 }
 
 // Adjacent entries of a row, one vector: sample i against samples j0 .. of y.

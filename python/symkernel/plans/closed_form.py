@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from symkernel.backends import execute
-from symkernel.backends.arrays import is_on_device, namespace
+from symkernel.backends.arrays import namespace
 from symkernel.backends.forms import FormTable, Powers, Rates, scratch_bytes
-from symkernel.backends.prepared import Prepared, rows_of
+from symkernel.backends.prepared import Prepared
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.by_group import ByGroup
@@ -239,10 +239,9 @@ class ClosedForm(Plan):
         Of inner products, the rates of a mixture are capped: a Gaussian narrower than the rounding
         of distances has a weight in a mixture without a kink that is below the tolerance. A single
         rate is capped where its length scale is the rounding of the samples; it is refused far
-        below that unless `sharp`, and on a GPU, which has no differences there. Samples are brought
-        to a radius near 1 by a power of two, for squares of inner products and of rates must not
-        overflow in single precision. Samples in single precision become double where that cannot
-        give their exponents.
+        below that unless `sharp`. Samples are brought to a radius near 1 by a power of two, for
+        squares of inner products and of rates must not overflow in single precision. Samples in
+        single precision become double where that cannot give their exponents.
         """
         given = [Z for Z in (X, Y) if Z is not None]
         samples = [Z if isinstance(Z, Prepared) else self._kept(Z) for Z in given]
@@ -259,13 +258,10 @@ class ClosedForm(Plan):
             most = _LARGEST_EXPONENT[dtype]
             limit = most * (unit / radius) ** 2 if radius > 0 else math.inf
             if len(rates.rates) == 1 and rates.rates[0] * unit * unit > limit:
-                if not sharp or is_on_device(rows_of(X)):
-                    what = "the gradients in samples"
-                    if sharp:
-                        what = "values on a GPU; device='cpu' takes them from differences"
+                if not sharp:
                     raise ValueError(
                         f"the length scale {np.sqrt(0.5 / rates.rates[0]):.3g} is too small for "
-                        f"data of radius {radius:.3g}: rounding exceeds {what}"
+                        f"data of radius {radius:.3g}: rounding exceeds the gradients in samples"
                     )
                 limit = _SHARPEST_EXPONENT * (unit / radius) ** 2
             rates = self._capped(rates, unit, limit)
