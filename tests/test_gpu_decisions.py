@@ -139,8 +139,11 @@ def test_tables_are_brought_to_a_device_once(cp, name):
     V = cp.asarray(np.ones((6, 2)))
     k = InvariantKernel(RBF(1.0), group, method=method)
 
+    others = list(cuda._actions.values())
+
     def uploads():
-        return sum(int(action.uploads) for action in cuda._actions.values())
+        own = [a for a in cuda._actions.values() if not any(a is other for other in others)]
+        return sum(int(action.uploads) for action in own)
 
     def everything(k):
         k(X)
@@ -149,10 +152,9 @@ def test_tables_are_brought_to_a_device_once(cp, name):
         k.matvec(X, X, V)
         k.diag(X)
 
-    none = uploads()
     everything(k)
     first = uploads()
-    assert first > none
+    assert first > 0
     everything(k)
     for length_scale in (0.5, 2.0):
         everything(k.clone_with_theta(np.log([length_scale])))

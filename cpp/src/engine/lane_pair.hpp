@@ -25,7 +25,7 @@ struct LanePair {
 
   template <int Entries>
   SYMKERNEL_INLINE void matrix(std::int64_t n, V (&m)[Entries]) const {
-    const T* from = entries + g.blocks[n].entry * S::nr;
+    const T* from = n == 0 ? entries : entries + g.blocks[n].entry * S::nr;
     SYMKERNEL_UNROLL
     for (int e = 0; e < Entries; ++e) m[e] = V::load(from + e * S::nr);
   }
