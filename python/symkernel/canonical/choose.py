@@ -17,6 +17,7 @@ from symkernel.canonical.clouds import cloud_action
 from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
 from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
+from symkernel.canonical.graphs import GraphForm
 from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.shifts import ShiftForm
@@ -158,6 +159,8 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
         return SortForm(group, words.order if role.sorts else "lexicographic")
     if role.kind is Kind.RING:
         return RotationForm(group)
+    if role.kind is Kind.GRAPH:
+        return GraphForm(group)
     if role.nested is not None and factor.axes == tuple(range(len(factor.shape))):
         return _blocks(group, *role.nested, words)
     return _listed_or_searched(group)

@@ -20,6 +20,7 @@ Examples
 from symkernel.groups.base import Group
 from symkernel.groups.elements import OrthogonalMatrix, Permutation, SignedPermutation
 from symkernel.groups.euclidean import SE, E
+from symkernel.groups.graph import Graph
 from symkernel.groups.image import Image
 from symkernel.groups.matrix_group import MatrixGroup
 from symkernel.groups.molecule import molecule
@@ -41,6 +42,7 @@ __all__ = [
     "Cyclic",
     "Dihedral",
     "E",
+    "Graph",
     "Group",
     "Hyperoctahedral",
     "Image",

@@ -246,6 +246,16 @@ class Along(Group):
     def _on_angles(self) -> bool:
         return self._group._on_angles
 
+    def check_rows(self, X: NDArray[Any], name: str = "X") -> None:
+        """Raise ValueError where samples are not what the group claims, anywhere off the axes."""
+        if self._claims:
+            for rows in self._places:
+                self._group.check_rows(X[:, rows], name)
+
+    @property
+    def _claims(self) -> bool:
+        return self._group._claims
+
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         return self._group, self._axes, self._shape
 

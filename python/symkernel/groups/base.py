@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.exceptions import GroupTooLargeError
-from symkernel.groups._checks import as_vector, count_from_log
+from symkernel.groups._checks import as_axes, as_shape, as_vector, count_from_log
 from symkernel.groups._orbits import (
     fixing_matrices,
     infinite_orbit,
@@ -318,6 +318,63 @@ class Group(Action):
         from symkernel.groups.along import Along  # built on this class
 
         return Along(self, axis, shape)
+
+    def along_each(self, axes: Sequence[int], shape: Sequence[int]) -> Group:
+        """Return the same group with one element acting on each of several axes of an array.
+
+        Where ``along`` lets elements move the entries of all axes together as one set of features,
+        here every axis is moved alike: rows and columns of an adjacency matrix by one permutation,
+        both axes of a tensor by one rotation, A -> R A R^T.
+
+        Parameters
+        ----------
+        axes : tuple of int
+            The axes it acts on, of the length ``degree`` each; negative ones count from the end.
+        shape : tuple of int
+            Shape of one sample. The features of the result are its entries in C order.
+
+        Returns
+        -------
+        Group
+            Elements that act alike, as g and -g do on two axes, are one there.
+
+        Raises
+        ------
+        ValueError
+            If an axis is out of range, repeated or of another length, or the group shifts.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from symkernel.groups import SO, Symmetric
+        >>> G = Symmetric(4).along_each((0, 1), (4, 4))  # relabel the nodes of a graph
+        >>> G.order, G.degree
+        (24, 16)
+        >>> T = SO(3).along_each((1, 2), (5, 3, 3))  # turn five tensors together
+        >>> A = np.arange(45.0).reshape(5, 3, 3)
+        >>> bool(np.allclose(np.trace(T.sample(1, 0)[0].apply(A.ravel()).reshape(A.shape)[2]), 66))
+        True
+        """
+        from symkernel.groups.along_each import AlongEach  # built on this class
+
+        sizes = as_shape(shape)
+        chosen = as_axes(axes, len(sizes))
+        for axis in chosen:
+            if sizes[axis] != self.degree:
+                raise ValueError(
+                    f"{self!r} acts on {self.degree} features; axis {axis} of shape {sizes} has "
+                    f"{sizes[axis]}"
+                )
+        group = self if len(chosen) == 1 else AlongEach(self, len(chosen))
+        return group if group.shape == sizes else group.along(chosen, sizes)
+
+    def check_rows(self, X: NDArray[Any], name: str = "X") -> None:
+        """Raise ValueError where samples are not what the group claims; most claim nothing."""
+
+    @property
+    def _claims(self) -> bool:
+        """Whether ``check_rows`` has something to check."""
+        return False
 
     def __mul__(self, other: object) -> Product:
         if not isinstance(other, Group):

@@ -24,6 +24,8 @@ class Kind(Enum):
     RING = "cyclic shifts"
     NESTED = "a group within every block, and permutations of the blocks"
     OCTAHEDRAL = "the rotations of the cube along the axes of R^3"
+    GRAPH = "permutations of the nodes of a graph, of rows and columns at once"
+    TENSORS = "rotations of R^r, on every axis of a tensor at once"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Role:
         Of exchanges: whether permutations are even ones only.
     nested : (Group, Group), optional
         Of nested groups: what acts within a block, and what permutes the blocks.
+    nodes : tuple of sequences of int, default=()
+        Of graphs: nodes that change places, a block of one or more each, together all n of them.
+        Samples are (n, n + f): an adjacency matrix, then f numbers of every node.
+    power : (Group, int), optional
+        Of tensors: SO(r) or O(r), and the number of axes that it turns.
 
     Examples
     --------
@@ -65,6 +72,8 @@ class Role:
     signs: bool = False
     even: bool = False
     nested: tuple[Group, Group] | None = None
+    nodes: tuple[Sequence[int], ...] = ()
+    power: tuple[Group, int] | None = None
 
     @property
     def rotates(self) -> bool:
