@@ -7,6 +7,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``closed_forms``: Gram matrices over groups that no sum could visit;
 * ``canonical``: canonical forms of large batches;
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
+* ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;
 * ``planning``: the time of plan() for every named group;
 * ``latency``: single predictions, by ``python -m symkernel.bench.latency``;
 * ``programs``: whole programs, fit and predict, with peak memory;

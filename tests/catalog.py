@@ -43,6 +43,9 @@ GROUPS = {
     "wreath": groups.Wreath(groups.Cyclic(3), groups.Symmetric(2)),
     "young points": groups.Young("aba").along(0, (3, 2)),
     "methane": groups.molecule(*METHANE, rotations=None, translations=False, include="feasible"),
+    "graph": groups.Graph(3, features=1),
+    "labelled graph": groups.Graph(4, labels="abab"),
+    "tensors": groups.PointGroup("D3").along_each((1, 2), (2, 3, 3)),
     # of angles
     "torus": groups.Torus(1).along(1, (4, 1)),
     "torus x C3": groups.Torus(2).along(1, (3, 2)) * groups.Cyclic(3).along(0, (3, 2)),
@@ -50,6 +53,7 @@ GROUPS = {
 
 # Infinite; what laws of continuous groups have in common.
 MOVING_METHANE = groups.molecule(*METHANE)
+TURNED_TENSORS = groups.O(3).along_each((1, 2), (2, 3, 3))
 
 KERNELS = {
     "rbf": RBF(1.7),

@@ -247,6 +247,12 @@ def _chain(group: Group) -> CanonicalForm:
 def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of shifts, rotations and motions, beside finite groups or not."""
     heads = [f for f in factors if not f.group.is_finite]
+    for f in heads:
+        if f.group.role.power is not None:
+            raise ValueError(
+                f"{f.action!r} has no canonical form here: those known of rotations are of points; "
+                "of tensors, finite groups have one"
+            )
     finite = group.structure.finite
     turning = any(f.group.role.rotates for f in heads)
     if turning and finite and _exchanges_points(group):

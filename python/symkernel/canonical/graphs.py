@@ -12,7 +12,11 @@ from symkernel.canonical.gaps import exchanged_features, tie_gap
 from symkernel.canonical.points import PointLayout, factor_of, features_of
 from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.groups import Group
-from symkernel.groups.graph_automorphisms import AutomorphismSearch, coloured_graph
+from symkernel.groups.graph_automorphisms import (
+    REFINEMENT_LIMIT,
+    AutomorphismSearch,
+    coloured_graph,
+)
 from symkernel.groups.graph_labelling import canonical_colours
 from symkernel.groups.role import Kind
 
@@ -149,7 +153,7 @@ class GraphForm(CanonicalForm):
             arrays[:, :n], np.concatenate([self._kinds[:, None], behind], axis=1)
         )
         try:
-            search = AutomorphismSearch(matrix, colours)
+            search = AutomorphismSearch(matrix, colours, REFINEMENT_LIMIT)
             own = canonical_colours(search)
         except ValueError as reason:
             raise ValueError(f"X[{row}] has no canonical form here: {reason}") from None
@@ -163,5 +167,6 @@ class GraphForm(CanonicalForm):
         n, width = self._n, self._width
         behind = np.broadcast_to(np.arange(n, width), (len(nodes), width - n))
         columns = np.concatenate([nodes, behind], axis=1)
-        moved = nodes[:, :, None] * width + columns[:, None]
-        return moved.reshape(len(nodes), n * width).astype(np.int32)
+        places = nodes[:, :, None] * width + columns[:, None]
+        moved: NDArray[np.int32] = places.reshape(len(nodes), n * width).astype(np.int32)
+        return moved

@@ -263,11 +263,7 @@ class Along(Group):
         return (self._group, self._axes, self._shape)
 
     def __repr__(self) -> str:
-        inner = repr(self._group)
-        if " * " in inner:
-            inner = f"({inner})"
-        axis = self._axes[0] if len(self._axes) == 1 else self._axes
-        return f"{inner}.along({axis}, {self._shape})"
+        return self._group._repr_along(self._axes, self._shape)
 
 
 def places(axes: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.int64]:

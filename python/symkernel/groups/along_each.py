@@ -12,7 +12,7 @@ from symkernel.groups._checks import SAME_TOLERANCE, read_only
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.lie import LieGenerator, turning
-from symkernel.groups.lifted import Lifted, _sign, negative
+from symkernel.groups.lifted import Lifted, negative, row_leads
 from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import ActionTable, MatrixTable, SignedPermutationTable
 
@@ -99,7 +99,7 @@ class AlongEach(Lifted):
             return self._signed(indices.astype(np.int64), signs)
         matrices = table.matrices
         if self._forgets_sign:
-            matrices = matrices[[_sign(m[0]) > 0 for m in matrices]]
+            matrices = matrices[[row_leads(m[0]) for m in matrices]]
         return MatrixTable(self._power(matrices))
 
     def _restrict(self, element: Element) -> Element | None:
@@ -140,11 +140,15 @@ class AlongEach(Lifted):
     def _arguments(self) -> tuple[Any, ...]:
         return (self._group, self._count)
 
-    def __repr__(self) -> str:
+    # Axes in any order: the same element acts on each.
+    def _repr_along(self, axes: tuple[int, ...], shape: tuple[int, ...]) -> str:
         inner = repr(self._group)
         if " * " in inner:
             inner = f"({inner})"
-        return f"{inner}.along_each({tuple(range(self._count))}, {self.shape})"
+        return f"{inner}.along_each({axes}, {shape})"
+
+    def __repr__(self) -> str:
+        return self._repr_along(tuple(range(self._count)), self.shape)
 
 
 def tensor_power(matrices: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -429,6 +429,12 @@ class Group(Action):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"
 
+    def _repr_along(self, axes: tuple[int, ...], shape: tuple[int, ...]) -> str:
+        inner = repr(self)
+        if " * " in inner:
+            inner = f"({inner})"
+        return f"{inner}.along({axes[0] if len(axes) == 1 else axes}, {shape})"
+
     def __getstate__(self) -> dict[str, Any]:
         derived = {
             name

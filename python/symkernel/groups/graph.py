@@ -159,8 +159,9 @@ Graph(2, directed=False) claims symmetry, directed=True takes any
         width = self._n + self._features
         behind = np.broadcast_to(np.arange(self._n, width), (len(nodes), self._features))
         columns = np.concatenate([nodes, behind], axis=1)
-        places = nodes[:, :, None].astype(np.int32) * np.int32(width) + columns[:, None]
-        return places.reshape(len(nodes), -1).astype(np.int32)
+        places = nodes[:, :, None].astype(np.int64) * width + columns[:, None]
+        gathered: NDArray[np.int32] = places.reshape(len(nodes), -1).astype(np.int32)
+        return gathered
 
     def _lift_table(self, table: ActionTable) -> ActionTable:
         assert isinstance(table, SignedPermutationTable)

@@ -85,9 +85,9 @@ def canonical_colours(search: AutomorphismSearch) -> Integers:
 
 
 def _choices(search: AutomorphismSearch, level: int, node: _Node) -> list[int]:
-    """Return one vertex of the largest colour for each orbit, the one of the base if it is there."""
+    """Return one vertex of the largest colour for each orbit."""
     cell = largest_colour(node.colours)
-    if node.on_base:  # its vertex is the first of this colour, and the least of its orbit
+    if node.on_base:  # its vertex is the least of its orbit, and so among them
         return list(dict.fromkeys(search.orbits[level][cell].tolist()))
     return list(dict.fromkeys(orbits_of(node.fixing, len(node.colours))[cell].tolist()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -9,13 +10,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.groups.graph_automorphisms import graph_symmetries
 from symkernel.groups.permutation_group import PermutationGroup
 from symkernel.groups.table import ActionTable
 
-__all__ = ["Lifted"]
+__all__ = ["Lifted", "leads", "negative", "row_leads"]
 
 
 class Lifted(Group):
@@ -63,7 +65,7 @@ class Lifted(Group):
     @property
     def log_order(self) -> float:
         """Natural logarithm of the order."""
-        return self._group.log_order - (np.log(2.0) if self._forgets_sign else 0.0)
+        return self._group.log_order - (math.log(2.0) if self._forgets_sign else 0.0)
 
     @property
     def dim(self) -> int:
@@ -85,11 +87,7 @@ class Lifted(Group):
     def elements(self) -> Iterator[Element]:
         """Yield all elements, one at a time, in the order of ``group``."""
         self._check_finite()
-        return (
-            self._lift(g)
-            for g in self._group.elements()
-            if not self._forgets_sign or _sign(_first_row(g)) > 0
-        )
+        return (self._lift(g) for g in self._group.elements() if not self._forgets_sign or leads(g))
 
     def _table(self) -> ActionTable:
         return self._lift_table(self._group._cached_table)
@@ -135,12 +133,13 @@ def negative(element: Element) -> Element:
     return minus @ element
 
 
-def _first_row(element: Element) -> NDArray[np.float64]:
+def leads(element: Element) -> bool:
+    """Whether the first entry of a matrix that is not zero is positive: that of g, or of -g."""
     if isinstance(element, SignedPermutation):
-        return np.ones(1) if element.signs is None else element.signs[:1].astype(np.float64)
-    return element.as_matrix()[0]
+        return element.signs is None or bool(element.signs[0] > 0)
+    return row_leads(element.as_matrix()[0])
 
 
-def _sign(row: NDArray[np.float64]) -> float:
-    """Sign of the first entry that is not zero; of orthogonal matrices there is one."""
-    return float(np.sign(row[np.argmax(np.abs(row) > 1e-6)]))
+def row_leads(row: NDArray[np.float64]) -> bool:
+    """Whether the first entry that is not zero is positive; there is one."""
+    return bool(row[np.argmax(np.abs(row) > SAME_TOLERANCE)] > 0)
