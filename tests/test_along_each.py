@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF, DotProduct
-from symkernel import Canonicalizer, InvariantKernel, groups
+from symkernel import Canonicalizer, InvariantKernel, groups, orbit_distance, spectral, theory
 from symkernel.canonical import canonical_form
 from symkernel.exceptions import ApproximationWarning, GroupTooLargeError, NotApplicableError
 from symkernel.kernels import Polynomial
@@ -192,6 +192,10 @@ def test_what_is_not_known_of_tensors_is_refused():
             InvariantKernel(RBF(), T, method=method).plan()
     with pytest.raises(ValueError, match="has no canonical form here"):
         canonical_form(T)
+    with pytest.raises(ValueError, match="the volume of the orbits of .* is not known"):
+        theory.quotient(spectral.Sphere(9), T)
+    with pytest.raises(NotApplicableError, match="is not SO"):
+        orbit_distance(np.eye(9), np.eye(9), group=T)
     with pytest.raises(NotApplicableError, match="tensors of rank 2"):
         InvariantKernel(RBF(), odd, method="quadrature").plan()
     with pytest.raises(GroupTooLargeError, match="method='sample'"):

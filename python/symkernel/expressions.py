@@ -30,7 +30,7 @@ _KERNELS: dict[str, Any] = {
 }
 _METHOD_OPTIONS = {"Quadrature": kernels.Quadrature, "Sample": kernels.Sample}
 _NAMES: dict[str, Any] = _GROUPS | _KERNELS | _METHOD_OPTIONS | {"inf": math.inf, "pi": math.pi}
-_METHODS = ("along",)
+_METHODS = ("along", "along_each")
 _LONGEST = 100_000  # characters
 
 
@@ -38,8 +38,8 @@ def evaluate(text: str) -> Any:
     """Evaluate an expression of groups, base kernels, numbers, strings, tuples and lists.
 
     Calls of the classes of ``symkernel.groups``, of ``molecule``, of the base kernels and of
-    methods, ``.along(...)``, ``*`` between groups or numbers, signs and keyword arguments; nothing
-    else is ever evaluated.
+    methods, ``.along(...)``, ``.along_each(...)``, ``*`` between groups or numbers, signs and
+    keyword arguments; nothing else is ever evaluated.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def _value(node: ast.expr) -> Any:
         case ast.Call(func=function, args=arguments, keywords=keywords):
             return _call(function, arguments, keywords)
     raise ValueError(
-        f"{ast.unparse(node)!r} is not allowed here: use groups, base kernels, .along(...), *, "
-        "numbers, strings, tuples and lists"
+        f"{ast.unparse(node)!r} is not allowed here: use groups, base kernels, .along(...), "
+        ".along_each(...), *, numbers, strings, tuples and lists"
     )
 
 
@@ -129,7 +129,9 @@ def _call(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyw
     if isinstance(function, ast.Attribute) and function.attr in _METHODS:
         owner = _value(function.value)
         if not isinstance(owner, Group):
-            raise ValueError(f"{ast.unparse(function.value)!r} is no group: it has no along")
+            raise ValueError(
+                f"{ast.unparse(function.value)!r} is no group: it has no {function.attr}"
+            )
         target = getattr(owner, function.attr)
     else:
         target = _value(function)

@@ -149,6 +149,7 @@ def quotient(
     others = group.structure.finite
     shifts = len(group._shift_basis) > 0
     known = len(turning) + shifts <= 1 and (isinstance(manifold, Torus) or not shifts)
+    known &= all(f.group.role.power is None for f in group.structure.continuous)
     if not known or isinstance(manifold, SO3):
         raise ValueError(
             f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
