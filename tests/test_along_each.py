@@ -192,7 +192,7 @@ def test_what_is_not_known_of_tensors_is_refused():
             InvariantKernel(RBF(), T, method=method).plan()
     with pytest.raises(ValueError, match="has no canonical form here"):
         canonical_form(T)
-    with pytest.raises(ValueError, match="the volume of the orbits of .* is not known"):
+    with pytest.raises(ValueError, match=r"the volume of the orbits of .* is not known"):
         theory.quotient(spectral.Sphere(9), T)
     with pytest.raises(NotApplicableError, match="is not SO"):
         orbit_distance(np.eye(9), np.eye(9), group=T)
