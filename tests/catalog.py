@@ -49,6 +49,9 @@ GROUPS = {
     "columns of two kinds": groups.Cyclic(3).on([4, 0, 2], 7) * groups.SignFlips(2).on([6, 1], 7),
     "matrices on columns": groups.PointGroup("C5", degree=2).on([2, 0], 4)
     * groups.Symmetric(2).on([1, 3], 4),
+    "graph": groups.Graph(3, features=1),
+    "labelled graph": groups.Graph(4, labels="abab"),
+    "tensors": groups.PointGroup("D3").along_each((1, 2), (2, 3, 3)),
     # of angles
     "torus": groups.Torus(1).along(1, (4, 1)),
     "torus on columns": groups.Torus(2).on([3, 0], 4) * groups.SignFlips(1).on([1], 4),
@@ -57,6 +60,7 @@ GROUPS = {
 
 # Infinite; what laws of continuous groups have in common.
 MOVING_METHANE = groups.molecule(*METHANE)
+TURNED_TENSORS = groups.O(3).along_each((1, 2), (2, 3, 3))
 
 
 def reflections(normals):

@@ -255,6 +255,7 @@ EXAMPLES = {
         "E": _of_group("E", 4),
         "Group": lambda X, y: [CYCLIC.orbit_size(x) for x in X],
         "Hyperoctahedral": _of_group("Hyperoctahedral", 4),
+        "Graph": _of_group("Graph", 2),
         "Image": _of_group("Image", (2, 2), "D4"),
         "MatrixGroup": lambda X, y: groups.MatrixGroup([_square(X)]).generators[0].apply(X),
         "O": _of_group("O", 4),

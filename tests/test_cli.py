@@ -153,6 +153,11 @@ def test_plan_says_that_it_is_approximate_on_one_line(capsys):
             ["--kernel", "RBF(2 * 0.5)", "--group", "PermutationGroup([[1, 0, 2]])"],
             "2 elements",
         ),
+        (["--kernel=RBF()", "--group", "Graph(4, labels='aabb', directed=False)"], "4 elements"),
+        (
+            ["--kernel=DotProduct(1.0)", "--group=O(3).along_each((0, 1), (3, 3))"],
+            "invariant polynomials",
+        ),
         (
             ["--kernel=RBF()", "--group=SO(3)", "--method=Quadrature(degree=5)"],
             "icosahedral group, 60 nodes",

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import pytest
-from catalog import CLOSURES, MOVING_METHANE
+from catalog import CLOSURES, MOVING_METHANE, TURNED_TENSORS
 from scipy.linalg import expm
 from symkernel import groups
 from symkernel.exceptions import GroupTooLargeError
@@ -58,6 +58,7 @@ CONTINUOUS = [
     SO(2).along(0, (2, 3)).along(1, (2, 6)),
     O(3) * Translations(3),
     MOVING_METHANE,
+    TURNED_TENSORS,
     SO(2) * SO(2),
     PointGroup("Ci") * SO(3),
     SO(3).along(1, (4, 3)) * SO(4).along(0, (4, 3)),

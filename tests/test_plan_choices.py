@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from catalog import GROUPS, KERNELS, leaves_invariant
+from catalog import GROUPS, KERNELS, TURNED_TENSORS, leaves_invariant
 from symkernel import InvariantKernel, groups
 from symkernel.exceptions import ApproximationWarning
 
@@ -38,6 +38,8 @@ LARGE = {
     "E(3) x S_4": groups.E(3).along(1, (4, 3)) * groups.Symmetric(4).along(0, (4, 3)),
     "translations x S_3": groups.Translations(3).along(1, (3, 3))
     * groups.Symmetric(3).along(0, (3, 3)),
+    "graph of 20 nodes": groups.Graph(20),
+    "turned tensors": TURNED_TENSORS,
     "8 x 8 p4m": groups.Image((8, 8), "p4m"),
 }
 ALL = {**GROUPS, **LARGE}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import symkernel
-from catalog import GROUPS, MOVING_METHANE
+from catalog import GROUPS, MOVING_METHANE, TURNED_TENSORS
 from oracles import orbit_mean
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import InvariantKernel, groups, orbit_distance
@@ -26,6 +26,7 @@ CONTINUOUS = {
     "Translations(2)": groups.Translations(2),
     "molecule": groups.Young("CCH").along(0, (3, 3)) * groups.E(3).along(1, (3, 3)),
     "moving methane": MOVING_METHANE,
+    "turned tensors": TURNED_TENSORS,
     "Oh and shifts": groups.PointGroup("Oh").along(1, (2, 3))
     * groups.Translations(3).along(1, (2, 3)),
     "about z": groups.SO(2).on([0, 1], 3),

@@ -31,7 +31,7 @@ _KERNELS: dict[str, Any] = {
 }
 _METHOD_OPTIONS = {"Quadrature": kernels.Quadrature, "Sample": kernels.Sample}
 _NAMES: dict[str, Any] = _GROUPS | _KERNELS | _METHOD_OPTIONS | {"inf": math.inf, "pi": math.pi}
-_METHODS = ("along", "on")
+_METHODS = ("along", "along_each", "on")
 _LONGEST = 100_000  # characters
 
 
@@ -39,8 +39,8 @@ def evaluate(text: str) -> Any:
     """Evaluate an expression of groups, base kernels, numbers, strings, tuples and lists.
 
     Calls of the classes of ``symkernel.groups``, of ``molecule``, of the base kernels and of
-    methods, ``.along(...)``, ``.on(...)``, ``*`` between groups or numbers, signs and keyword
-    arguments; nothing else is ever evaluated.
+    methods, ``.along(...)``, ``.along_each(...)``, ``.on(...)``, ``*`` between groups or numbers,
+    signs and keyword arguments; nothing else is ever evaluated.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _value(node: ast.expr) -> Any:
             return _call(function, arguments, keywords)
     raise ValueError(
         f"{ast.unparse(node)!r} is not allowed here: use groups, base kernels, .along(...), "
-        ".on(...), *, numbers, strings, tuples and lists"
+        ".along_each(...), .on(...), *, numbers, strings, tuples and lists"
     )
 
 

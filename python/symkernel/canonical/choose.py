@@ -18,6 +18,7 @@ from symkernel.canonical.columns import ColumnForm
 from symkernel.canonical.compose import FlaggedForm, SequenceForm, TrivialForm, WreathForm
 from symkernel.canonical.enumerated import MAX_NUMBERS, EnumeratedForm
 from symkernel.canonical.frames import FrameForm, PermutedFrameForm
+from symkernel.canonical.graphs import GraphForm
 from symkernel.canonical.least import LeastForm
 from symkernel.canonical.rotation import RotationForm
 from symkernel.canonical.shifts import ShiftForm
@@ -182,6 +183,8 @@ def _single(group: Group, factor: Factor, words: _Words) -> CanonicalForm:
         return SortForm(group, words.order if role.sorts else "lexicographic")
     if role.kind is Kind.RING:
         return RotationForm(group)
+    if role.kind is Kind.GRAPH:
+        return GraphForm(group)
     if role.nested is not None and factor.axes == tuple(range(len(factor.shape))):
         return _blocks(group, *role.nested, words)
     return _listed_or_searched(group)
@@ -268,6 +271,12 @@ def _chain(group: Group) -> CanonicalForm:
 def _continuous(group: Group, factors: Sequence[Factor], words: _Words) -> CanonicalForm:
     """Form of shifts, rotations and motions, beside finite groups or not."""
     heads = [f for f in factors if not f.group.is_finite]
+    for f in heads:
+        if f.group.role.power is not None:
+            raise ValueError(
+                f"{f.action!r} has no canonical form here: those known of rotations are of points; "
+                "of tensors, finite groups have one"
+            )
     finite = group.structure.finite
     turning = any(f.group.role.rotates for f in heads)
     if turning and finite and _exchanges_points(group):

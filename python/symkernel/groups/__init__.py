@@ -21,6 +21,7 @@ from symkernel.groups import along, product, structure  # noqa: F401 (what group
 from symkernel.groups.base import Group
 from symkernel.groups.elements import OrthogonalMatrix, Permutation, SignedPermutation
 from symkernel.groups.euclidean import SE, E
+from symkernel.groups.graph import Graph
 from symkernel.groups.image import Image
 from symkernel.groups.matrix_group import MatrixGroup
 from symkernel.groups.molecule import molecule
@@ -42,6 +43,7 @@ __all__ = [
     "Cyclic",
     "Dihedral",
     "E",
+    "Graph",
     "Group",
     "Hyperoctahedral",
     "Image",

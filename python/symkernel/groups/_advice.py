@@ -20,8 +20,8 @@ def advice_for(group: Group) -> str:
 
     Translations are removed by centring; a closed form exists for one torus, for SO(n) and O(n)
     on sets of points in two or three dimensions, and on one vector in any. Finite factors are
-    summed over, groups on columns of their own multiplied. Of the closure of a group of matrices
-    no formula is known.
+    summed over, groups on columns of their own multiplied. Of the closure of a group of matrices,
+    and of tensors of more than two axes, no formula is known.
     """
     structure = group.structure
     finite = math.prod(f.group.order for f in structure.finite)
@@ -32,6 +32,8 @@ def advice_for(group: Group) -> str:
             "functions from the generators alone"
         )
     closed = len(infinite) <= 1 and all(map(_has_closed_form, infinite))
+    if any(f.group.role.power is not None and f.group.role.power[1] > 2 for f in infinite):
+        return "method='sample' averages over random elements"
     if closed and finite <= _SUMMABLE:
         return "method='closed_form' averages over it exactly"
     return "method='quadrature' averages over it to a stated error"

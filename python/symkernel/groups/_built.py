@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from symkernel.groups.along import Along
+    from symkernel.groups.along_each import AlongEach
     from symkernel.groups.matrix_group import MatrixGroup
     from symkernel.groups.permutation_group import PermutationGroup
     from symkernel.groups.product import Product
@@ -27,6 +28,7 @@ class Built:
     """The classes, by their own names."""
 
     Along: type[Along]
+    AlongEach: type[AlongEach]
     MatrixGroup: type[MatrixGroup]
     OnColumns: type[OnColumns]
     PermutationGroup: type[PermutationGroup]

@@ -249,6 +249,16 @@ class Along(Group):
     def _on_angles(self) -> bool:
         return self._group._on_angles
 
+    def check_rows(self, X: NDArray[Any], name: str = "X") -> None:
+        """Raise ValueError where samples are not what the group claims, anywhere off the axes."""
+        if self._claims:
+            for rows in self._places:
+                self._group.check_rows(X[:, rows], name)
+
+    @property
+    def _claims(self) -> bool:
+        return self._group._claims
+
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         return self._group, self._axes, self._shape
 
@@ -256,11 +266,7 @@ class Along(Group):
         return (self._group, self._axes, self._shape)
 
     def __repr__(self) -> str:
-        inner = repr(self._group)
-        if " * " in inner:
-            inner = f"({inner})"
-        axis = self._axes[0] if len(self._axes) == 1 else self._axes
-        return f"{inner}.along({axis}, {self._shape})"
+        return self._group._repr_along(self._axes, self._shape)
 
 
 def places(axes: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -284,6 +284,14 @@ class Group(Building):
         """Whether features are angles, so that 2 pi is no shift."""
         return False
 
+    def check_rows(self, X: NDArray[Any], name: str = "X") -> None:
+        """Raise ValueError where samples are not what the group claims; most claim nothing."""
+
+    @property
+    def _claims(self) -> bool:
+        """Whether ``check_rows`` has something to check."""
+        return False
+
     # (group, axes, shape) when the action is that of `group` along some axes of an array.
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         return self, tuple(range(len(self.shape))), self.shape
@@ -329,6 +337,12 @@ class Group(Building):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._arguments()))})"
+
+    def _repr_along(self, axes: tuple[int, ...], shape: tuple[int, ...]) -> str:
+        inner = repr(self)
+        if " * " in inner:
+            inner = f"({inner})"
+        return f"{inner}.along({axes[0] if len(axes) == 1 else axes}, {shape})"
 
     def __getstate__(self) -> dict[str, Any]:
         derived = {

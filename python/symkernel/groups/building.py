@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from symkernel.groups._built import Built
 from symkernel.groups.action import Action
+from symkernel.validation import as_axes, as_shape
 
 if TYPE_CHECKING:
     from symkernel.groups.along import Along
@@ -49,6 +50,53 @@ class Building(Action):
         (27, 362880)
         """
         return Built.Along(self._whole, axis, shape)
+
+    def along_each(self, axes: Sequence[int], shape: Sequence[int]) -> Group:
+        """Return the same group with one element acting on each of several axes of an array.
+
+        Where ``along`` lets elements move the entries of all axes together as one set of features,
+        here every axis is moved alike: rows and columns of an adjacency matrix by one permutation,
+        both axes of a tensor by one rotation, A -> R A R^T.
+
+        Parameters
+        ----------
+        axes : tuple of int
+            The axes it acts on, of the length ``degree`` each; negative ones count from the end.
+        shape : tuple of int
+            Shape of one sample. The features of the result are its entries in C order.
+
+        Returns
+        -------
+        Group
+            Elements that act alike, as g and -g do on two axes, are one there.
+
+        Raises
+        ------
+        ValueError
+            If an axis is out of range, repeated or of another length, or the group shifts.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from symkernel.groups import SO, Symmetric
+        >>> G = Symmetric(4).along_each((0, 1), (4, 4))  # relabel the nodes of a graph
+        >>> G.order, G.degree
+        (24, 16)
+        >>> T = SO(3).along_each((1, 2), (5, 3, 3))  # turn five tensors together
+        >>> A = np.arange(45.0).reshape(5, 3, 3)
+        >>> bool(np.allclose(np.trace(T.sample(1, 0)[0].apply(A.ravel()).reshape(A.shape)[2]), 66))
+        True
+        """
+        sizes = as_shape(shape)
+        chosen = as_axes(axes, len(sizes))
+        for axis in chosen:
+            if sizes[axis] != self._whole.degree:
+                raise ValueError(
+                    f"{self._whole!r} acts on {self._whole.degree} features; axis {axis} of shape "
+                    f"{sizes} has {sizes[axis]}"
+                )
+        group = self._whole if len(chosen) == 1 else Built.AlongEach(self._whole, len(chosen))
+        return group if group.shape == sizes else group.along(chosen, sizes)
 
     def on(
         self, columns: Sequence[int] | Sequence[str], n_features: int | None = None

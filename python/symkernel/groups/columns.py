@@ -279,6 +279,15 @@ class Columns(Group):
     def _parts(self) -> tuple[tuple[Group, list[int]], ...]:
         return tuple((block.group, block.columns.tolist()) for block in self._blocks)
 
+    def check_rows(self, X: NDArray[Any], name: str = "X") -> None:
+        """Raise ValueError where a part of the columns is not what its group claims."""
+        for block in self.blocks if self._claims else ():
+            block.group.check_rows(X[:, block.columns], name)
+
+    @property
+    def _claims(self) -> bool:
+        return any(block.group._claims for block in self.blocks)
+
     def _arguments(self) -> tuple[Any, ...]:
         return (self._parts(), self._degree)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,9 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from symkernel.groups._checks import read_only
 
 __all__ = [
+    "AutomorphismSearch",
     "Refinement",
+    "coloured_graph",
     "edge_weights",
     "graph_automorphisms",
+    "graph_symmetries",
+    "largest_colour",
     "orbits_of",
     "refine",
     "single_out",
@@ -24,6 +28,9 @@ __all__ = [
 REFINEMENT_LIMIT = 20_000
 
 Integers = NDArray[np.int64]
+
+# Below 2^63: codes of pairs stay integers.
+_LARGEST = 2**62
 
 
 class Refinement(NamedTuple):
@@ -81,7 +88,67 @@ def graph_automorphisms(
     12
     """
     matrix, kinds = _checked(adjacency, colours)
-    return _Search(matrix, kinds, limit).run()
+    search = AutomorphismSearch(matrix, kinds, limit)
+    return search.generators, search.order
+
+
+def graph_symmetries(edges: Integers, nodes: Integers, kinds: Integers) -> tuple[Integers, int]:
+    """Return generators and the order of what keeps a graph with numbers on its vertices.
+
+    Parameters
+    ----------
+    edges : ndarray of int of shape (n, n)
+        Of any two vertices, both ways.
+    nodes : ndarray of int of shape (n, m)
+        Numbers of every vertex.
+    kinds : ndarray of int of shape (n,)
+        Vertices of one kind are exchanged.
+    """
+    told = np.concatenate([kinds[:, None], nodes], axis=1)
+    search = AutomorphismSearch(*coloured_graph(edges[:, :, None], told))
+    return search.generators, search.order
+
+
+def coloured_graph(edges: Integers, nodes: Integers) -> tuple[Integers, Integers]:
+    """Return a graph as one matrix (n, n) and colours (n,), both with the same symmetries as given.
+
+    Parameters
+    ----------
+    edges : ndarray of int of shape (n, n, c)
+        Not negative. The diagonal goes into the colours of the vertices as well.
+    nodes : ndarray of int of shape (n, m)
+
+    Returns
+    -------
+    matrix : ndarray of int of shape (n, n)
+        Entry (i, j) tells the edges from i to j and from j to i: its rows see both directions.
+    colours : ndarray of int of shape (n,)
+        Of both, order depends on the order of what was given, never on places.
+    """
+    n = len(edges)
+    matrix = np.zeros((n, n), np.int64)
+    for c in range(edges.shape[2]):
+        matrix = _beside(matrix, edges[:, :, c])
+    if not np.array_equal(matrix, matrix.T):
+        matrix = _beside(matrix, matrix.T)
+    told = np.concatenate([nodes, matrix.diagonal()[:, None]], axis=1)
+    colours = np.zeros(n, np.int64)
+    for column in told.T:
+        colours = _beside(colours, column)
+    return matrix, np.unique(colours, return_inverse=True)[1]
+
+
+# Pairs of numbers that are not negative as such numbers again, in lexicographic order.
+def _beside(first: Integers, second: Integers) -> Integers:
+    if not first.any():
+        return second
+    width = int(second.max()) + 1
+    if int(first.max()) >= _LARGEST // width:
+        first, second = (
+            np.unique(part, return_inverse=True)[1].reshape(part.shape) for part in (first, second)
+        )
+        width = int(second.max()) + 1
+    return first * width + second
 
 
 def refine(weights: NDArray[np.uint64], colours: Integers) -> Refinement:
@@ -124,20 +191,28 @@ def single_out(colours: Integers, vertex: int) -> Integers:
     return apart
 
 
+def largest_colour(colours: Integers) -> Integers:
+    """Return the vertices of the largest colour, the first of several."""
+    return np.flatnonzero(colours == np.bincount(colours).argmax())
+
+
 def edge_weights(matrix: Integers) -> NDArray[np.uint64]:
     """Return a random odd number for every value of a matrix but 0, which stays."""
-    values, places = np.unique(matrix, return_inverse=True)
+    if matrix.min() >= 0 and matrix.max() < 4 * matrix.size:  # told apart by counting, not sorting
+        values = np.flatnonzero(np.bincount(matrix.reshape(-1)))
+        numbers = np.zeros(values[-1] + 1, np.int64)
+        numbers[values] = np.arange(len(values))
+        places = numbers[matrix]
+    else:
+        values, places = np.unique(matrix, return_inverse=True)
     weights = _random(len(values), seed=1).copy()
     weights[values == 0] = 0
     return weights[places.reshape(matrix.shape)]
 
 
-def orbits_of(generators: Iterable[Integers], n: int) -> Integers:
-    """Return the orbit of each of n points, named by its least one, (n,)."""
-    orbits = np.arange(n)
-    for image in generators:
-        orbits = _joined(orbits, image)
-    return orbits
+def orbits_of(generators: ArrayLike, n: int) -> Integers:
+    """Return the orbit of each of n points under rows (k, n), named by its least one, (n,)."""
+    return _joined(np.arange(n), np.asarray(generators, np.int64).reshape(-1, n))
 
 
 @lru_cache
@@ -164,31 +239,57 @@ def _checked(adjacency: ArrayLike, colours: ArrayLike | None) -> tuple[Integers,
     return matrix.astype(np.int64), np.unique(given, return_inverse=True)[1].astype(np.int64)
 
 
-class _Search:
-    """One search: the path of refinements along the base, and the automorphisms found."""
+class AutomorphismSearch:
+    """Search a graph for its automorphisms: see ``graph_automorphisms``.
 
-    def __init__(self, matrix: Integers, kinds: Integers, limit: int) -> None:
-        self._matrix, self._kinds = matrix, kinds
+    Parameters
+    ----------
+    matrix : ndarray of int of shape (n, n)
+        Rows tell edges in both directions, as those of symmetric matrices do.
+    kinds : ndarray of int of shape (n,)
+        Colours, from 0.
+    limit : int
+        Most refinements.
+
+    Attributes
+    ----------
+    path : list of Refinement
+        Colours before the first vertex of the base is singled out, and after each.
+    base : list of int
+        Vertices singled out. Each is of the largest colour: few levels, and vertices in general
+        position, where those of a small colour may lie on one line of a geometry and tell nothing
+        of the rest.
+    generators : ndarray of int of shape (k, n)
+    levels : ndarray of int of shape (k,)
+        How many vertices of the base every generator fixes at least; descending.
+    orbits : list of ndarray of int of shape (n,)
+        For every level the orbits of what fixes as many vertices of the base, by least vertices.
+    order : int
+    """
+
+    def __init__(self, matrix: Integers, kinds: Integers, limit: int = REFINEMENT_LIMIT) -> None:
+        self.matrix = matrix
+        self._kinds = kinds
         self._weights = edge_weights(matrix)
         self._left = limit
-        self._path = [self._refined(kinds)]
-        self._base: list[int] = []
-        while (colours := self._path[-1].colours).max() + 1 < len(colours):
-            # Of the largest colour: few levels, and vertices in general position, where those of a
-            # small one may lie on one line of a geometry and tell nothing of the rest.
-            largest = np.bincount(colours).argmax()
-            self._base.append(int(np.flatnonzero(colours == largest)[0]))
-            self._path.append(self._refined(single_out(colours, self._base[-1])))
+        self._known: dict[tuple[int, int], Refinement] = {}
+        self.path = [self.refined(kinds)]
+        self.base: list[int] = []
+        while (colours := self.path[-1].colours).max() + 1 < len(colours):
+            self.base.append(int(largest_colour(colours)[0]))
+            self.path.append(self.refined(single_out(colours, self.base[-1])))
+        self._run()
 
-    def run(self) -> tuple[Integers, int]:
-        """Return generators and the order."""
-        n = len(self._matrix)
+    def _run(self) -> None:
+        n = len(self.matrix)
         found: list[Integers] = []
+        levels: list[int] = []
+        self.orbits: list[Integers] = []
         orbits = np.arange(n)  # the least vertex of each
         order = 1
-        for level in reversed(range(len(self._base))):
-            start = self._base[level]
-            colours = self._path[level].colours
+        for level in reversed(range(len(self.base))):
+            start = self.base[level]
+            colours = self.path[level].colours
             cell = np.flatnonzero(colours == colours[start])
             failed: list[int] = []
             for vertex in cell.tolist():
@@ -199,23 +300,40 @@ class _Search:
                     failed.append(vertex)
                 else:
                     found.append(image)
+                    levels.append(level)
                     orbits = _joined(orbits, image)
             order *= int((orbits[cell] == orbits[start]).sum())
-        return np.array(found, np.int64).reshape(-1, n), order
+            self.orbits.insert(0, orbits)
+        self.generators = np.array(found, np.int64).reshape(-1, n)
+        self.levels = np.array(levels, np.int64)
+        self.order = order
 
-    def _refined(self, colours: Integers) -> Refinement:
+    def singled(self, level: int, vertex: int) -> Refinement:
+        """Return the colours of the path at a level once a vertex is singled out; kept."""
+        key = (level, vertex)
+        if key not in self._known:
+            colours = self.path[level].colours
+            self._known[key] = (
+                self.path[level + 1]
+                if vertex == self.base[level]
+                else self.refined(single_out(colours, vertex))
+            )
+        return self._known[key]
+
+    def refined(self, colours: Integers) -> Refinement:
+        """Return refined colours; ValueError after too many."""
         self._left -= 1
         if self._left < 0:
             raise ValueError(
-                f"the automorphisms of this graph of {len(self._matrix)} vertices were not found "
-                "in the allowed number of refinements; tell its vertices apart by colours"
+                f"the automorphisms of this graph of {len(self.matrix)} vertices were not found "
+                "in the allowed number of refinements; tell its vertices apart by colours or labels"
             )
         return refine(self._weights, colours)
 
     # An automorphism that fixes the base before a level and takes its vertex there to another one.
     def _taking(self, level: int, vertex: int) -> Integers | None:
         stack: list[tuple[int, Integers, Iterator[int]]] = [
-            (level, self._path[level].colours, iter((vertex,)))
+            (level, self.path[level].colours, iter((vertex,)))
         ]
         while stack:
             level, colours, choices = stack[-1]
@@ -223,15 +341,19 @@ class _Search:
             if choice is None:
                 stack.pop()
                 continue
-            image = self._refined(single_out(colours, choice))
-            own = self._path[level + 1]
+            image = (
+                self.singled(level, choice)
+                if colours is self.path[level].colours
+                else self.refined(single_out(colours, choice))
+            )
+            own = self.path[level + 1]
             if image.trace != own.trace:
                 continue
             guess = _closed(own.colours, image.colours)
             if self._is_automorphism(guess):
                 return guess
-            if level + 1 < len(self._base):
-                following = self._base[level + 1]
+            if level + 1 < len(self.base):
+                following = self.base[level + 1]
                 cell = np.flatnonzero(image.colours == own.colours[following]).tolist()
                 cell.sort(key=lambda v: (v != guess[following], v != following))
                 stack.append((level + 1, image.colours, iter(cell)))
@@ -239,7 +361,7 @@ class _Search:
 
     def _is_automorphism(self, image: Integers) -> bool:
         return np.array_equal(self._kinds[image], self._kinds) and np.array_equal(
-            self._matrix[image[:, None], image], self._matrix
+            self.matrix[image[:, None], image], self.matrix
         )
 
 
@@ -261,13 +383,14 @@ def _closed(left: Integers, right: Integers) -> Integers:
     return image
 
 
-def _joined(orbits: Integers, image: Integers) -> Integers:
-    """Return the orbits after one more generator, each named by its least vertex."""
+def _joined(orbits: Integers, images: Integers) -> Integers:
+    """Return the orbits after more generators (..., n), each named by its least vertex."""
     while True:
-        # Along the generator and to the representative of where it leads, until nothing changes.
+        # Along generators and to the representative of where they lead, until nothing changes.
         least = orbits.copy()
-        np.minimum.at(least, orbits, orbits[image])
-        np.minimum.at(least, orbits[image], orbits)
+        here, there = np.broadcast_to(orbits, images.shape), orbits[images]
+        np.minimum.at(least, here, there)
+        np.minimum.at(least, there, here)
         least = least[orbits]
         if np.array_equal(least, orbits):
             return orbits

@@ -370,6 +370,15 @@ class Product(Group):
 
     # -- comparison ---------------------------------------------------------------------------
 
+    def check_rows(self, X: NDArray[Any], name: str = "X") -> None:
+        """Raise ValueError where samples are not what a factor claims."""
+        for factor in self._multiplied if self._claims else ():
+            factor.check_rows(X, name)
+
+    @property
+    def _claims(self) -> bool:
+        return self._left._claims or self._right._claims
+
     def _arguments(self) -> tuple[Any, ...]:
         return (self._left, self._right)
 

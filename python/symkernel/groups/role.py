@@ -25,6 +25,8 @@ class Kind(Enum):
     NESTED = "a group within every block, and permutations of the blocks"
     COLUMNS = "groups on columns of their own, and columns that stay as they are"
     OCTAHEDRAL = "the rotations of the cube along the axes of R^3"
+    GRAPH = "permutations of the nodes of a graph, of rows and columns at once"
+    TENSORS = "rotations of R^r, on every axis of a tensor at once"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Role:
     parts : tuple of (Group, tuple of int), default=()
         Of groups on columns: each group and the columns that are its features, none twice; columns
         that are in none of them stay as they are.
+    nodes : tuple of sequences of int, default=()
+        Of graphs: nodes that change places, a block of one or more each, together all n of them.
+        Samples are (n, n + f): an adjacency matrix, then f numbers of every node.
+    power : (Group, int), optional
+        Of tensors: SO(r) or O(r), and the number of axes that it turns.
 
     Examples
     --------
@@ -70,6 +77,8 @@ class Role:
     even: bool = False
     nested: tuple[Group, Group] | None = None
     parts: tuple[tuple[Group, tuple[int, ...]], ...] = ()
+    nodes: tuple[Sequence[int], ...] = ()
+    power: tuple[Group, int] | None = None
 
     @property
     def rotates(self) -> bool:

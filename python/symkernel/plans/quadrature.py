@@ -24,15 +24,17 @@ class Quadrature(Averaged):
     base : BaseSpec
         Any base kernel of inner products or distances.
     group : Group
-        One factor SO(n) or O(n) along an axis, finite factors that commute with it, translations.
+        One factor SO(n) or O(n) along an axis, or along each of two, finite factors that commute
+        with it, translations.
         Finite factors are summed over; where that is one factor Symmetric, Young or Hyperoctahedral
         on points, of up to 24 points each kind, and the kernel RBF, Matern or rational quadratic,
         a permanent at every node takes the place of the sum if that is cheaper.
     degree : int, optional
-        Degree of exactness of the rule. None takes what a polynomial kernel needs, and for other
-        kernels what brings the error below the tolerance on the samples of the first call: by the
-        a-priori bound, or, if that asks for more than 5,000 terms or terms are permanents, as
-        measured on a few pairs.
+        Degree of exactness of the rule, as for polynomials of inner products of samples: tensors
+        take a rule of twice the degree in the rotation. None takes what a polynomial kernel needs,
+        and for other kernels what brings the error below the tolerance on the samples of the first
+        call: by the a-priori bound, or, if that asks for more than 5,000 terms or terms are
+        permanents, as measured on a few pairs.
     two_sided : bool, optional
         None: both sides are averaged unless one side gives a positive semidefinite result, or both
         sides would take too many terms. False: always one side, which takes far fewer

@@ -17,6 +17,7 @@ from symkernel.backends.element_tables import (
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
 from symkernel.groups.along import layout, places
+from symkernel.groups.along_each import tensor_power
 from symkernel.groups.columns import Columns
 from symkernel.groups.factor import Factor
 from symkernel.groups.structure import Structure, product_of
@@ -26,6 +27,8 @@ from symkernel.plans.weighted_tables import Table, full_table, require_entries
 
 # Most terms per pair of samples that a plan will spend.
 MAX_TERMS = 200_000
+# Rules for tensors of a higher rank would have too many nodes.
+_MOST_AXES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ class RotationProblem:
     structure : Structure
         What the group is made of.
     head : Factor
-        The factor SO(n) or O(n).
+        The factor SO(n) or O(n), on vectors or on both axes of tensors.
     others : tuple of Factor
         Finite factors.
     """
@@ -48,8 +51,15 @@ class RotationProblem:
 
     @property
     def turning(self) -> Group:
-        """The group SO(n) or O(n)."""
-        return self.head.group
+        """The group SO(n) or O(n) itself."""
+        power = self.head.group.role.power
+        return self.head.group if power is None else power[0]
+
+    @property
+    def rank(self) -> int:
+        """Axes that a rotation turns at once: 1 of vectors, 2 of tensors."""
+        power = self.head.group.role.power
+        return 1 if power is None else power[1]
 
     @property
     def n(self) -> int:
@@ -57,9 +67,14 @@ class RotationProblem:
         return self.turning.degree
 
     @property
+    def size(self) -> int:
+        """Numbers that a rotation mixes: n of a vector, n^2 of a tensor."""
+        return self.head.group.degree
+
+    @property
     def reflections(self) -> bool:
-        """Whether reflections belong to the group."""
-        return self.turning.role.reflections
+        """Whether reflections belong to the group; -1 leaves tensors of even rank alone."""
+        return self.turning.role.reflections and (self.rank % 2 == 1 or self.n % 2 == 0)
 
     @property
     def n_others(self) -> int:
@@ -73,8 +88,8 @@ class RotationProblem:
 
     @property
     def n_points(self) -> int:
-        """Vectors that are turned."""
-        return math.prod(self.head.shape) // self.n
+        """Vectors, or tensors, that are turned."""
+        return math.prod(self.head.shape) // self.size
 
     @property
     def finite(self) -> Group:
@@ -87,8 +102,10 @@ class RotationProblem:
         return True
 
     def rule(self, degree: int, two_sided: bool = False) -> RotationRule:
-        """Quadrature rule for the head."""
-        return rotation_rule(self.n, degree, self.reflections, two_sided)
+        """Quadrature rule for the head; polynomials are those in the entries of its matrices."""
+        if self.rank == 1:
+            return rotation_rule(self.n, degree, self.reflections, two_sided)
+        return _tensor_rule(self.n, degree, self.reflections, two_sided, self.rank)
 
     def table(self, matrices: Array) -> Table:
         """Every finite element with each of the matrices on points."""
@@ -119,7 +136,7 @@ class RotationProblem:
     def cost(self, terms: int) -> Cost:
         """Cost per pair of a sum with that many matrices."""
         return Cost(
-            float(self.n_others * (self.n_points + terms) * self.n**2),
+            float(self.n_others * (self.n_points + terms) * self.size**2),
             float(self.n_others * terms),
         )
 
@@ -148,6 +165,16 @@ class ColumnsProblem(RotationProblem):
         return self.turned.turning
 
     @property
+    def rank(self) -> int:
+        """Axes that a rotation turns at once: 1 of vectors, 2 of tensors."""
+        return self.turned.rank
+
+    @property
+    def size(self) -> int:
+        """Numbers that a rotation mixes: n of a vector, n^2 of a tensor."""
+        return self.turned.size
+
+    @property
     def n_others(self) -> int:
         """Elements of the finite factors, all combined."""
         return super().n_others * self.turned.n_others * int(self.fixed.order)
@@ -156,11 +183,6 @@ class ColumnsProblem(RotationProblem):
     def log_others(self) -> float:
         """Natural logarithm of ``n_others``, which may have a million digits."""
         return super().log_others + self.turned.log_others + self.fixed.log_order
-
-    @property
-    def n_points(self) -> int:
-        """Vectors that are turned."""
-        return math.prod(self.head.shape) // self.n
 
     @property
     def turns_points(self) -> bool:
@@ -204,16 +226,36 @@ def _on_columns(group: Group, head: Factor) -> RotationProblem:
     )
 
 
+# Of the tensor power: a polynomial in its entries has rank times the degree in those of a rotation.
+@lru_cache(maxsize=32)
+def _tensor_rule(
+    n: int, degree: int, reflections: bool, two_sided: bool, rank: int
+) -> RotationRule:
+    rule = rotation_rule(n, rank * degree, reflections, two_sided)
+    return RotationRule(
+        tensor_power(rule.group, rank),
+        tensor_power(rule.cosets, rank),
+        rule.coset_weights,
+        rule.degree // rank,
+        rule.name,
+    )
+
+
+def _turns(head: Factor) -> bool:
+    role = head.group.role
+    return role.rotates or (role.power is not None and role.power[1] == _MOST_AXES)
+
+
 @lru_cache(maxsize=32)
 def rotation_problem(group: Group) -> RotationProblem:
     """Take a group apart; NotApplicableError, with the reason, if there is no such form."""
     heads = group.structure.continuous
     if len(heads) == 1 and heads[0].group.role.parts:
         return _on_columns(group, heads[0])
-    if len(heads) != 1 or not heads[0].group.role.rotates:
+    if len(heads) != 1 or not _turns(heads[0]):
         found = ", ".join(repr(f.group) for f in heads) or "none"
         raise NotApplicableError(
-            f"quadrature needs one factor SO(n) or O(n) beside finite groups and translations; the "
-            f"continuous factors of {group!r} are: {found}"
+            "quadrature needs one factor SO(n) or O(n) on vectors, or on tensors of rank 2, beside "
+            f"finite groups and translations; the continuous factors of {group!r} are: {found}"
         )
     return RotationProblem(group.structure, heads[0], group.structure.beside(heads[0]))

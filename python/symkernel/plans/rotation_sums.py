@@ -97,7 +97,7 @@ class RotationSums:
             except ValueError:
                 form = None
         if form is not None and problem.log_others <= math.log(_FEW_ELEMENTS):
-            one = problem.n_others * (problem.n**2 + Cost.MAP_WEIGHT)
+            one = problem.n_others * (problem.size**2 + Cost.MAP_WEIGHT)
             if self._base.scale is not None or one <= form.cost.total:
                 form = None
         if form is None and problem.log_others > math.log(MAX_TERMS) + 1e-9:

@@ -128,7 +128,7 @@ class Sampled(Averaged):
         self._elements: Sequence[Element] = [
             point_element_at(alone, 0, k) for k in range(len(alone.matrices))
         ]
-        self._rest = problem.table(np.eye(problem.n)[None])
+        self._rest = problem.table(np.eye(problem.size)[None])
         self.cost = problem.cost(self.n_samples**2)
         steps = list(self._structure.centring)
         if problem.n_others > 1:

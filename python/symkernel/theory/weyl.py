@@ -150,8 +150,8 @@ def quotient(
     others = group.structure.finite
     shifts = len(group._shift_basis) > 0
     known = len(turning) + shifts == 1 and (isinstance(manifold, Torus) or not shifts)
-    on_columns = any(f.group.role.parts for f in continuous)
-    if not known or on_columns or isinstance(manifold, SO3):
+    roles = [f.group.role for f in continuous]
+    if any(role.parts or role.power for role in roles) or not known or isinstance(manifold, SO3):
         raise ValueError(
             f"group must have at most one SO(n) or O(n) beside finite groups, or shifts: the "
             f"volume of the orbits of {group!r} on {manifold!r} is not known"

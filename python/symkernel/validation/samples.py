@@ -30,6 +30,9 @@ class Acting(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Shape of a sample."""
 
+    def check_rows(self, X: Array, name: str = "X") -> None:
+        """Raise ValueError where rows of samples are not what the group claims."""
+
 
 def as_floats(X: Any, name: str = "X", *, finite: bool = False) -> Array:
     """Read an array of real numbers as float32 if it is float32, else float64, in C order.
@@ -167,6 +170,8 @@ def check_samples(
             f"{name} has entries up to {largest:.3g}, whose squares overflow {samples.dtype}; "
             f"scale the data below {bound:.3g}"
         )
+    if group is not None:
+        group.check_rows(samples, name)
     return samples
 
 
@@ -264,7 +269,8 @@ def check_data(
         )
     if getattr(group, "by_name", False) and not options.get("reset", True):
         X = _in_order(X, getattr(estimator, "feature_names_in_", None))
-    X = flat_samples(X, group if hasattr(group, "degree") else None, "X", sparse)
+    acting = group if hasattr(group, "degree") else None
+    X = flat_samples(X, acting, "X", sparse)
     if not (y is None or isinstance(y, str)):
         if options.get("y_numeric"):
             check_kind(y, "y")
@@ -273,7 +279,11 @@ def check_data(
     if sparse:
         options["accept_sparse"] = ("csr", "csc")
     options.setdefault("dtype", [np.float64, np.float32])
-    return validate_data(estimator, X, y, **options)
+    checked = validate_data(estimator, X, y, **options)
+    rows = checked[0] if isinstance(checked, tuple) else checked
+    if acting is not None and not issparse(rows) and rows.shape[1] == acting.degree:
+        acting.check_rows(rows)
+    return checked
 
 
 def _in_order(X: Any, names: Any) -> Any:
