@@ -189,8 +189,11 @@ class _Maps:
         return table_matrices(self.linear)
 
 
-def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> _Maps:
+def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> Any:
     """Independent random elements of an atomic group."""
+    own = group._drawn_maps(size, rng)
+    if own is not None:
+        return own
     matrices = group._drawn_matrices(size, rng)
     if matrices is not None:
         return _Maps(MatrixTable(matrices))  # without an object for each

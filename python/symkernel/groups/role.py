@@ -23,6 +23,7 @@ class Kind(Enum):
     EXCHANGES = "permutations within blocks, or changes of sign"
     RING = "cyclic shifts"
     NESTED = "a group within every block, and permutations of the blocks"
+    LATTICE = "motions of fractional coordinates, modulo 1"
     OCTAHEDRAL = "the rotations of the cube along the axes of R^3"
 
 
@@ -80,6 +81,11 @@ class Role:
     def turns_angles(self) -> bool:
         """Whether the group shifts angles."""
         return self.kind is Kind.ANGLES
+
+    @property
+    def moves_lattice(self) -> bool:
+        """Whether the group moves fractional coordinates, modulo 1."""
+        return self.kind is Kind.LATTICE
 
     @property
     def exchanges(self) -> bool:

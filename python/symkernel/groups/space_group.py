@@ -1,0 +1,518 @@
+"""Make space groups: finite groups of motions of a lattice's torus."""
+
+from __future__ import annotations
+
+import importlib
+import operator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from symkernel.groups._checks import SAME_TOLERANCE, as_count
+from symkernel.groups.base import Group
+from symkernel.groups.elements import Element
+from symkernel.groups.lattice_motion import (
+    LatticeMotion,
+    as_rotations,
+    as_shifts,
+    cartesian,
+    metric_defect,
+    rational,
+    wrapped,
+)
+from symkernel.groups.matrix_group import MatrixGroup, exact_element
+from symkernel.groups.named import Trivial
+from symkernel.groups.role import Kind, Role
+from symkernel.groups.table import ActionTable
+from symkernel.validation import as_array, as_floats
+
+__all__ = ["SpaceGroup", "as_lattice"]
+
+# Settings of space groups that spglib numbers.
+_HALL_NUMBERS = 530
+# Largest relative change of a squared length under a rotation that keeps the lattice.
+_KEPT = 1e-6
+
+
+class SpaceGroup(Group):
+    """A space group on fractional coordinates, modulo the translations of the lattice.
+
+    Its elements are x -> W x + w modulo 1 with integer matrices W and fractions w: the operations
+    of one cell, centring translations included. It acts on the torus of d fractional coordinates,
+    on several atoms by ``along``.
+
+    Parameters
+    ----------
+    operations : int or array-like of int, shape (n, d, d)
+        The number of a space group, 1 to 230, whose operations spglib then gives
+        (``pip install 'symkernel[crystals]'``); or the matrices W of all operations of a cell, as
+        spglib calls ``rotations``.
+    translations : array-like of float, shape (n, d), default=None
+        The shifts w that go with matrices W: fractions of denominators up to 96; None for zeros.
+    hall_number : int, default=None
+        Of a number: which of its settings, by spglib's count from 1 to 530. By default the first:
+        unique axis b, origin choice 1, hexagonal axes.
+    tol : float, default=1e-5
+        How far shifts may be from fractions.
+
+    Raises
+    ------
+    ImportError
+        If a number is given and spglib is not installed.
+    TypeError, ValueError
+        If shapes do not agree, entries are not finite, W is not of integers or its determinant is
+        not +1 or -1, w is not rational, or the operations do not close: the message names two of
+        them and their product.
+
+    Notes
+    -----
+    Exact: shifts are fractions and arithmetic is in integers. O(order) products are formed.
+
+    Kernels of R^d have no average here. ``VonMises(period=1.0)`` has, exactly; where W is no
+    signed permutation (hexagonal and trigonal groups, primitive cells) with ``modes=G.star()``.
+    ``spectral.LatticeTorus`` has heat and Sobolev kernels in the metric of the lattice, and
+    invariant functions.
+
+    Source: International Tables for Crystallography A (2016), chapter 1.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symkernel import InvariantKernel, groups
+    >>> from symkernel.kernels import VonMises
+    >>> W = [np.eye(3), np.diag([-1, 1, -1])]  # P2_1, number 4: a screw axis along b
+    >>> G = groups.SpaceGroup(W, [[0, 0, 0], [0, 0.5, 0]])
+    >>> G.order, G.orbit_size([0.1, 0.2, 0.3])
+    (2, 2)
+    >>> G.generators[0].apply([0.125, 0.25, 0.375])
+    array([0.875, 0.75 , 0.625])
+    >>> k = InvariantKernel(VonMises(2.0, period=1.0), G)
+    >>> float(np.round(k([[0.125, 0.25, 0.375]], [[0.875, 0.75, 0.625]])[0, 0], 3))
+    0.509
+    >>> atoms = groups.Symmetric(2).along(0, (2, 3)) * G.along(1, (2, 3))  # two like atoms
+    >>> atoms.order
+    4
+    """
+
+    def __init__(
+        self,
+        operations: int | ArrayLike,
+        translations: ArrayLike | None = None,
+        *,
+        hall_number: int | None = None,
+        tol: float = 1e-5,
+    ) -> None:
+        if not 0.0 <= float(tol) <= 1e-3:
+            raise ValueError(f"tol must lie in [0, 1e-3], got {tol!r}")
+        self._number = self._hall_number = None
+        if np.ndim(operations) == 0:  # type: ignore[arg-type]
+            self._number = as_count(operations, "operations")
+            if translations is not None:
+                raise ValueError("translations go with matrices; a number has its own")
+            operations, translations, self._hall_number = _from_spglib(self._number, hall_number)
+        elif hall_number is not None:
+            raise ValueError("hall_number goes with a number; matrices have their own setting")
+        rotations = as_rotations(operations, "operations")
+        if translations is None:
+            translations = np.zeros(rotations.shape[:2])
+        shifts = as_shifts(translations, rotations.shape[:2], "translations")
+        numerators, denominator = rational(shifts, float(tol), "translations")
+        given = dict.fromkeys(
+            LatticeMotion._trusted(W, w, denominator)
+            for W, w in zip(rotations, numerators, strict=True)
+        )
+        self._degree = rotations.shape[1]
+        self._generators = _generators(list(given), self._degree)
+        self._listed = tuple(dict.fromkeys((self.identity, *given)))
+
+    @classmethod
+    def from_generators(
+        cls, operations: ArrayLike, translations: ArrayLike | None = None, *, limit: int = 20_000
+    ) -> SpaceGroup:
+        """Return the group that some operations generate.
+
+        Parameters
+        ----------
+        operations, translations
+            As for the group itself; they need not close.
+        limit : int, default=20000
+            Largest order that is accepted.
+
+        Raises
+        ------
+        ValueError
+            As for the group itself, and if there are more than ``limit`` elements.
+
+        Examples
+        --------
+        >>> from symkernel.groups import SpaceGroup
+        >>> SpaceGroup.from_generators([[[1, 0], [0, 1]]], [[0.25, 0.5]]).order  # shifts of a torus
+        4
+        """
+        rotations = as_rotations(operations, "operations")
+        if translations is None:
+            translations = np.zeros(rotations.shape[:2])
+        shifts = as_shifts(translations, rotations.shape[:2], "translations")
+        numerators, denominator = rational(shifts, 1e-5, "translations")
+        given = [
+            LatticeMotion._trusted(W, w, denominator)
+            for W, w in zip(rotations, numerators, strict=True)
+        ]
+        still = given[0] @ given[0].inverse()
+        reached = {still: None}
+        most = as_count(limit, "limit")
+        _close(reached, [still], given, None, most)
+        return cls._of(list(reached), tuple(dict.fromkeys(g for g in given if g != still)))
+
+    @classmethod
+    def _of(cls, listed: Sequence[LatticeMotion], generators: tuple[Element, ...]) -> SpaceGroup:
+        """Return a group from all its elements, the identity first, and some that generate it."""
+        group = object.__new__(cls)
+        group._number = group._hall_number = None
+        group._degree = listed[0].degree
+        group._listed = tuple(listed)
+        group._generators = generators
+        return group
+
+    @property
+    def role(self) -> Role:
+        """Moves a lattice."""
+        return Role(Kind.LATTICE)
+
+    @property
+    def degree(self) -> int:
+        """Number of fractional coordinates d."""
+        return self._degree
+
+    @property
+    def order(self) -> int:
+        """Exact number of elements, modulo the lattice."""
+        return len(self._listed)
+
+    @property
+    def is_linear(self) -> bool:
+        """False: coordinates count modulo 1."""
+        return False
+
+    @property
+    def is_signed_permutation(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def generators(self) -> tuple[Element, ...]:
+        """Some of the operations that generate all."""
+        return self._generators
+
+    @property
+    def rotations(self) -> NDArray[np.int64]:
+        """The matrices W of all elements, in their order, int64 (order, d, d)."""
+        return np.stack([g.rotation for g in self._listed])
+
+    @property
+    def translations(self) -> NDArray[np.float64]:
+        """The shifts w of all elements, in their order, float64 (order, d), in [0, 1)."""
+        return np.stack([g.shift for g in self._listed])
+
+    def elements(self) -> Iterator[Element]:
+        """Return all elements: the identity first, then in the order given."""
+        return iter(self._listed)
+
+    def _sample(self, size: int, rng: np.random.Generator) -> list[Element]:
+        return [self._listed[k] for k in rng.integers(self.order, size=size).tolist()]
+
+    @cached_property
+    def _known(self) -> frozenset[LatticeMotion]:
+        return frozenset(self._listed)
+
+    def _contains(self, element: Element) -> bool:
+        return element in self._known
+
+    def _table(self) -> ActionTable:
+        raise ValueError(
+            f"{self!r} acts on fractional coordinates modulo 1, on which its elements are no "
+            "orthogonal maps: what needs these has no answer for it"
+        )
+
+    # The site symmetry: elements that move no column by more than a multiple of 1.
+    def _stabilizer(self, X: NDArray[np.float64]) -> Group:
+        moved = np.einsum("gij,jk->gik", self.rotations, X) + self.translations[:, :, None] - X
+        still = np.abs(moved - np.rint(moved)).max(axis=(1, 2)) <= SAME_TOLERANCE
+        kept = [g for g, stays in zip(self._listed, still, strict=True) if stays]
+        return SpaceGroup._of(kept, _generators(kept, self._degree))
+
+    @property
+    def _on_angles(self) -> bool:
+        return True
+
+    @property
+    def _on_lattice(self) -> bool:
+        return True
+
+    # -- the lattice --------------------------------------------------------------------------
+
+    def symmetrize(self, lattice: ArrayLike) -> NDArray[np.float64]:
+        """Return a lattice near to one given whose metric all rotations keep to rounding.
+
+        The mean of W^T G W over the group, of the metric G = L L^T, is invariant; the basis
+        returned is lower triangular, which turns the crystal but changes no fractional coordinate.
+
+        Parameters
+        ----------
+        lattice : array-like of float, shape (d, d)
+            The rows are the vectors of the basis, Cartesian. ``numpy.eye(d)`` gives some lattice
+            that has the symmetry.
+
+        Returns
+        -------
+        float64, shape (d, d)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from symkernel.groups import SpaceGroup
+        >>> G = SpaceGroup.from_generators([[[0, -1], [1, -1]]])  # a threefold axis
+        >>> L = G.symmetrize(np.eye(2))
+        >>> float(np.round(L[0] @ L[1] / (L[0] @ L[0]), 12))  # 120 degrees
+        -0.5
+        """
+        basis = as_lattice(lattice, self._degree)
+        W = self.rotations.astype(np.float64)
+        metric = np.einsum("gji,jk,gkl->il", W, basis @ basis.T, W) / self.order
+        return np.asarray(np.linalg.cholesky((metric + metric.T) / 2.0))
+
+    def point_group(self, lattice: ArrayLike) -> Group:
+        """Return the point group: the rotations without their shifts, on Cartesian vectors.
+
+        Parameters
+        ----------
+        lattice : array-like of float, shape (d, d)
+            The rows are the vectors of the basis.
+
+        Returns
+        -------
+        Group
+            On d features.
+
+        Raises
+        ------
+        ValueError
+            If a rotation changes lengths by more than 1e-6: the lattice has not the symmetry.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from symkernel.groups import SpaceGroup
+        >>> G = SpaceGroup([np.eye(3), np.diag([-1, 1, -1])], [[0, 0, 0], [0, 0.5, 0]])
+        >>> G.point_group(np.diag([3.0, 4.0, 5.0])).order
+        2
+        """
+        basis = as_lattice(lattice, self._degree)
+        check_metric(self, basis @ basis.T, _KEPT)
+        found = dict.fromkeys(
+            exact_element(cartesian(g.rotation, basis).as_matrix())
+            for g in self._generators
+            if isinstance(g, LatticeMotion) and not np.array_equal(g.rotation, np.eye(self._degree))
+        )
+        return MatrixGroup(found) if found else Trivial(self._degree)
+
+    def star(self, modes: ArrayLike | None = None) -> tuple[tuple[int, ...], ...]:
+        """Return frequencies and all that the rotations make of them, one of each pair +-k.
+
+        Modes exp(2 pi i k.x) go to such with W^T k: kernels of all these are invariant.
+
+        Parameters
+        ----------
+        modes : array-like of int, shape (m, d), default=None
+            Frequencies k, not 0; those of the single coordinates by default.
+
+        Returns
+        -------
+        tuple of tuples of int
+            What ``VonMises`` takes as ``modes``.
+
+        Examples
+        --------
+        >>> from symkernel.groups import SpaceGroup
+        >>> SpaceGroup.from_generators([[[0, -1], [1, -1]]]).star()
+        ((1, 0), (0, 1), (1, -1))
+        """
+        given = as_array(np.eye(self._degree) if modes is None else modes, "modes")
+        if given.ndim != 2 or given.shape[1] != self._degree or not (given == np.rint(given)).all():
+            raise ValueError(
+                f"modes must be integers of shape (m, {self._degree}), got {modes!r}"
+            )
+        if not given.any(axis=1).all():
+            raise ValueError("modes must not hold 0, which is constant")
+        W = np.unique(self.rotations, axis=0)
+        found: dict[tuple[int, ...], None] = {}
+        for k in given.astype(np.int64):
+            images = {leading(image) for image in (k @ W)}
+            # that of k itself first, then the others in descending order
+            for image in (leading(k), *sorted(images, reverse=True)):
+                found.setdefault(image)
+        return tuple(sorted(found, key=lambda k: (sum(map(abs, k)), [-abs(x) for x in k], k[::-1])))
+
+    # -- random images ------------------------------------------------------------------------
+
+    def _drawn_maps(self, size: int, rng: np.random.Generator) -> LatticeMaps:
+        return LatticeMaps(self, rng.integers(self.order, size=size))
+
+    # -- comparison ---------------------------------------------------------------------------
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self._listed,)
+
+    def __repr__(self) -> str:
+        if self._number is not None:
+            first = self._hall_number is None
+            return (
+                f"SpaceGroup({self._number})"
+                if first
+                else f"SpaceGroup({self._number}, hall_number={self._hall_number})"
+            )
+        if self.order * self._degree**2 <= 36:
+            return f"SpaceGroup({self.rotations.tolist()}, {self.translations.tolist()})"
+        return f"SpaceGroup(<{self.order} operations on {self._degree} coordinates>)"
+
+
+class LatticeMaps:
+    """Elements of a space group, one for each of n samples.
+
+    Parameters
+    ----------
+    group : SpaceGroup
+    ranks : int64, shape (n,)
+        Their places among the elements.
+    """
+
+    def __init__(self, group: SpaceGroup, ranks: NDArray[np.int64]) -> None:
+        self._group, self._ranks = group, ranks
+
+    def act(self, rows: NDArray[Any], linear: bool) -> NDArray[Any]:
+        """Move each (degree, c) of rows along its first axis by an element of its own."""
+        moved = self._group.rotations[self._ranks].astype(rows.dtype) @ rows
+        if linear:
+            return np.asarray(moved)
+        return wrapped(moved + self._group.translations[self._ranks, :, None].astype(rows.dtype))
+
+    def inverses(self) -> LatticeMaps:
+        """Return the elements that undo these."""
+        place = {g: k for k, g in enumerate(self._group._listed)}
+        undone = np.array([place[g.inverse()] for g in self._group._listed])
+        return LatticeMaps(self._group, undone[self._ranks])
+
+    def matrices(self) -> NDArray[np.float64]:
+        """Raise ValueError: rotations act on Cartesian vectors by way of the lattice."""
+        raise ValueError(
+            f"{self._group!r} acts on fractional coordinates: its rotations turn vectors in the "
+            "metric of the lattice only; point_group(lattice) has them"
+        )
+
+
+def leading(k: NDArray[np.int64]) -> tuple[int, ...]:
+    """Return k or -k, whichever has a positive first entry that is not 0."""
+    sign = 1 if k[np.flatnonzero(k)[0]] > 0 else -1
+    return tuple((sign * k).tolist())
+
+
+def as_lattice(value: Any, d: int | None = None) -> NDArray[np.float64]:
+    """Read the basis of a lattice, rows that are linearly independent, float64 (d, d)."""
+    array = as_array(value, "lattice")
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+        raise ValueError(f"lattice must be a square matrix of basis rows, got shape {array.shape}")
+    if d is not None and len(array) != d:
+        raise ValueError(f"lattice must have {d} basis vectors, got shape {array.shape}")
+    basis = np.asarray(as_floats(array, "lattice", finite=True), np.float64)
+    lengths = np.linalg.norm(basis, axis=1, keepdims=True)
+    if not lengths.all() or abs(np.linalg.det(basis / lengths)) < 1e-8:
+        raise ValueError(f"lattice must have independent rows, got {basis.tolist()}")
+    return basis
+
+
+def check_metric(group: Group, metric: NDArray[np.float64], tolerance: float) -> None:
+    """Raise ValueError unless the generators of a group keep a metric of fractional coordinates."""
+    for g in group.generators:
+        motion = LatticeMotion.of(g)
+        assert motion is not None  # callers have checked the kind of the group
+        defect = metric_defect(motion.rotation, metric)
+        if defect > tolerance:
+            raise ValueError(
+                f"the lattice has not the symmetry of {group!r}: {motion.rotation.tolist()} changes "
+                f"its metric by {defect:.2g} of its largest entry, at most {tolerance:g} is "
+                "accepted; group.symmetrize(lattice) is the nearest that has it"
+            )
+
+
+def _from_spglib(number: int, hall_number: int | None) -> tuple[Any, Any, int | None]:
+    """Operations of a space group, and its setting where that is not the first one."""
+    if not 1 <= number <= 230:
+        raise ValueError(f"operations must be a number from 1 to 230, or matrices; got {number}")
+    try:
+        spglib = importlib.import_module("spglib")
+    except ImportError:
+        raise ImportError(
+            f"SpaceGroup({number}) needs spglib for its operations: pip install "
+            "'symkernel[crystals]'; SpaceGroup(rotations, translations) does not"
+        ) from None
+
+    def number_of(hall: int) -> int:
+        return int(spglib.get_spacegroup_type(hall).number)
+
+    own = [hall for hall in range(1, _HALL_NUMBERS + 1) if number_of(hall) == number]
+    if hall_number is None:
+        hall = own[0]
+    else:
+        hall = operator.index(hall_number)
+        if hall not in own:
+            raise ValueError(
+                f"hall_number must be one of {number}'s settings, {own}; got {hall_number!r}"
+            )
+    found = spglib.get_symmetry_from_database(hall)
+    return found["rotations"], found["translations"], None if hall == own[0] else hall
+
+
+def _generators(given: list[LatticeMotion], d: int) -> tuple[Element, ...]:
+    """Few of the operations given that generate all of them, which must close."""
+    still = LatticeMotion._trusted(np.eye(d, dtype=np.int64), np.zeros(d, np.int64), 1)
+    known, reached = set(given), {still: None}
+    chosen: list[Element] = []
+    for g in given:
+        if g not in reached:
+            chosen.append(g)
+            fresh = list(reached)
+            _close(reached, fresh, chosen, known, len(known) + 1)
+    return tuple(chosen)
+
+
+def _close(
+    reached: dict[LatticeMotion, None],
+    fresh: list[LatticeMotion],
+    generators: Sequence[Element],
+    known: set[LatticeMotion] | None,
+    limit: int,
+) -> None:
+    """Add all products of elements with generators, which must be known where that is given."""
+    while fresh:
+        found: list[LatticeMotion] = []
+        for g in fresh:
+            for h in generators:
+                product = g._after(h)
+                if product in reached:
+                    continue
+                if known is not None and product not in known:
+                    raise ValueError(
+                        f"operations must close: {g!r} after {h!r} is {product!r}, which is not "
+                        "among them; SpaceGroup.from_generators adds what is missing"
+                    )
+                reached[product] = None
+                found.append(product)
+                if len(reached) > limit:
+                    raise ValueError(
+                        f"operations generate more than {limit} elements: infinitely many, if "
+                        "some rotation is of no finite order, or the limit is too small"
+                    )
+        fresh = found
