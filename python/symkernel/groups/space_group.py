@@ -311,7 +311,7 @@ class SpaceGroup(Group):
         2
         """
         basis = as_lattice(lattice, self._degree)
-        check_metric(self, basis @ basis.T, _KEPT)
+        check_metric(self._listed, basis @ basis.T, _KEPT, repr(self))
         found = dict.fromkeys(
             exact_element(cartesian(g.rotation, basis).as_matrix())
             for g in self._generators
@@ -433,17 +433,17 @@ def as_lattice(value: Any, d: int | None = None) -> NDArray[np.float64]:
     return basis
 
 
-def check_metric(group: Group, metric: NDArray[np.float64], tolerance: float) -> None:
-    """Raise ValueError unless the generators of a group keep a metric of fractional coordinates."""
-    for g in group.generators:
-        motion = LatticeMotion.of(g)
-        assert motion is not None  # callers have checked the kind of the group
+def check_metric(
+    motions: Sequence[LatticeMotion], metric: NDArray[np.float64], tolerance: float, words: str
+) -> None:
+    """Raise ValueError unless motions keep a metric of fractional coordinates."""
+    for motion in motions:
         defect = metric_defect(motion.rotation, metric)
         if defect > tolerance:
             raise ValueError(
-                f"the lattice has not the symmetry of {group!r}: {motion.rotation.tolist()} changes "
+                f"the lattice has not the symmetry of {words}: {motion.rotation.tolist()} changes "
                 f"its metric by {defect:.2g} of its largest entry, at most {tolerance:g} is "
-                "accepted; group.symmetrize(lattice) is the nearest that has it"
+                "accepted; SpaceGroup.symmetrize(lattice) is one near to it that has it"
             )
 
 
