@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import symkernel
-from catalog import GROUPS
+from catalog import CRYSTALS, GROUPS
 from oracles import orbit_mean
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import InvariantKernel, groups, orbit_distance
@@ -29,7 +29,7 @@ CONTINUOUS = {
     * groups.Translations(3).along(1, (2, 3)),
     "trivial beside": groups.Trivial(2).along(0, (2, 3)) * groups.SO(3).along(1, (2, 3)),
 }
-ALL = {**GROUPS, **CONTINUOUS}
+ALL = {**GROUPS, **CONTINUOUS, **CRYSTALS}
 
 
 @pytest.fixture(params=list(ALL))
@@ -108,7 +108,8 @@ def test_roles_are_what_the_elements_do(group):
         if role.nested is not None:
             inner, outer = role.nested
             assert acting.order == inner.order**outer.degree * outer.order
-        assert (role.translates or role.turns_angles) == (not acting.is_linear)
+        shifts = role.translates or role.turns_angles or role.moves_lattice
+        assert shifts == (not acting.is_linear)
 
 
 @pytest.mark.parametrize("axes", [(0, 1), (1, 0), (2, 0)])

@@ -11,7 +11,14 @@ from symkernel.groups.along import places
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 
-__all__ = ["Tensor", "check_commuting", "check_lattice", "check_shifts", "on_different_axes", "split"]
+__all__ = [
+    "Tensor",
+    "check_commuting",
+    "check_lattice",
+    "check_shifts",
+    "on_different_axes",
+    "split",
+]
 
 # Entries of matrices that commute agree to this.
 _COMMUTING_TOLERANCE = 1e-9

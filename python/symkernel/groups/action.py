@@ -128,7 +128,7 @@ class Action(ABC):
 
     @property
     def _on_lattice(self) -> bool:
-        """Whether features are fractional coordinates, so that 1 is no shift: finite, not linear."""
+        """Whether features are fractional coordinates, modulo 1: then finite, but not linear."""
         return False
 
     @property

@@ -128,9 +128,10 @@ class Along(Group):
             matrix = None if element.matrix is None else self._lift_matrix(element.matrix)
             return Motion._trusted(matrix, self._lift_vectors(element.shift))
         if isinstance(element, LatticeMotion):
-            rotation = self._lift_matrix(element.rotation)
+            rotation = self._lift_matrix(element.rotation).astype(np.int64)
             numerators, denominator = element.fractions
-            return LatticeMotion._trusted(rotation, self._lift_vectors(numerators), denominator)
+            lifted = self._lift_vectors(numerators).astype(np.int64)
+            return LatticeMotion._trusted(rotation, lifted, denominator)
         return OrthogonalMatrix._trusted(self._lift_matrix(element.as_matrix()))
 
     def _lift_matrix(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
@@ -179,10 +180,10 @@ class Along(Group):
             return inner if self._lift(inner) == element else None
         if isinstance(element, LatticeMotion):
             numerators, denominator = element.fractions
-            block = element.rotation[np.ix_(rows[0], rows[0])]
-            if abs(abs(np.linalg.det(block)) - 1.0) > SAME_TOLERANCE:
+            square = element.rotation[np.ix_(rows[0], rows[0])]
+            if abs(abs(np.linalg.det(square)) - 1.0) > SAME_TOLERANCE:
                 return None
-            motion = LatticeMotion._trusted(block, numerators[rows[0]], denominator)
+            motion = LatticeMotion._trusted(square, numerators[rows[0]], denominator)
             return motion if self._lift(motion) == element else None
         matrix = element.as_matrix()
         block = matrix[np.ix_(rows[0], rows[0])]

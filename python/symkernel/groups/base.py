@@ -127,6 +127,10 @@ class Group(Action):
     def _stabilizer(self, X: NDArray[np.float64]) -> Group:
         if not self.is_finite:
             return infinite_stabilizer(self, X)
+        if self._on_lattice:
+            from symkernel.groups.space_group import fixing_motions  # built on this class
+
+            return fixing_motions(self, X)
         if self.is_signed_permutation:
             return self._fixing(signed_labels(X))
         return fixing_matrices(self, X)

@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups._checks import read_only
-from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.elements import Element, SignedPermutation
 from symkernel.validation import as_array, as_floats
 
-__all__ = ["LARGEST_DENOMINATOR", "LatticeMotion", "as_rotations", "as_shifts", "rational"]
+__all__ = [
+    "LARGEST_DENOMINATOR",
+    "LatticeMotion",
+    "as_rotations",
+    "as_shifts",
+    "rational",
+    "wrapped",
+]
 
 #: Largest denominator of a shift. Those of space groups in their usual settings divide 12.
 LARGEST_DENOMINATOR = 96
@@ -255,16 +262,3 @@ def rational(
         raise ValueError(f"{name} must have a common denominator below 2^31, got {common}")
     numerators = np.array([near.numerator * (common // near.denominator) for near in found])
     return numerators.astype(np.int64)[places].reshape(shifts.shape) % common, common
-
-
-def metric_defect(rotation: NDArray[np.int64], metric: NDArray[np.float64]) -> float:
-    """Return how far a rotation is from keeping lengths: max |W^T G W - G| over max |G|."""
-    moved = rotation.T @ metric @ rotation
-    return float(np.abs(moved - metric).max() / np.abs(metric).max())
-
-
-def cartesian(rotation: NDArray[np.int64], lattice: NDArray[np.float64]) -> OrthogonalMatrix:
-    """Return a rotation as it acts on Cartesian columns, of a lattice with basis rows."""
-    matrix = lattice.T @ rotation @ np.linalg.inv(lattice.T)
-    left, _, right = np.linalg.svd(matrix)  # orthogonal to rounding
-    return OrthogonalMatrix._trusted(left @ right)

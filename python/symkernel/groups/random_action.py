@@ -136,7 +136,8 @@ class RandomAction:
         turned = vectors.reshape(len(vectors), -1, length)
         found = False
         for factor, maps in self._parts:
-            if factor.group.degree == length and not factor.group.is_permutation:
+            turns = not (factor.group.is_permutation or factor.group.role.moves_lattice)
+            if factor.group.degree == length and turns:
                 turned = turned @ np.swapaxes(maps.matrices().astype(vectors.dtype), 1, 2)
                 found = True
         if not found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import operator
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,28 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symkernel.groups._checks import SAME_TOLERANCE, as_count
+from symkernel.groups._checks import SAME_TOLERANCE, as_count, read_only
+from symkernel.groups._spglib import operations_of
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element
+from symkernel.groups.lattice import as_lattice, cartesian, check_metric
+from symkernel.groups.lattice_closure import add_products, generators_of
+from symkernel.groups.lattice_maps import LatticeMaps
 from symkernel.groups.lattice_motion import (
     LatticeMotion,
     as_rotations,
     as_shifts,
-    cartesian,
-    metric_defect,
     rational,
-    wrapped,
 )
 from symkernel.groups.matrix_group import MatrixGroup, exact_element
 from symkernel.groups.named import Trivial
 from symkernel.groups.role import Kind, Role
 from symkernel.groups.table import ActionTable
-from symkernel.validation import as_array, as_floats
+from symkernel.validation import as_array
 
-__all__ = ["SpaceGroup", "as_lattice"]
+__all__ = ["SpaceGroup", "fixing_motions"]
 
-# Settings of space groups that spglib numbers.
-_HALL_NUMBERS = 530
+# Most elements that are tried one by one.
+_LISTED_ELEMENTS = 1_000_000
 # Largest relative change of a squared length under a rotation that keeps the lattice.
 _KEPT = 1e-6
 
@@ -90,8 +89,9 @@ class SpaceGroup(Group):
     >>> G.generators[0].apply([0.125, 0.25, 0.375])
     array([0.875, 0.75 , 0.625])
     >>> k = InvariantKernel(VonMises(2.0, period=1.0), G)
-    >>> float(np.round(k([[0.125, 0.25, 0.375]], [[0.875, 0.75, 0.625]])[0, 0], 3))
-    0.509
+    >>> x, y = np.array([[0.125, 0.25, 0.375]]), np.array([[0.5, 0.0, 0.875]])
+    >>> bool(np.isclose(k(G.generators[0].apply(x), y), k(x, y))[0, 0])
+    True
     >>> atoms = groups.Symmetric(2).along(0, (2, 3)) * G.along(1, (2, 3))  # two like atoms
     >>> atoms.order
     4
@@ -108,11 +108,11 @@ class SpaceGroup(Group):
         if not 0.0 <= float(tol) <= 1e-3:
             raise ValueError(f"tol must lie in [0, 1e-3], got {tol!r}")
         self._number = self._hall_number = None
-        if np.ndim(operations) == 0:  # type: ignore[arg-type]
+        if np.ndim(operations) == 0:
             self._number = as_count(operations, "operations")
             if translations is not None:
                 raise ValueError("translations go with matrices; a number has its own")
-            operations, translations, self._hall_number = _from_spglib(self._number, hall_number)
+            operations, translations, self._hall_number = operations_of(self._number, hall_number)
         elif hall_number is not None:
             raise ValueError("hall_number goes with a number; matrices have their own setting")
         rotations = as_rotations(operations, "operations")
@@ -124,9 +124,10 @@ class SpaceGroup(Group):
             LatticeMotion._trusted(W, w, denominator)
             for W, w in zip(rotations, numerators, strict=True)
         )
-        self._degree = rotations.shape[1]
-        self._generators = _generators(list(given), self._degree)
-        self._listed = tuple(dict.fromkeys((self.identity, *given)))
+        self._degree = int(rotations.shape[1])
+        self._generators = generators_of(list(given), self._degree)
+        still = next(g for g in given if g == self.identity)
+        self._listed: tuple[LatticeMotion, ...] = tuple(dict.fromkeys((still, *given)))
 
     @classmethod
     def from_generators(
@@ -161,10 +162,10 @@ class SpaceGroup(Group):
             LatticeMotion._trusted(W, w, denominator)
             for W, w in zip(rotations, numerators, strict=True)
         ]
-        still = given[0] @ given[0].inverse()
-        reached = {still: None}
+        still = given[0]._after(given[0].inverse())
+        reached: dict[LatticeMotion, None] = {still: None}
         most = as_count(limit, "limit")
-        _close(reached, [still], given, None, most)
+        add_products(reached, [still], given, None, most)
         return cls._of(list(reached), tuple(dict.fromkeys(g for g in given if g != still)))
 
     @classmethod
@@ -207,15 +208,15 @@ class SpaceGroup(Group):
         """Some of the operations that generate all."""
         return self._generators
 
-    @property
+    @cached_property
     def rotations(self) -> NDArray[np.int64]:
-        """The matrices W of all elements, in their order, int64 (order, d, d)."""
-        return np.stack([g.rotation for g in self._listed])
+        """The matrices W of all elements, in their order, int64 (order, d, d), read only."""
+        return read_only(np.stack([g.rotation for g in self._listed]))
 
-    @property
+    @cached_property
     def translations(self) -> NDArray[np.float64]:
         """The shifts w of all elements, in their order, float64 (order, d), in [0, 1)."""
-        return np.stack([g.shift for g in self._listed])
+        return read_only(np.stack([g.shift for g in self._listed]))
 
     def elements(self) -> Iterator[Element]:
         """Return all elements: the identity first, then in the order given."""
@@ -236,13 +237,6 @@ class SpaceGroup(Group):
             f"{self!r} acts on fractional coordinates modulo 1, on which its elements are no "
             "orthogonal maps: what needs these has no answer for it"
         )
-
-    # The site symmetry: elements that move no column by more than a multiple of 1.
-    def _stabilizer(self, X: NDArray[np.float64]) -> Group:
-        moved = np.einsum("gij,jk->gik", self.rotations, X) + self.translations[:, :, None] - X
-        still = np.abs(moved - np.rint(moved)).max(axis=(1, 2)) <= SAME_TOLERANCE
-        kept = [g for g, stays in zip(self._listed, still, strict=True) if stays]
-        return SpaceGroup._of(kept, _generators(kept, self._degree))
 
     @property
     def _on_angles(self) -> bool:
@@ -342,17 +336,15 @@ class SpaceGroup(Group):
         """
         given = as_array(np.eye(self._degree) if modes is None else modes, "modes")
         if given.ndim != 2 or given.shape[1] != self._degree or not (given == np.rint(given)).all():
-            raise ValueError(
-                f"modes must be integers of shape (m, {self._degree}), got {modes!r}"
-            )
+            raise ValueError(f"modes must be integers of shape (m, {self._degree}), got {modes!r}")
         if not given.any(axis=1).all():
             raise ValueError("modes must not hold 0, which is constant")
         W = np.unique(self.rotations, axis=0)
         found: dict[tuple[int, ...], None] = {}
         for k in given.astype(np.int64):
-            images = {leading(image) for image in (k @ W)}
+            images = {_leading(image) for image in (k @ W)}
             # that of k itself first, then the others in descending order
-            for image in (leading(k), *sorted(images, reverse=True)):
+            for image in (_leading(k), *sorted(images, reverse=True)):
                 found.setdefault(image)
         return tuple(sorted(found, key=lambda k: (sum(map(abs, k)), [-abs(x) for x in k], k[::-1])))
 
@@ -379,140 +371,19 @@ class SpaceGroup(Group):
         return f"SpaceGroup(<{self.order} operations on {self._degree} coordinates>)"
 
 
-class LatticeMaps:
-    """Elements of a space group, one for each of n samples.
-
-    Parameters
-    ----------
-    group : SpaceGroup
-    ranks : int64, shape (n,)
-        Their places among the elements.
-    """
-
-    def __init__(self, group: SpaceGroup, ranks: NDArray[np.int64]) -> None:
-        self._group, self._ranks = group, ranks
-
-    def act(self, rows: NDArray[Any], linear: bool) -> NDArray[Any]:
-        """Move each (degree, c) of rows along its first axis by an element of its own."""
-        moved = self._group.rotations[self._ranks].astype(rows.dtype) @ rows
-        if linear:
-            return np.asarray(moved)
-        return wrapped(moved + self._group.translations[self._ranks, :, None].astype(rows.dtype))
-
-    def inverses(self) -> LatticeMaps:
-        """Return the elements that undo these."""
-        place = {g: k for k, g in enumerate(self._group._listed)}
-        undone = np.array([place[g.inverse()] for g in self._group._listed])
-        return LatticeMaps(self._group, undone[self._ranks])
-
-    def matrices(self) -> NDArray[np.float64]:
-        """Raise ValueError: rotations act on Cartesian vectors by way of the lattice."""
-        raise ValueError(
-            f"{self._group!r} acts on fractional coordinates: its rotations turn vectors in the "
-            "metric of the lattice only; point_group(lattice) has them"
-        )
+def fixing_motions(group: Group, X: NDArray[np.float64]) -> SpaceGroup:
+    """Return the elements of a group that move the columns of X (d, k) by multiples of 1."""
+    group.check_order(_LISTED_ELEMENTS, "its elements are tried one by one")
+    kept = []
+    for g in group.elements():
+        assert isinstance(g, LatticeMotion)
+        moved = g.rotation @ X + g.shift[:, None] - X
+        if np.abs(moved - np.rint(moved)).max() <= SAME_TOLERANCE:
+            kept.append(g)
+    return SpaceGroup._of(kept, generators_of(kept, group.degree))
 
 
-def leading(k: NDArray[np.int64]) -> tuple[int, ...]:
+def _leading(k: NDArray[np.int64]) -> tuple[int, ...]:
     """Return k or -k, whichever has a positive first entry that is not 0."""
     sign = 1 if k[np.flatnonzero(k)[0]] > 0 else -1
     return tuple((sign * k).tolist())
-
-
-def as_lattice(value: Any, d: int | None = None) -> NDArray[np.float64]:
-    """Read the basis of a lattice, rows that are linearly independent, float64 (d, d)."""
-    array = as_array(value, "lattice")
-    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
-        raise ValueError(f"lattice must be a square matrix of basis rows, got shape {array.shape}")
-    if d is not None and len(array) != d:
-        raise ValueError(f"lattice must have {d} basis vectors, got shape {array.shape}")
-    basis = np.asarray(as_floats(array, "lattice", finite=True), np.float64)
-    lengths = np.linalg.norm(basis, axis=1, keepdims=True)
-    if not lengths.all() or abs(np.linalg.det(basis / lengths)) < 1e-8:
-        raise ValueError(f"lattice must have independent rows, got {basis.tolist()}")
-    return basis
-
-
-def check_metric(
-    motions: Sequence[LatticeMotion], metric: NDArray[np.float64], tolerance: float, words: str
-) -> None:
-    """Raise ValueError unless motions keep a metric of fractional coordinates."""
-    for motion in motions:
-        defect = metric_defect(motion.rotation, metric)
-        if defect > tolerance:
-            raise ValueError(
-                f"the lattice has not the symmetry of {words}: {motion.rotation.tolist()} changes "
-                f"its metric by {defect:.2g} of its largest entry, at most {tolerance:g} is "
-                "accepted; SpaceGroup.symmetrize(lattice) is one near to it that has it"
-            )
-
-
-def _from_spglib(number: int, hall_number: int | None) -> tuple[Any, Any, int | None]:
-    """Operations of a space group, and its setting where that is not the first one."""
-    if not 1 <= number <= 230:
-        raise ValueError(f"operations must be a number from 1 to 230, or matrices; got {number}")
-    try:
-        spglib = importlib.import_module("spglib")
-    except ImportError:
-        raise ImportError(
-            f"SpaceGroup({number}) needs spglib for its operations: pip install "
-            "'symkernel[crystals]'; SpaceGroup(rotations, translations) does not"
-        ) from None
-
-    def number_of(hall: int) -> int:
-        return int(spglib.get_spacegroup_type(hall).number)
-
-    own = [hall for hall in range(1, _HALL_NUMBERS + 1) if number_of(hall) == number]
-    if hall_number is None:
-        hall = own[0]
-    else:
-        hall = operator.index(hall_number)
-        if hall not in own:
-            raise ValueError(
-                f"hall_number must be one of {number}'s settings, {own}; got {hall_number!r}"
-            )
-    found = spglib.get_symmetry_from_database(hall)
-    return found["rotations"], found["translations"], None if hall == own[0] else hall
-
-
-def _generators(given: list[LatticeMotion], d: int) -> tuple[Element, ...]:
-    """Few of the operations given that generate all of them, which must close."""
-    still = LatticeMotion._trusted(np.eye(d, dtype=np.int64), np.zeros(d, np.int64), 1)
-    known, reached = set(given), {still: None}
-    chosen: list[Element] = []
-    for g in given:
-        if g not in reached:
-            chosen.append(g)
-            fresh = list(reached)
-            _close(reached, fresh, chosen, known, len(known) + 1)
-    return tuple(chosen)
-
-
-def _close(
-    reached: dict[LatticeMotion, None],
-    fresh: list[LatticeMotion],
-    generators: Sequence[Element],
-    known: set[LatticeMotion] | None,
-    limit: int,
-) -> None:
-    """Add all products of elements with generators, which must be known where that is given."""
-    while fresh:
-        found: list[LatticeMotion] = []
-        for g in fresh:
-            for h in generators:
-                product = g._after(h)
-                if product in reached:
-                    continue
-                if known is not None and product not in known:
-                    raise ValueError(
-                        f"operations must close: {g!r} after {h!r} is {product!r}, which is not "
-                        "among them; SpaceGroup.from_generators adds what is missing"
-                    )
-                reached[product] = None
-                found.append(product)
-                if len(reached) > limit:
-                    raise ValueError(
-                        f"operations generate more than {limit} elements: infinitely many, if "
-                        "some rotation is of no finite order, or the limit is too small"
-                    )
-        fresh = found

@@ -100,9 +100,7 @@ def _check_angles(base: Any, group: Group) -> None:
     if isinstance(base, VonMises):
         for factor in group.factors():
             role = factor.group.role
-            if not (
-                role.turns_angles or role.moves_lattice or factor.group.is_signed_permutation
-            ):
+            if not (role.turns_angles or role.moves_lattice or factor.group.is_signed_permutation):
                 raise ValueError(
                     f"{base!r} is a kernel of angles, which {factor.group!r} does not leave "
                     "invariant: it needs shifts of a Torus, permutations or signed permutations"

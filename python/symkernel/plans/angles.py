@@ -5,8 +5,8 @@ rate kappa / 2, because ``|e^ix - e^iy|^2 = 2 - 2 cos(x - y)``. A shift of an an
 plane of its points, so that the average over a torus is a product of planar averages, ``prod_a
 I_0(kappa |sum_i exp(i (x_ia - y_ia))|)`` times ``exp(-kappa p)`` for each of its p angles.
 
-A motion x -> W x + w of fractional coordinates takes the angle k.x of a frequency k to (W^T k).x + k.w:
-another one of them, or its negative, and a shift. On points of circles it is an orthogonal matrix.
+A motion x -> W x + w of fractional coordinates takes the angle of a frequency k to that of W^T k,
+another one of them or its negative, and a shift. On points of circles it is an orthogonal matrix.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Angles(Lifted):
     base : BaseSpec
         "von_mises" with its kappa, its period and its modes.
     group : Group
-        Signed permutations of angles or motions of a lattice, or one Torus and permutations along the other axes.
+        Signed permutations of angles or motions of a lattice, or one Torus and permutations along
+        the other axes.
     method : str
         Method for the RBF kernel.
     make_plan : callable
@@ -100,15 +101,16 @@ class Angles(Lifted):
     def _lift_and_back(self, X: Array, n_jobs: int | None) -> tuple[Array, WayBack]:
         angles = self._angles(X)
 
-        def back(gradient: Array) -> Array:
+        def way_back(gradient: Array) -> Array:
             along = self._rate * _along_circles(gradient, angles[:, None])
             if self._modes is None:
                 return along
             modes = like(self._modes.astype(along.dtype), along)
             points = along.reshape(*along.shape[:-1], -1, len(modes))
-            return (points @ modes).reshape(*along.shape[:-1], -1)
+            of_coordinates: Array = (points @ modes).reshape(*along.shape[:-1], -1)
+            return of_coordinates
 
-        return self._points(angles), back
+        return self._points(angles), way_back
 
 
 def _along_circles(gradient: Array, X: Array) -> Array:

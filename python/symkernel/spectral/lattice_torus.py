@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group, SignedPermutation
-from symkernel.groups.space_group import as_lattice, check_metric
+from symkernel.groups.lattice import as_lattice, check_metric
 from symkernel.spectral.manifold import Level
 from symkernel.spectral.periodic import Periodic, motions_of, words_of
 from symkernel.spectral.subspace import ModeSubspace
@@ -175,7 +175,7 @@ def _shells(
 def _ball(wave: Array, bound: float) -> NDArray[np.int64]:
     """List integer k with k^T Q k <= bound, coordinate by coordinate from the last one.
 
-    With Q = R^T R, R upper triangular, the last coordinates bound the next: Fincke and Pohst (1985).
+    With Q = R^T R, R upper triangular, the last coordinates bound the next (Fincke and Pohst 1985).
     """
     R = np.linalg.cholesky(wave).T
     d = len(R)

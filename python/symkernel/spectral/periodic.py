@@ -65,15 +65,16 @@ class Periodic(Manifold):
         rng = as_generator(random_state)
         return rng.uniform(-half, half, (as_count(n, "n", 0), self._d))
 
+    def modes(self, level: int | float) -> NDArray[np.int64]:
+        """Return the frequencies k of a level, int64 (multiplicity, d)."""
+        return _dense(*self._words(self._level(level).level), self._d)
+
     # Orbit sums with phases, under motions of the lattice.
     def _phased(self, group: Group, known: Level) -> ModeSubspace:
         words, largest = self._words(known.level)
         for xi in group.lie_algebra:
             words = words[np.abs(phases(words, largest, xi.shift)) <= STILL]
-        modes = np.zeros((len(words), self._d), np.int64)
-        coordinate, exponent = exponents(words, largest)
-        row = np.arange(len(words))[:, None]
-        np.add.at(modes, (row, np.maximum(coordinate, 0)), exponent)
+        modes = _dense(words, largest, self._d)
         sums = phased_sums(modes, phased_orbits(modes, motions_of(group)))
         return ModeSubspace(
             level=known.level,
@@ -156,6 +157,13 @@ def words_of(modes: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
     place = np.where(exponent < 0, exponent + largest, exponent + largest - 1)
     words[row, column] = coordinate * 2 * largest + place
     return np.ascontiguousarray(words[np.lexsort(words.T[::-1])]), largest
+
+
+def _dense(words: NDArray[np.int32], largest: int, d: int) -> NDArray[np.int64]:
+    modes = np.zeros((len(words), d), np.int64)
+    coordinate, exponent = exponents(words, largest)
+    np.add.at(modes, (np.arange(len(words))[:, None], np.maximum(coordinate, 0)), exponent)
+    return modes
 
 
 def exponents(words: NDArray[np.int32], largest: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -1,10 +1,10 @@
 """Join Fourier modes into orbits with phases, under motions of a lattice's torus.
 
-A motion g.x = W x + w takes the mode exp(2 pi i k.x) to exp(2 pi i k.w) times the mode of W^T k: modes
-go to modes, up to a phase. A function sum_k c_k exp(2 pi i k.x) is invariant when c at W^T k is
-exp(2 pi i k.w) c_k for every generator. Along an orbit that fixes c up to one factor, unless two
-ways to the same mode come with different phases: then c is 0 there. Crystallographers call such modes
-systematically absent.
+A motion g.x = W x + w takes the mode exp(2 pi i k.x) to exp(2 pi i k.w) times the mode of W^T k:
+modes go to modes, up to a phase. A function sum_k c_k exp(2 pi i k.x) is invariant when c at W^T k
+is exp(2 pi i k.w) c_k for every generator. Along an orbit that fixes c up to one factor, unless two
+ways to the same mode come with different phases: then c is 0 there. Crystallographers call such
+modes systematically absent.
 """
 
 from __future__ import annotations
@@ -134,11 +134,11 @@ def phased_sums(modes: Integers, orbits: PhasedOrbits) -> PhasedSums:
     width = np.where(partner == here, 1, 2) * (here <= partner)
     start = np.concatenate([[0], np.cumsum(width)[:-1]]).astype(np.int64)
     half = np.zeros(orbits.count, np.int64)
-    half[labels[live]] = (orbits.phases[live] + orbits.phases[conjugate[live]]) % orbits.modulus // 2
+    half[labels[live]] = (
+        (orbits.phases[live] + orbits.phases[conjugate[live]]) % orbits.modulus // 2
+    )
     own = partner[labels] == labels
-    keep = live[
-        np.where(own, np.arange(len(modes)) <= conjugate, labels < partner[labels])[live]
-    ]
+    keep = live[np.where(own, np.arange(len(modes)) <= conjugate, labels < partner[labels])[live]]
     own, orbit = own[keep], labels[keep]
     turns = orbits.phases[keep] - np.where(own, half[orbit], 0)
     angle = 2.0 * math.pi * (turns % orbits.modulus) / orbits.modulus
