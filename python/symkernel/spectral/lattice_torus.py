@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.lattice import as_lattice, check_metric
-from symkernel.spectral.manifold import Level
+from symkernel.spectral.manifold import Level, as_level
 from symkernel.spectral.periodic import Periodic, motions_of, words_of
 from symkernel.spectral.subspace import ModeSubspace
 from symkernel.validation import as_rows
@@ -102,7 +102,7 @@ class LatticeTorus(Periodic):
     def all_levels(self) -> Iterator[Level]:
         """Yield all lengths of modes, without end."""
         done = 0
-        bound = 4.0 * max(row[i] for i, row in enumerate(self._wave))
+        bound = self._enough(0.0)
         while True:
             values, starts, sizes = _shells(self._wave, bound)[1:]
             whole = values[starts] <= bound * (1.0 - 1e-6)  # that none of its modes lies beyond
@@ -112,8 +112,24 @@ class LatticeTorus(Periodic):
             done = int(whole.sum())
             bound *= 2.0
 
+    # A bound beyond a level; of few values, so that lists of modes are found again.
+    def _enough(self, level: float) -> float:
+        bound = 4.0 * max(row[i] for i, row in enumerate(self._wave))
+        while bound * (1.0 - 1e-5) <= level:
+            bound *= 2.0
+        return bound
+
+    def _level(self, level: int | float) -> Level:
+        bound = as_level(level, "level")
+        _, values, starts, sizes = _shells(self._wave, self._enough(bound))
+        k = int(np.abs(values[starts] - bound).argmin())
+        found = float(values[starts[k]])
+        if abs(found - bound) > 1e-12 * bound:
+            raise ValueError(f"level must be one of those of {self!r}, got {level!r}")
+        return Level(found, found, int(sizes[k]))
+
     def _words(self, level: int | float) -> tuple[NDArray[np.int32], int]:
-        modes, values, starts, sizes = _shells(self._wave, _enough(float(level)))
+        modes, values, starts, sizes = _shells(self._wave, self._enough(float(level)))
         k = int(np.abs(values[starts] - level).argmin())
         return words_of(modes[starts[k] : starts[k] + sizes[k]])
 
@@ -148,13 +164,8 @@ class LatticeTorus(Periodic):
         return f"LatticeTorus({[list(row) for row in self._lattice]})"
 
 
-def _enough(level: float) -> float:
-    """A bound beyond a level; of few values, so that lists of modes are found again."""
-    return 2.0 ** math.ceil(math.log2(level * (1.0 + 1e-5))) if level > 0.0 else 1e-300
-
-
 # Kept, for every level asks for its modes.
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _shells(
     wave: Metric, bound: float
 ) -> tuple[NDArray[np.int64], Array, NDArray[np.int64], NDArray[np.int64]]:
