@@ -100,6 +100,18 @@ def test_arithmetic_is_exact():
     assert LatticeMotion(I3, [-0.25, 1.75, 0.99999999]) == LatticeMotion(I3, [0.75, 0.75, 0.0])
 
 
+def test_large_entries_have_exact_inverses():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        W = I3.copy()
+        for _ in range(12):
+            i, j = rng.choice(3, 2, replace=False)
+            W[i] += rng.integers(-3, 4) * W[j]
+        if np.abs(W).max() < 1e6:
+            g = LatticeMotion(W, [0.25, 0.5, 0.125])
+            assert g @ g.inverse() == g.inverse() @ g == LatticeMotion(I3)
+
+
 def test_coordinates_lie_in_the_cell_whatever_they_were():
     g = LatticeMotion(-I3, [0.5, 0, 0])
     x = np.array([0.5, -1e-18, 1e-18])
@@ -219,6 +231,18 @@ def test_canonical_kernels_are_invariant(name):
     k = InvariantKernel(periodic_kernel(group, 1.1), group, method="canonical")
     for g in group.elements():
         np.testing.assert_allclose(k(g.apply(X), Y), k(X, Y), rtol=1e-9)
+
+
+@each_crystal
+def test_no_samples_and_one(name):
+    group = CRYSTALS[name]
+    k = InvariantKernel(periodic_kernel(group, 1.1), group)
+    X, none = np.random.default_rng(0).random((3, group.degree)), np.zeros((0, group.degree))
+    assert k(none).shape == (0, 0)
+    assert k(X, none).shape == (3, 0)
+    assert k.diag(none).shape == (0,)
+    assert k.gradient_x(none, X, np.ones((3, 1))).size == 0
+    np.testing.assert_allclose(k(X[:1]), k(X)[:1, :1], rtol=1e-13)
 
 
 def test_the_period_scales_the_kernel():
@@ -367,6 +391,9 @@ BAD = {
         ValueError,
         "modes must be integers",
     ),
+    "modes twice": (lambda: VonMises(modes=[[1], [1]])([[1.0]]), ValueError, "be different"),
+    "opposite modes": (lambda: VonMises(modes=[[1], [-1]])([[1.0]]), ValueError, "each pair"),
+    "mode 0": (lambda: VonMises(modes=[[0, 0]])([[1.0, 2.0]]), ValueError, "not 0"),
     "width of modes": (
         lambda: VonMises(modes=[[1, 2]])([[1.0, 2.0, 3.0]]),
         ValueError,

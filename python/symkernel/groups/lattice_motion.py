@@ -25,6 +25,9 @@ __all__ = [
 #: Largest denominator of a shift. Those of space groups in their usual settings divide 12.
 LARGEST_DENOMINATOR = 96
 
+# Most entries shown in full by repr.
+_SHOWN = 48
+
 
 class LatticeMotion(Element):
     """The map g.x = rotation @ x + shift modulo 1 of fractional coordinates.
@@ -122,7 +125,7 @@ class LatticeMotion(Element):
 
     def inverse(self) -> LatticeMotion:
         """Return the element that undoes this one: x -> W^-1 x - W^-1 w."""
-        back = np.rint(np.linalg.inv(self._rotation)).astype(np.int64)
+        back = _inverse(self._rotation)
         return self._trusted(back, -back @ self._numerators, self._denominator)
 
     def as_matrix(self) -> NDArray[np.float64]:
@@ -195,7 +198,21 @@ class LatticeMotion(Element):
         return (type(self)._trusted, (self._rotation, self._numerators, self._denominator))
 
     def __repr__(self) -> str:
+        if self._rotation.size > _SHOWN:
+            return f"LatticeMotion(<{self.degree} x {self.degree}>, <{self.degree}>)"
         return f"LatticeMotion({self._rotation.tolist()}, {self.shift.tolist()})"
+
+
+def _inverse(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Inverse of an integer matrix of determinant +-1, which is of integers too."""
+    rough, still = np.linalg.inv(matrix), np.eye(len(matrix), dtype=np.int64)
+    back = np.rint(rough).astype(np.int64)
+    for _ in range(8):  # rounding of large entries goes by what is left of the product
+        left = still - matrix @ back
+        if not left.any():
+            return back
+        back = back + np.rint(rough @ left).astype(np.int64)
+    raise ValueError(f"rotation has entries too large to be inverted: {matrix.tolist()}")
 
 
 def wrapped(X: NDArray[Any]) -> NDArray[Any]:

@@ -349,7 +349,14 @@ class VonMises(NativeKernel):
                 f"modes act on points of {array.shape[1]} coordinates, which samples of "
                 f"{n_features} features are not made of"
             )
-        return tuple(tuple(int(entry) for entry in row) for row in array)
+        listed = tuple(tuple(int(entry) for entry in row) for row in array)
+        opposite = {tuple(-entry for entry in row) for row in listed}
+        if len(set(listed)) < len(listed) or opposite & set(listed):
+            raise ValueError(
+                f"modes must be different, not 0, and one of each pair +-k, whose cosines are "
+                f"equal; got {self.modes!r}"
+            )
+        return listed
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""

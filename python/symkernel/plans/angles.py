@@ -90,7 +90,9 @@ class Angles(Lifted):
         X = X.astype(np.float64 if self._double else X.dtype, copy=False)
         if self._modes is not None:
             modes = like(self._modes.astype(X.dtype), X)
-            X = (X.reshape(len(X), -1, modes.shape[1]) @ modes.T).reshape(len(X), -1)
+            count, d = modes.shape
+            p = X.shape[1] // d  # explicit, as there may be no samples
+            X = (X.reshape(len(X), p, d) @ modes.T).reshape(len(X), p * count)
         return X if self._rate == 1.0 else X * X.dtype.type(self._rate)
 
     def _points(self, angles: Array) -> Array:
@@ -106,8 +108,10 @@ class Angles(Lifted):
             if self._modes is None:
                 return along
             modes = like(self._modes.astype(along.dtype), along)
-            points = along.reshape(*along.shape[:-1], -1, len(modes))
-            of_coordinates: Array = (points @ modes).reshape(*along.shape[:-1], -1)
+            count, d = modes.shape
+            p = along.shape[-1] // count
+            points = along.reshape(*along.shape[:-1], p, count)
+            of_coordinates: Array = (points @ modes).reshape(*along.shape[:-1], p * d)
             return of_coordinates
 
         return self._points(angles), way_back
