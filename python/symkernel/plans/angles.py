@@ -119,7 +119,7 @@ class Angles(Lifted):
 
 def _along_circles(gradient: Array, X: Array) -> Array:
     """Gradients (..., d) in angles from those in their points, (..., 2 d)."""
-    parts = gradient.reshape(*gradient.shape[:-1], -1, 2)
+    parts = gradient.reshape(*gradient.shape[:-1], gradient.shape[-1] // 2, 2)
     xp = namespace(X)
     along: Array = parts[..., 1] * xp.cos(X) - parts[..., 0] * xp.sin(X)
     return along
