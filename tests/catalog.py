@@ -102,6 +102,19 @@ CLOSURES = {
         closure=True,
     ),
 }
+# Of fractional coordinates, modulo 1: quarters, thirds, several atoms, shifts alone.
+_P21 = groups.SpaceGroup([np.eye(3), np.diag([-1, 1, -1])], [[0, 0, 0], [0, 0.5, 0]])
+CRYSTALS = {
+    "P2_1": _P21,
+    "P4_1": groups.SpaceGroup.from_generators([[[0, -1, 0], [1, 0, 0], [0, 0, 1]]], [[0, 0, 0.25]]),
+    "P3_1": groups.SpaceGroup.from_generators(
+        [[[0, -1, 0], [1, -1, 0], [0, 0, 1]]], [[0, 0, 1 / 3]]
+    ),
+    "p6": groups.SpaceGroup.from_generators([[[1, -1], [1, 0]]]),
+    "shifts of a torus": groups.SpaceGroup.from_generators([np.eye(2)], [[1 / 5, 2 / 5]]),
+    "P2_1 on atoms": groups.Symmetric(2).along(0, (2, 3)) * _P21.along(1, (2, 3)),
+}
+EVERY = GROUPS | CRYSTALS
 
 KERNELS = {
     "rbf": RBF(1.7),
@@ -130,10 +143,12 @@ class Case:
 
     @property
     def group(self):
-        return GROUPS[self.group_name]
+        return EVERY[self.group_name]
 
     @property
     def kernel(self):
+        if self.group_name in CRYSTALS:
+            return periodic_kernel(self.group, KERNELS[self.kernel_name].kappa)
         return KERNELS[self.kernel_name]
 
     @property
@@ -173,16 +188,23 @@ def applies(method, case):
     return True
 
 
+def periodic_kernel(group, kappa):
+    """The von Mises kernel of fractional coordinates that a group leaves invariant."""
+    modes = next(f.group.star() for f in group.factors() if f.group.role.moves_lattice)
+    plain = len(modes) == len(modes[0])
+    return VonMises(kappa, period=1.0, modes=None if plain else modes)
+
+
 def leaves_invariant(group, kernel_name):
     """Whether the average over a group exists."""
     if kernel_name == "von_mises":
-        return not group.is_finite or group.is_signed_permutation
+        return not (group.is_finite and group.is_linear) or group.is_signed_permutation
     if kernel_name == "laplacian":
         return group.is_finite and group.is_signed_permutation
-    return group.is_finite
+    return group.is_finite and group.is_linear
 
 
-CASES = [Case(g, k) for g in GROUPS for k in KERNELS if leaves_invariant(GROUPS[g], k)]
+CASES = [Case(g, k) for g in EVERY for k in KERNELS if leaves_invariant(EVERY[g], k)]
 CASES_BY_METHOD = [(c, m) for c in CASES for m in METHODS if applies(m, c)]
 # The same with and without normalisation, to be covered by pairs: see covering.py.
 NORMALIZED = [(c, m, n) for c, m in CASES_BY_METHOD for n in (False, True)]

@@ -267,6 +267,7 @@ EXAMPLES = {
         "SignedPermutation": lambda X, y: groups.SignedPermutation(
             [1, 2, 3, 0], [-1, 1, -1, 1]
         ).apply(X),
+        "SpaceGroup": _of_group("SpaceGroup", [np.eye(3), -np.eye(3)]),
         "Symmetric": _of_group("Symmetric", 4),
         "Torus": _of_group("Torus", 4),
         "Translations": _of_group("Translations", 4),
@@ -328,6 +329,11 @@ EXAMPLES = {
         "InvariantBasis": lambda X, y: spectral.InvariantBasis(
             spectral.Sphere(3), groups.Cyclic(3), max_level=3
         ).fit_transform(X),
+        "LatticeTorus": lambda X, y: [
+            *_of_manifold(spectral.LatticeTorus(np.eye(3)))(X, y),
+            spectral.LatticeTorus(2 * np.eye(3)).to_cartesian(X[:, :3]),
+            spectral.LatticeTorus(2 * np.eye(3)).to_fractional(X[:, :3]),
+        ],
         "Manifold": ABSTRACT,
         "PolynomialKernel": _of_spectral_kernel(spectral.PolynomialKernel(2), groups.Cyclic(3)),
         "Polynomials": _of_manifold(spectral.Polynomials(3)),

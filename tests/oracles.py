@@ -79,8 +79,17 @@ def base_kernel(base, X, Y):
     if isinstance(base, sym.PowerExponential):
         return np.exp(-(cdist(X / base.length_scale, Y / base.length_scale) ** base.exponent))
     if isinstance(base, sym.VonMises):
-        return np.exp(base.kappa * (np.cos(X[:, None] - Y[None]) - 1).sum(axis=2))
+        return np.exp(base.kappa * (np.cos(_turns(base, X[:, None] - Y[None])) - 1).sum(axis=2))
     raise TypeError(type(base))
+
+
+def _turns(base, difference):
+    """Angles of the modes of a von Mises kernel, from differences of coordinates."""
+    if base.modes is not None:
+        k = np.array(base.modes)
+        points = difference.reshape(*difference.shape[:-1], -1, k.shape[1])
+        difference = (points @ k.T).reshape(*difference.shape[:-1], -1)
+    return difference * (2 * np.pi / base.period)
 
 
 def base_gradient(base, x, Y):
@@ -118,7 +127,12 @@ def base_gradient(base, x, Y):
         power = np.where(r > 1e-13, r, np.inf) ** (p - 2) if p < 2 else 1.0  # as above
         return -p * power * np.exp(-(r**p)) * scaled / base.length_scale
     if isinstance(base, sym.VonMises):
-        return -base.kappa * np.sin(difference) * base_kernel(base, x[None], Y).T
+        slopes = -base.kappa * np.sin(_turns(base, difference)) * base_kernel(base, x[None], Y).T
+        rate = 2 * np.pi / base.period
+        if base.modes is None:
+            return rate * slopes
+        k = np.array(base.modes)
+        return rate * (slopes.reshape(len(Y), -1, len(k)) @ k).reshape(Y.shape)
     raise TypeError(type(base))
 
 

@@ -163,6 +163,13 @@ def test_plan_says_that_it_is_approximate_on_one_line(capsys):
             "icosahedral group, 60 nodes",
         ),
         (
+            [
+                "--kernel=VonMises(2.0, period=1.0)",
+                "--group=SpaceGroup([[[1, 0], [0, 1]], [[-1, 0], [0, 1]]], [[0, 0], [0, 0.5]])",
+            ],
+            "sum over 2 elements -> signed permuted panels",
+        ),
+        (
             ["--kernel=RBF()", "--group=Cyclic(9)", "--method=Sample(7)"],
             "7 random elements",
         ),
@@ -197,6 +204,8 @@ def test_plan_says_how_the_average_is_computed(arguments, wanted, capsys):
         ("RBF()", "nothing", "give --features"),
         ("3", "O(3)", "--kernel must be a kernel"),
         ("RBF(-1.0)", "Cyclic(3)", "length_scale must be"),
+        ("RBF()", "SpaceGroup([[[1]], [[-1]]])", "does not have the period 1"),
+        ("RBF()", "SpaceGroup(231)", "1 to 230"),
         ("RBF()", "-" * 20000 + "3", "nested too deeply"),
     ],
 )

@@ -44,6 +44,8 @@ def differences(k, X, Y, W, step=1e-4):
 def turned(g, gradient):
     """Gradients moved by an element: shifts move samples, not gradients."""
     flat = gradient.reshape(-1, gradient.shape[-1])
+    if hasattr(g, "rotation"):  # not orthogonal: gradients go by the inverse transpose
+        return (flat @ np.linalg.inv(g.rotation)).reshape(gradient.shape)
     return (g.apply(flat) - g.apply(0 * flat)).reshape(gradient.shape)
 
 

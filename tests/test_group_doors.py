@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from catalog import GROUPS
+from catalog import EVERY
 from symkernel import groups
 
 
@@ -28,10 +28,10 @@ def test_the_identity_among_other_elements_is_no_surprise():
         assert groups.MatrixGroup([np.eye(2), [[0.0, -1.0], [1.0, 0.0]]]).order == 4
 
 
-@pytest.mark.parametrize("name", list(GROUPS))
+@pytest.mark.parametrize("name", list(EVERY))
 def test_no_group_of_the_house_warns(name):
     """Products, chains and stabilisers pass elements on, the identity among them."""
-    group = GROUPS[name]
+    group = EVERY[name]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         groups.PermutationGroup([[(0, 1, 2)], [()]], degree=4)
@@ -44,9 +44,9 @@ DTYPES = [np.int64, np.int8, np.uint8, bool, np.float16, np.longdouble, object]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda t: np.dtype(t).name)
-@pytest.mark.parametrize("name", list(GROUPS))
+@pytest.mark.parametrize("name", list(EVERY))
 def test_random_images_of_numbers_of_any_kind(name, dtype):
-    group = GROUPS[name]
+    group = EVERY[name]
     X = np.random.default_rng(0).integers(0, 2, (4, group.degree)).astype(dtype)
     moved = groups.move_randomly(group, X, 0)
     exact = group.is_linear and group.is_signed_permutation and np.dtype(dtype).kind in "biu"

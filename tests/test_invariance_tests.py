@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalog import GROUPS
+from catalog import EVERY
 from scipy import stats
 from sklearn.gaussian_process.kernels import RBF, DotProduct
 from sklearn.linear_model import Ridge
@@ -20,9 +20,9 @@ DATA = os.environ.get("SYMKERNEL_DATA")
 # ---- samples moved by random elements -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("name", EVERY)
 def test_moved_samples_stay_on_their_orbit_and_cover_it_evenly(name):
-    group = GROUPS[name]
+    group = EVERY[name]
     if not group.is_finite:
         pytest.skip("orbits are compared element by element")
     x = np.random.default_rng(1).standard_normal(group.degree)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import symkernel
-from catalog import GROUPS, MOVING_METHANE, TURNED_TENSORS
+from catalog import CRYSTALS, GROUPS, MOVING_METHANE, TURNED_TENSORS
 from oracles import orbit_mean
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import InvariantKernel, groups, orbit_distance
@@ -34,7 +34,7 @@ CONTINUOUS = {
     "two kinds": groups.SO(3).on([4, 0, 2], 6) * groups.SignFlips(2).on([1, 3], 6),
     "trivial beside": groups.Trivial(2).along(0, (2, 3)) * groups.SO(3).along(1, (2, 3)),
 }
-ALL = {**GROUPS, **CONTINUOUS}
+ALL = {**GROUPS, **CONTINUOUS, **CRYSTALS}
 
 
 @pytest.fixture(params=list(ALL))
@@ -124,7 +124,8 @@ def test_roles_are_what_the_elements_do(group):
             assert acting.order == math.prod(part.order for part, _ in role.parts)
             assert acting.dim == sum(part.dim for part, _ in role.parts)
         else:
-            assert (role.translates or role.turns_angles) == (not acting.is_linear)
+            shifts = role.translates or role.turns_angles or role.moves_lattice
+            assert shifts == (not acting.is_linear)
 
 
 @pytest.mark.parametrize("axes", [(0, 1), (1, 0), (2, 0)])

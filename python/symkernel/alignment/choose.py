@@ -61,6 +61,12 @@ def choose_route(
     if method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise ValueError(f"method must be one of {known}; got {method!r}")
+    if group._on_lattice:
+        raise NotApplicableError(
+            f"{group!r} acts on fractional coordinates modulo 1, to which no distance here "
+            "belongs; the kernel distance of InvariantKernel(VonMises(period=1.0), group) has the "
+            "period"
+        )
     structure = group.structure
     on_angles = group._on_angles
     if on_angles and structure.centres:

@@ -88,6 +88,12 @@ def canonical_form(
     """
     if not isinstance(group, Group):
         raise TypeError(f"group must be a Group, got {type(group).__name__}")
+    if group._on_lattice:
+        raise ValueError(
+            f"{group!r} acts on fractional coordinates modulo 1, whose orbits have no canonical "
+            "form here: kernels of VonMises(period=1.0) take method='canonical', that of the "
+            "cosines and sines"
+        )
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; known methods: {_listed(METHODS)}")
     if order not in ORDERS:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from symkernel.diagnostics.orbit_grid import OrbitGrid
 from symkernel.groups.elements import Element, OrthogonalMatrix
 from symkernel.groups.factor import Factor
+from symkernel.groups.lattice_motion import LatticeMotion
 from symkernel.groups.motion import Motion
 
 __all__ = ["IrrepPower", "irrep_powers"]
@@ -187,6 +188,10 @@ def _finite(label: str, elements: tuple[Element, ...]) -> _Split:
 def _quotients(elements: tuple[Element, ...]) -> NDArray[np.int64]:
     """Index of g_a g_b^-1 at [a, b]."""
     n = len(elements)
+    if isinstance(elements[0], LatticeMotion):  # exact, and without matrices
+        rank = {g: k for k, g in enumerate(elements)}
+        undone = [g.inverse() for g in elements]
+        return np.array([[rank[g @ h] for h in undone] for g in elements])
     matrices = np.stack([g.as_matrix() for g in elements])
     flat = matrices.reshape(n, -1)
     table = np.empty((n, n), np.int64)

@@ -14,6 +14,7 @@ from symkernel.groups import Group, OrthogonalMatrix, PointGroup, SignedPermutat
 from symkernel.groups.columns import Columns, lifted
 from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
+from symkernel.groups.lattice_motion import LatticeMotion
 from symkernel.groups.motion import Motion
 from symkernel.plans.rotation_rules import GRIDS, rotation_grid, rotation_rule
 from symkernel.validation import RandomState, as_count, as_generator
@@ -89,7 +90,8 @@ class OrbitGrid:
         turned = [
             elements[which]
             for (factor, elements), which in zip(self.parts, self.choices[k], strict=True)
-            if factor.group.degree == length and not factor.group.is_permutation
+            if factor.group.degree == length
+            and not (factor.group.is_permutation or factor.group.role.moves_lattice)
         ]
         if not turned:
             raise ValueError(
@@ -301,6 +303,11 @@ def _matrices(stack: Array) -> tuple[Element, ...]:
 
 
 def _oriented(element: Element, inverse: bool, linear: bool) -> Element:
+    if linear and isinstance(element, LatticeMotion):
+        raise ValueError(
+            f"{element!r} turns vectors in the metric of its lattice only: pass a callable as "
+            "output"
+        )
     chosen = element._parts()[0] if linear else element
     return chosen.inverse() if inverse else chosen
 

@@ -218,8 +218,8 @@ class GroupScaler(
             raise ValueError(f"X has {n_features} features; {group!r} acts on {group.degree}")
         if group._on_angles:
             raise ValueError(
-                f"{group!r} acts on angles, whose period of 2 pi no mean needs and no scale keeps: "
-                "leave them as they are"
+                f"{group!r} acts on angles, whose period of {'1' if group._on_lattice else '2 pi'} "
+                "no mean needs and no scale keeps: leave them as they are"
             )
         return group
 

@@ -33,6 +33,7 @@ from symkernel.groups.random_action import move_randomly
 from symkernel.groups.registry import from_name
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
+from symkernel.groups.space_group import SpaceGroup
 from symkernel.groups.wreath import Wreath
 from symkernel.groups.young import Young
 
@@ -55,6 +56,7 @@ __all__ = [
     "PointGroup",
     "SignFlips",
     "SignedPermutation",
+    "SpaceGroup",
     "Symmetric",
     "Torus",
     "Translations",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from symkernel.groups.matrix_group import MatrixGroup
     from symkernel.groups.permutation_group import PermutationGroup
     from symkernel.groups.product import Product
+    from symkernel.groups.space_group import SpaceGroup
     from symkernel.groups.structure import Structure
     from symkernel.groups.unbound import OnColumns
     from symkernel.groups.young import Young
@@ -33,6 +34,7 @@ class Built:
     OnColumns: type[OnColumns]
     PermutationGroup: type[PermutationGroup]
     Product: type[Product]
+    SpaceGroup: type[SpaceGroup]
     Structure: type[Structure]
     Young: type[Young]
 

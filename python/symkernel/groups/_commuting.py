@@ -11,7 +11,14 @@ from symkernel.groups.along import places
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 
-__all__ = ["Tensor", "check_commuting", "check_shifts", "on_different_axes", "split"]
+__all__ = [
+    "Tensor",
+    "check_commuting",
+    "check_lattice",
+    "check_shifts",
+    "on_different_axes",
+    "split",
+]
 
 # Entries of matrices that commute agree to this.
 _COMMUTING_TOLERANCE = 1e-9
@@ -66,6 +73,27 @@ def check_shifts(left: Group, right: Group) -> None:
                     f"maps to each other: {h!r} of {acting!r} takes shifts of {shifting!r} to "
                     "others"
                 )
+
+
+def check_lattice(left: Group, right: Group) -> None:
+    """Raise ValueError unless two groups commute, of which one moves fractional coordinates."""
+    for moving, other in ((left, right), (right, left)):
+        if moving._on_lattice and not (other._on_lattice or _permutes(other)):
+            raise ValueError(
+                f"{moving!r} acts on fractional coordinates, of period 1, which only signed "
+                f"permutations and other such groups do: it has no product with {other!r}"
+            )
+    for g in left.generators:
+        for h in right.generators:
+            if g @ h != h @ g:
+                raise ValueError(
+                    f"a product needs groups that commute: {g!r} of {left!r} does not commute "
+                    f"with {h!r} of {right!r}"
+                )
+
+
+def _permutes(group: Group) -> bool:
+    return group.is_finite and group.is_linear and group.is_signed_permutation
 
 
 def _commute(g: Element, h: Element) -> bool:

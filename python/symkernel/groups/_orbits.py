@@ -68,7 +68,7 @@ def mixed_features(group: Group) -> NDArray[np.intp]:
             rows.append(here)
             columns.append(np.asarray(g.indices))
         else:
-            i, j = np.nonzero(np.abs(g.as_matrix()) > 1e-9)
+            i, j = np.nonzero(np.abs(g._parts()[0].as_matrix()) > 1e-9)
             rows.append(i)
             columns.append(j)
     for xi in group.lie_algebra:

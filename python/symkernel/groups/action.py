@@ -14,6 +14,7 @@ from symkernel.backends.element_tables import ActionTable
 from symkernel.groups._arrays import as_signed_permutation, outside
 from symkernel.groups._checks import SAME_TOLERANCE, as_scale
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
+from symkernel.groups.lattice_motion import LatticeMotion
 from symkernel.groups.motion import Motion
 from symkernel.groups.role import Kind, Role
 from symkernel.validation import RandomState, as_count, as_generator, as_movable
@@ -77,7 +78,8 @@ class Action(ABC):
     def _contains(self, element: Element) -> bool:
         """Whether a linear element lies in the group.
 
-        The element is a SignedPermutation when the group is made of them.
+        The element is a SignedPermutation when the group is made of them, and a LatticeMotion when
+        it acts on fractional coordinates.
         """
 
     @abstractmethod
@@ -119,6 +121,11 @@ class Action(ABC):
         return True
 
     @property
+    def _on_lattice(self) -> bool:
+        """Whether features are fractional coordinates, modulo 1: then finite, but not linear."""
+        return False
+
+    @property
     def is_permutation(self) -> bool:
         """Whether every element is a permutation."""
         return self.is_signed_permutation and all(
@@ -136,6 +143,8 @@ class Action(ABC):
     @property
     def identity(self) -> Element:
         """The element that changes nothing."""
+        if self._on_lattice:
+            return LatticeMotion._trusted(np.eye(self.degree), np.zeros(self.degree), 1)
         if not self.is_linear:
             return Motion._trusted(None, np.zeros(self.degree))
         if self.is_signed_permutation:
@@ -167,6 +176,10 @@ class Action(ABC):
 
     # As ``_sample``, as an array (size, d, d) where that saves the objects; or None.
     def _drawn_matrices(self, size: int, rng: np.random.Generator) -> NDArray[np.float64] | None:
+        return None
+
+    # As ``_sample``, as an object with ``act``, ``inverses`` and ``matrices`` of its own; or None.
+    def _drawn_maps(self, size: int, rng: np.random.Generator) -> Any:
         return None
 
     # Groups with translations need the scale of their shifts too.
@@ -229,6 +242,9 @@ class Action(ABC):
         along the same axis, which raise GroupTooLargeError.
         """
         self._check_element(element)
+        if self._on_lattice:
+            motion = LatticeMotion.of(element)
+            return motion is not None and self._contains(motion)
         linear, shift = element._parts()
         if shift is not None:
             tolerance = SAME_TOLERANCE * max(1.0, float(np.abs(shift).max()))

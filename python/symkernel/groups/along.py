@@ -24,6 +24,7 @@ from symkernel.groups._checks import SAME_TOLERANCE
 from symkernel.groups.base import Group
 from symkernel.groups.elements import Element, OrthogonalMatrix, SignedPermutation
 from symkernel.groups.factor import Factor
+from symkernel.groups.lattice_motion import LatticeMotion
 from symkernel.groups.lie import LieGenerator, turning
 from symkernel.groups.motion import Motion
 from symkernel.validation import as_axes, as_shape
@@ -129,16 +130,21 @@ class Along(Group):
         if isinstance(element, Motion):
             matrix = None if element.matrix is None else self._lift_matrix(element.matrix)
             return Motion._trusted(matrix, self._lift_vectors(element.shift))
+        if isinstance(element, LatticeMotion):
+            rotation = self._lift_matrix(element.rotation).astype(np.int64)
+            numerators, denominator = element.fractions
+            lifted = self._lift_vectors(numerators).astype(np.int64)
+            return LatticeMotion._trusted(rotation, lifted, denominator)
         return OrthogonalMatrix._trusted(self._lift_matrix(element.as_matrix()))
 
-    def _lift_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _lift_matrix(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
         rows = self._places
         lifted = np.zeros((self.degree, self.degree))
         lifted[rows[:, :, None], rows[:, None, :]] = matrix
         return lifted
 
     # Of vectors (..., r), the same at every point.
-    def _lift_vectors(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _lift_vectors(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
         lifted = np.empty((*vectors.shape[:-1], self.degree))
         lifted[..., self._places] = vectors[..., None, :]
         return lifted
@@ -175,6 +181,13 @@ class Along(Group):
             signs = None if element.signs is None else element.signs[rows[0]]
             inner = SignedPermutation._trusted(indices, signs)
             return inner if self._lift(inner) == element else None
+        if isinstance(element, LatticeMotion):
+            numerators, denominator = element.fractions
+            square = element.rotation[np.ix_(rows[0], rows[0])]
+            if abs(abs(np.linalg.det(square)) - 1.0) > SAME_TOLERANCE:
+                return None
+            motion = LatticeMotion._trusted(square, numerators[rows[0]], denominator)
+            return motion if self._lift(motion) == element else None
         matrix = element.as_matrix()
         block = matrix[np.ix_(rows[0], rows[0])]
         same = np.abs(self._lift_matrix(block) - matrix).max() <= SAME_TOLERANCE
@@ -203,7 +216,7 @@ class Along(Group):
 
     @property
     def _has_points(self) -> bool:
-        return worth_points(self._group.degree, self)
+        return not self._on_lattice and worth_points(self._group.degree, self)
 
     def point_sizes(self) -> PointSizes | None:
         """Return the sizes that ``point_table`` would have; None without that form."""
@@ -258,6 +271,10 @@ class Along(Group):
     @property
     def _claims(self) -> bool:
         return self._group._claims
+
+    @property
+    def _on_lattice(self) -> bool:
+        return self._group._on_lattice
 
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         return self._group, self._axes, self._shape

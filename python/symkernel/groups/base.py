@@ -128,6 +128,8 @@ class Group(Building):
     def _stabilizer(self, X: NDArray[np.float64]) -> Group:
         if not self.is_finite:
             return infinite_stabilizer(self, X)
+        if self._on_lattice:
+            return Built.SpaceGroup._fixing_points(self, X)
         if self.is_signed_permutation:
             return self._fixing(signed_labels(X))
         return fixing_matrices(self, X)

@@ -24,6 +24,7 @@ from symkernel.groups._built import enter
 from symkernel.groups._commuting import (
     Tensor,
     check_commuting,
+    check_lattice,
     check_shifts,
     on_different_axes,
     split,
@@ -90,6 +91,10 @@ class Product(Group):
                 f"{right!r} on {right.degree}"
             )
         self._left, self._right = left, right
+        if self._on_lattice:
+            self._apart = False
+            check_lattice(left, right)
+            return
         # Of groups with shifts, the linear maps have a product too, which looks into itself.
         self._apart = self.is_linear and on_different_axes(left, right)
         if not self.is_linear:
@@ -123,6 +128,8 @@ class Product(Group):
     @cached_property
     def dim(self) -> int:
         """Dimension of the group: of both factors, less what they share."""
+        if self._on_lattice:
+            return 0
         if not self.is_linear:
             return len(self._shift_basis) + self._linear.dim
         dims = (self._left.dim, self._right.dim)
@@ -179,7 +186,7 @@ class Product(Group):
     @cached_property
     def _chain(self) -> PermutationGroup | None:
         signed = [g for g in self.generators if isinstance(g, SignedPermutation)]
-        if len(signed) < len(self.generators) or not self.is_finite:
+        if len(signed) < len(self.generators) or not self.is_finite or self._on_lattice:
             return None
         return PermutationGroup(signed, degree=self.degree)
 
@@ -238,7 +245,7 @@ class Product(Group):
         return [g @ h for g, h in zip(left, right, strict=True)]
 
     def _contains(self, element: Element) -> bool:
-        if not self.is_linear:
+        if not (self.is_linear or self._on_lattice):
             return self._linear.contains(element)
         if self._chain is not None:
             return self._chain.contains(element)
@@ -276,7 +283,7 @@ class Product(Group):
 
     @cached_property
     def _linear(self) -> Group:
-        if self.is_linear:
+        if self.is_linear or self._on_lattice:
             return self
         left, right = self._left._linear, self._right._linear
         if left.order == 1 or right.order == 1:
@@ -284,6 +291,8 @@ class Product(Group):
         return Product(left, right)
 
     def _rotations(self) -> tuple[LieGenerator, ...]:
+        if self._on_lattice:
+            return ()
         if not self.is_linear:
             return self._linear._rotations()
         left, right = self._left._rotations(), self._right._rotations()
@@ -297,6 +306,10 @@ class Product(Group):
     @property
     def _on_angles(self) -> bool:
         return self._left._on_angles or self._right._on_angles
+
+    @property
+    def _on_lattice(self) -> bool:
+        return self._left._on_lattice or self._right._on_lattice
 
     # -- points -------------------------------------------------------------------------------
 
@@ -317,6 +330,8 @@ class Product(Group):
     @cached_property
     def _split(self) -> tuple[list[Tensor], list[Tensor], tuple[int, ...]] | None:
         """Factors that permute points, factors that act on coordinates, axes of coordinates."""
+        if self._on_lattice:
+            return None
         parts = []
         for factor in self._multiplied:
             part = factor._tensor()

@@ -136,7 +136,8 @@ class RandomAction:
         turned = vectors.reshape(len(vectors), -1, length)
         found = False
         for factor, maps in self._parts:
-            if factor.group.degree == length and not factor.group.is_permutation:
+            turns = not (factor.group.is_permutation or factor.group.role.moves_lattice)
+            if factor.group.degree == length and turns:
                 turned = turned @ np.swapaxes(maps.matrices().astype(vectors.dtype), 1, 2)
                 found = True
         if not found:
@@ -189,8 +190,11 @@ class _Maps:
         return table_matrices(self.linear)
 
 
-def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> _Maps:
+def _drawn(group: Group, size: int, rng: np.random.Generator, scale: float) -> Any:
     """Independent random elements of an atomic group."""
+    own = group._drawn_maps(size, rng)
+    if own is not None:
+        return own
     matrices = group._drawn_matrices(size, rng)
     if matrices is not None:
         return _Maps(MatrixTable(matrices))  # without an object for each

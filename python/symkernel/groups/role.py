@@ -24,6 +24,7 @@ class Kind(Enum):
     RING = "cyclic shifts"
     NESTED = "a group within every block, and permutations of the blocks"
     COLUMNS = "groups on columns of their own, and columns that stay as they are"
+    LATTICE = "motions of fractional coordinates, modulo 1"
     OCTAHEDRAL = "the rotations of the cube along the axes of R^3"
     GRAPH = "permutations of the nodes of a graph, of rows and columns at once"
     TENSORS = "rotations of R^r, on every axis of a tensor at once"
@@ -94,6 +95,11 @@ class Role:
     def turns_angles(self) -> bool:
         """Whether the group shifts angles."""
         return self.kind is Kind.ANGLES
+
+    @property
+    def moves_lattice(self) -> bool:
+        """Whether the group moves fractional coordinates, modulo 1."""
+        return self.kind is Kind.LATTICE
 
     @property
     def exchanges(self) -> bool:

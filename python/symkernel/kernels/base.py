@@ -14,7 +14,7 @@ from symkernel.groups import Group, Trivial
 from symkernel.kernels.text import expression
 from symkernel.plans.base import BaseSpec, Plan
 from symkernel.plans.planner import make_plan
-from symkernel.validation import as_number, check_pair, check_samples
+from symkernel.validation import as_floats, as_number, check_pair, check_samples
 
 Array = NDArray[Any]
 Bounds = tuple[float, float] | str
@@ -273,8 +273,9 @@ class ArcCosine(NativeKernel):
 class VonMises(NativeKernel):
     """Von Mises kernel of angles, ``exp(kappa sum_i (cos(x_i - y_i) - 1))``.
 
-    Features are angles in radians. Shifts of angles (``groups.Torus``), permutations and changes of
-    sign leave the kernel invariant; other groups are refused.
+    Features are angles in radians, or of another period. Shifts of angles (``groups.Torus``),
+    permutations and changes of sign leave the kernel invariant, and so do motions of a lattice
+    (``groups.SpaceGroup``) for ``period=1.0``; other groups are refused.
 
     Parameters
     ----------
@@ -282,15 +283,24 @@ class VonMises(NativeKernel):
         Concentration, positive: near x it is the RBF kernel of length scale ``kappa^(-1/2)``.
     kappa_bounds : pair of floats or "fixed", default=(1e-5, 1e5)
         Bounds for hyperparameter optimisation.
+    period : float, default=2 pi
+        Of every feature, positive; 1.0 for fractional coordinates.
+    modes : sequence of sequences of int, default=None
+        Frequencies k: the kernel is then ``exp(kappa sum_k (cos(w k.(x - y)) - 1))`` with w = 2 pi
+        / period, summed over points of as many coordinates as each k has entries, which follow one
+        another in a sample. None compares every coordinate by itself. ``SpaceGroup.star()`` gives
+        those that a space group maps to each other.
 
     Raises
     ------
     ValueError
-        On call, for kappa <= 0.
+        On call, for kappa <= 0 or period <= 0, for modes that are no integers, or whose length
+        does not divide the number of features.
 
     Notes
     -----
-    O(n m n_features). The average over a torus is a product of Bessel functions. Source: Mardia &
+    O(n m n_features). The average over a torus is a product of Bessel functions, that over a space
+    group a sum over matrices on cosines and sines. Source: Mardia &
     Jupp, Directional Statistics (2000), section 3.5.4.
 
     Examples
@@ -305,9 +315,17 @@ class VonMises(NativeKernel):
     True
     """
 
-    def __init__(self, kappa: float = 1.0, kappa_bounds: Bounds = (1e-5, 1e5)) -> None:
+    def __init__(
+        self,
+        kappa: float = 1.0,
+        kappa_bounds: Bounds = (1e-5, 1e5),
+        period: float = 2.0 * math.pi,
+        modes: Any = None,
+    ) -> None:
         self.kappa = kappa
         self.kappa_bounds = kappa_bounds
+        self.period = period
+        self.modes = modes
 
     @property
     def hyperparameter_kappa(self) -> Hyperparameter:
@@ -316,7 +334,29 @@ class VonMises(NativeKernel):
 
     def _spec(self, group: Group) -> BaseSpec:
         as_number(self.kappa, "kappa", 0.0, strict=True)
-        return BaseSpec("von_mises", (float(self.kappa),))
+        as_number(self.period, "period", 0.0, strict=True)
+        parameters = (float(self.kappa), float(self.period))
+        return BaseSpec("von_mises", parameters, modes=self._listed_modes(group.degree))
+
+    def _listed_modes(self, n_features: int) -> tuple[tuple[int, ...], ...] | None:
+        if self.modes is None:
+            return None
+        array = as_floats(self.modes, "modes", finite=True)
+        if array.ndim != 2 or not array.size or not (array == np.rint(array)).all():
+            raise ValueError(f"modes must be integers of shape (m, d), got {self.modes!r}")
+        if n_features % array.shape[1]:
+            raise ValueError(
+                f"modes act on points of {array.shape[1]} coordinates, which samples of "
+                f"{n_features} features are not made of"
+            )
+        listed = tuple(tuple(int(entry) for entry in row) for row in array)
+        opposite = {tuple(-entry for entry in row) for row in listed}
+        if len(set(listed)) < len(listed) or opposite & set(listed):
+            raise ValueError(
+                f"modes must be different, not 0, and one of each pair +-k, whose cosines are "
+                f"equal; got {self.modes!r}"
+            )
+        return listed
 
     def is_stationary(self) -> bool:
         """Whether the kernel depends on x - y only."""

@@ -99,11 +99,32 @@ def _check_angles(base: Any, group: Group) -> None:
     torus = not group.is_finite and group._on_angles
     if isinstance(base, VonMises):
         for factor in group.factors():
-            if not (factor.group._on_angles or factor.group.is_signed_permutation):
+            role, turned = factor.group.role, factor.group._on_angles
+            if not (turned or role.moves_lattice or factor.group.is_signed_permutation):
                 raise ValueError(
                     f"{base!r} is a kernel of angles, which {factor.group!r} does not leave "
                     "invariant: it needs shifts of a Torus, permutations or signed permutations"
                 )
+            for known, period, words in (
+                (role.turns_angles, 2.0 * math.pi, "2 pi"),
+                (role.moves_lattice, 1.0, "1"),
+            ):
+                if known and not math.isclose(base.period, period, rel_tol=1e-9):
+                    raise ValueError(
+                        f"{factor.group!r} acts on features of period {words}, {base!r} has the "
+                        f"period {base.period:g}: give period={'2 * pi' if period > 1 else '1.0'}"
+                    )
+            if role.turns_angles and base.modes is not None:
+                raise ValueError(
+                    f"modes={base.modes!r} couple the angles that {factor.group!r} shifts one by "
+                    "one; without modes there is a closed form"
+                )
+    elif group._on_lattice and isinstance(base, skl.Kernel):
+        raise ValueError(
+            f"base={base!r} does not have the period 1 of the fractional coordinates that "
+            f"{group!r} moves: use VonMises(period=1.0) of symkernel.kernels, or HeatKernel on a "
+            "LatticeTorus of symkernel.spectral"
+        )
     elif torus and isinstance(base, skl.Kernel):
         raise ValueError(
             f"base={base!r} does not have the period 2 pi of the angles that {group!r} shifts, so "

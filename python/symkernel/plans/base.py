@@ -59,6 +59,9 @@ class BaseSpec:
     exponent : int
         Samples are divided by this power of two, and so is the length scale among the parameters:
         0 unless the length scale is so far from 1 that its square would leave single precision.
+    modes : tuple of tuples of int, optional
+        Of a kernel of angles: the frequencies of what it compares, for points of as many
+        coordinates; None for every coordinate by itself.
     average : callable, optional
         Takes a group and returns the plan; for kernels that say themselves how they are averaged.
     """
@@ -67,6 +70,7 @@ class BaseSpec:
     parameters: tuple[float, ...]
     scale: Array | None = None
     exponent: int = 0
+    modes: tuple[tuple[int, ...], ...] | None = None
     average: Callable[[Group], Plan] | None = None
 
     @property

@@ -15,6 +15,7 @@ array([  1,  11,  56, 176, 396, 738])
 from symkernel.spectral.basis import InvariantBasis
 from symkernel.spectral.classifier import SpectralClassifier
 from symkernel.spectral.kernels import HeatKernel, SobolevKernel
+from symkernel.spectral.lattice_torus import LatticeTorus
 from symkernel.spectral.manifold import Manifold
 from symkernel.spectral.polynomial_kernel import PolynomialKernel
 from symkernel.spectral.polynomials import Polynomials
@@ -30,6 +31,7 @@ __all__ = [
     "SO3",
     "HeatKernel",
     "InvariantBasis",
+    "LatticeTorus",
     "Manifold",
     "PolynomialKernel",
     "Polynomials",

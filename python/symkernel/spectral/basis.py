@@ -37,8 +37,9 @@ class InvariantBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Parameters
     ----------
     manifold : Manifold or {"torus", "sphere", "polynomials"}, default="polynomials"
-        Where samples live: ``Torus``, ``Sphere``, ``SO3``, ``Product`` or ``Polynomials``. A name
-        is bound to the number of features in ``fit`` ("torus" has period 2).
+        Where samples live: ``Torus``, ``LatticeTorus``, ``Sphere``, ``SO3``, ``Product`` or
+        ``Polynomials``. A name is bound to the number of features in ``fit`` ("torus" has
+        period 2).
     group : Group, str or None, default=None
         It must act on the manifold; a name (see ``symkernel.groups.from_name``) stands for a group
         of all features; None for all eigenfunctions.

@@ -254,7 +254,7 @@ class HeatKernel(SpectralKernel):
     Parameters
     ----------
     manifold : Manifold
-        ``Torus``, ``Sphere``, ``SO3`` or ``Product``.
+        ``Torus``, ``LatticeTorus``, ``Sphere``, ``SO3`` or ``Product``.
     time : float, default=0.1
         Positive.
     max_level : int or float, default=10
@@ -324,7 +324,7 @@ class SobolevKernel(SpectralKernel):
     Parameters
     ----------
     manifold : Manifold
-        ``Torus``, ``Sphere``, ``SO3`` or ``Product``.
+        ``Torus``, ``LatticeTorus``, ``Sphere``, ``SO3`` or ``Product``.
     smoothness : float
         More than half the dimension of the manifold, or the sum diverges.
     length_scale : float, default=1.0

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.modes import enumerate_modes, find_modes, mode_orbits, mode_sums
+from symkernel.backends.modes import enumerate_modes, find_modes, mode_orbits
 from symkernel.groups import Group, SignedPermutation
-from symkernel.spectral.manifold import Level, Manifold
-from symkernel.spectral.subspace import InvariantSubspace, JoinedModes, ModeSubspace
-from symkernel.validation import RandomState, as_count, as_generator
+from symkernel.spectral.manifold import Level
+from symkernel.spectral.periodic import STILL, Periodic, conjugates, motions_of, phases
+from symkernel.spectral.subspace import ModeSubspace
+from symkernel.validation import as_count
 
 __all__ = ["Torus"]
 
 Array = NDArray[np.float64]
 
-# Frequencies as large as |k . b| along a shift b of unit length count as moved by it.
-_STILL = 1e-9
 
-
-class Torus(Manifold):
+class Torus(Periodic):
     """The torus of d periodic coordinates, with values in [-period/2, period/2).
 
     Coordinates are read modulo the period. The level of a function is the sum of its squared
@@ -32,7 +30,8 @@ class Torus(Manifold):
     sqrt(2) cos(w k.x), sqrt(2) sin(w k.x) for one k of each pair +-k, w = 2 pi / period.
 
     Signed permutations of the coordinates act, and shifts: those of ``groups.Torus`` and
-    ``groups.Translations``, along axes too.
+    ``groups.Translations``, along axes too. With period 1 ``groups.SpaceGroup`` acts where its
+    rotations are signed permutations; see ``LatticeTorus`` for the others.
 
     Parameters
     ----------
@@ -57,25 +56,6 @@ class Torus(Manifold):
         if not 0.0 < self._period < math.inf:
             raise ValueError(f"period must be positive and finite, got {period!r}")
 
-    @property
-    def dim(self) -> int:
-        """Dimension of the torus, d."""
-        return self._d
-
-    @property
-    def n_features(self) -> int:
-        """Number of features, d."""
-        return self._d
-
-    @property
-    def period(self) -> float:
-        """Period of every coordinate."""
-        return self._period
-
-    @property
-    def _frequency(self) -> float:
-        return 2.0 * math.pi / self._period
-
     def all_levels(self) -> Iterator[Level]:
         """Yield all sums of d squares, without end."""
         if self._d == 1:  # squares thin out: no table of what lies between
@@ -90,15 +70,12 @@ class Torus(Manifold):
                     yield Level(level, self._frequency**2 * level, counts[level])
             start, bound = bound, 2 * bound
 
-    def random_points(self, n: int, random_state: RandomState = None) -> Array:
-        """Return independent uniform samples, (n, d)."""
-        half = self._period / 2.0
-        rng = as_generator(random_state)
-        return rng.uniform(-half, half, (as_count(n, "n", 0), self._d))
-
     def check(self, group: Group) -> None:
         """Raise unless the group consists of signed permutations and shifts of coordinates."""
         self._check_group(group)
+        if group._on_lattice:
+            self._check_lattice(group)
+            return
         for g in group.generators:
             linear, shift = g._parts()
             if shift is not None and shift.any():
@@ -111,9 +88,22 @@ class Torus(Manifold):
         if any(xi.matrix.any() for xi in group.lie_algebra):
             raise ValueError(f"group must not turn coordinates of a torus, {group!r} does")
 
-    def _words(self, level: int) -> tuple[NDArray[np.int32], int]:
-        largest = max(1, math.isqrt(level))
-        return enumerate_modes(self._d, level, largest, fourier=True), largest
+    def _check_lattice(self, group: Group) -> None:
+        if not math.isclose(self._period, 1.0, rel_tol=1e-9):
+            raise ValueError(
+                f"{group!r} acts on fractional coordinates, of period 1: use "
+                f"Torus({self._d}, 1.0), not {self!r}"
+            )
+        for motion in motions_of(group):
+            if (np.count_nonzero(motion.rotation, axis=0) != 1).any():
+                raise ValueError(
+                    f"group must permute the coordinates of a torus up to sign: {motion!r} does "
+                    "not; LatticeTorus(lattice) has the metric that such rotations keep"
+                )
+
+    def _words(self, level: int | float) -> tuple[NDArray[np.int32], int]:
+        largest = max(1, math.isqrt(int(level)))
+        return enumerate_modes(self._d, int(level), largest, fourier=True), largest
 
     def invariants(self, group: Group, level: int | float, tol: float = 1e-9) -> ModeSubspace:
         """Return the invariant functions of one level: orbit sums of Fourier modes.
@@ -122,9 +112,11 @@ class Torus(Manifold):
         """
         self.check(group)
         known = self._listed_level(level)
-        words, largest = self._words(int(known.level))
+        if group._on_lattice:
+            return self._phased(group, known)
+        words, largest = self._words(known.level)
         for xi in group.lie_algebra:
-            words = words[np.abs(_phases(words, largest, xi.shift)) <= _STILL]
+            words = words[np.abs(phases(words, largest, xi.shift)) <= STILL]
         signed = [g._parts()[0] for g in group.generators]
         maps, signs = _letter_maps(signed, self._d, largest)
         labels, _, count = mode_orbits(words, maps, signs)
@@ -156,43 +148,6 @@ class Torus(Manifold):
             express=self._express,
         )
 
-    # cos(k) and sin(k) in the basis, where sin(-k) = -sin(k).
-    def _express(self, part: ModeSubspace) -> Array:
-        assert part.imaginary is not None
-        words, largest = self._words(int(part.level))
-        kept, number = _half(words, largest)
-        place = np.full(len(words), -1)
-        place[kept] = number
-        same = place[find_modes(words, part.words)]
-        other = place[find_modes(words, conjugates(part.words, largest))]
-        sign = np.where(same >= 0, 1.0, -1.0)
-        start = np.where(same >= 0, same, other)
-        out = np.zeros((part.multiplicity, part.sums))
-        scale = part.weights / (math.sqrt(2.0) if part.level else 1.0)
-        np.add.at(out, (start, part.real), scale)
-        odd = part.imaginary >= 0
-        np.add.at(out, (start[odd] + 1, part.imaginary[odd]), (scale * sign)[odd])
-        return out
-
-    def _eigenfunctions(self, X: Array, level: int | float) -> Array:
-        words, largest = self._words(int(level))
-        kept, number = _half(words, largest)
-        sines = np.where(number >= 0, number + 1, -1) if level else np.full(1, -1)
-        weights = np.full(len(kept), math.sqrt(2.0) if level else 1.0)
-        return mode_sums(
-            X,
-            words[kept],
-            weights,
-            number.astype(np.int32),
-            sines.astype(np.int32),
-            len(words),
-            largest,
-            self._frequency,
-        )
-
-    def _search_work(self, group: Group, known: Level) -> float:
-        return 1e3 * known.multiplicity * (1.0 + len(group.generators))
-
     # The sum over a level is the coefficient of q^level in the product of the theta functions
     # 1 + 2 sum_k q^(k^2) cos(k w (x_i - y_i)) of the coordinates.
     def _reproducing(self, X: Array, Y: Array, top: int | float) -> Iterator[Array]:
@@ -213,12 +168,6 @@ class Torus(Manifold):
     def _pair_work(self, top: int | float) -> float:
         return self._d * (math.sqrt(top) + 2.0) * (float(top) + 1.0)
 
-    def _evaluate(self, parts: Sequence[InvariantSubspace], X: Array, n_jobs: int | None) -> Array:
-        return JoinedModes([p for p in parts if isinstance(p, ModeSubspace)])(X, n_jobs)
-
-    def _defect(self, X: Array) -> tuple[Array, str]:
-        return np.zeros(len(X)), ""
-
     def _arguments(self) -> tuple[Any, ...]:
         return (self._d, self._period)
 
@@ -235,31 +184,6 @@ def _squares(d: int, bound: int) -> list[int]:
         total = sum(2 * (d * s - (n - s)) * counts[n - s] for s in roots if s <= n)
         counts[n] = total // n
     return counts
-
-
-def _exponents(words: NDArray[np.int32], largest: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    coordinate, place = np.divmod(words, 2 * largest)
-    exponent = np.where(place < largest, place - largest, place - largest + 1)
-    return coordinate, np.where(words < 0, 0, exponent)
-
-
-def _phases(words: NDArray[np.int32], largest: int, shift: Array) -> Array:
-    """K . b for each mode."""
-    coordinate, exponent = _exponents(words, largest)
-    return np.asarray((exponent * shift[np.maximum(coordinate, 0)]).sum(axis=1))
-
-
-def conjugates(words: NDArray[np.int32], largest: int) -> NDArray[np.int32]:
-    """Return the words of -k."""
-    coordinate, place = np.divmod(words, 2 * largest)
-    turned = coordinate * 2 * largest + (2 * largest - 1 - place)
-    return np.where(words < 0, -1, turned).astype(np.int32)
-
-
-def _half(words: NDArray[np.int32], largest: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows of one mode of each pair +-k, and the column of its cosine; its sine is next."""
-    rows = np.flatnonzero(np.arange(len(words)) <= find_modes(words, conjugates(words, largest)))
-    return rows, 2 * np.arange(len(rows))
 
 
 def _letter_maps(

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import Group
-from symkernel.spectral import Manifold, Polynomials, Product, Sphere, Torus
+from symkernel.spectral import LatticeTorus, Manifold, Polynomials, Product, Sphere, Torus
 from symkernel.spectral.manifold import Level
 from symkernel.theory.characters import complete_sums, cycle_series, level_characters, reach
 from symkernel.theory.classes import cycle_types, representatives, spectra
+from symkernel.theory.lattice_modes import lattice_characters
 from symkernel.theory.orbit_counts import named_series
 from symkernel.theory.reflections import reflection_series
 from symkernel.theory.shifted_modes import shifted_series
@@ -304,6 +305,8 @@ def as_manifold(manifold: Any) -> Manifold:
 
 
 def _invariants(manifold: Manifold, group: Group, levels: list[Level]) -> tuple[int, ...]:
+    if group._on_lattice or isinstance(manifold, LatticeTorus):
+        return _integers(*lattice_characters(manifold, group, levels), levels)
     if isinstance(manifold, (Torus, Polynomials, Sphere)):
         top = int(levels[-1].level)
         series = named_series(manifold, group, top)

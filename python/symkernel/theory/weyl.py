@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.groups import Group
 from symkernel.groups.factor import Factor
-from symkernel.spectral import SO3, Manifold, Product, Sphere, Torus
+from symkernel.spectral import SO3, LatticeTorus, Manifold, Product, Sphere, Torus
 from symkernel.spectral.manifold import as_level
 from symkernel.theory.counts import as_manifold
 from symkernel.theory.orbit_volumes import inverse_volumes, n_copies, n_images, shift_images
@@ -64,8 +64,8 @@ def volume(manifold: Manifold) -> float:
     Returns
     -------
     float
-        period^d for a torus, 2 pi^(d/2) / Gamma(d/2) for the sphere of R^d, 8 pi^2 for SO(3), the
-        product for products.
+        period^d for a torus, that of the cell for a lattice, 2 pi^(d/2) / Gamma(d/2) for the sphere
+        of R^d, 8 pi^2 for SO(3), the product for products.
 
     Raises
     ------
@@ -82,6 +82,8 @@ def volume(manifold: Manifold) -> float:
     as_manifold(manifold)
     if isinstance(manifold, Torus):
         return float(manifold.period**manifold.dim)
+    if isinstance(manifold, LatticeTorus):
+        return float(abs(np.linalg.det(manifold.lattice)))
     if isinstance(manifold, Sphere):
         return _sphere(manifold.dim)
     if isinstance(manifold, SO3):
