@@ -265,7 +265,7 @@ def test_few_automorphisms_only_cost_time(monkeypatch):
 
 
 def test_a_search_too_long_names_the_row(monkeypatch):
-    monkeypatch.setattr("symkernel.canonical.graphs.REFINEMENT_LIMIT", 5)
+    monkeypatch.setattr("symkernel.canonical.graphs.SEARCH_LIMIT", 5)
     X = np.array([np.diag(np.arange(16.0)).ravel(), rook().ravel()])
     with pytest.raises(ValueError, match=r"X\[1\] has no canonical form here: .*16 vertices"):
         canonical_form(Graph(16)).canonicalize(X)

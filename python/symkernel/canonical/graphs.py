@@ -13,7 +13,6 @@ from symkernel.canonical.points import PointLayout, factor_of, features_of
 from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.groups import Group
 from symkernel.groups.graph_automorphisms import (
-    REFINEMENT_LIMIT,
     AutomorphismSearch,
     coloured_graph,
 )
@@ -21,6 +20,9 @@ from symkernel.groups.graph_labelling import canonical_colours
 from symkernel.groups.role import Kind
 
 __all__ = ["GraphForm"]
+
+#: Most refinements for one sample, a minute or so of 200 nodes.
+SEARCH_LIMIT = 100_000
 
 
 class _Labelling(NamedTuple):
@@ -58,7 +60,7 @@ class GraphForm(CanonicalForm):
     alike are searched once. A sample takes a few refinements of O(n^2) where numbers or degrees
     tell nodes apart, in trees and in random graphs, and up to n more where all nodes look alike and
     are not. There is no polynomial bound: ``canonicalize`` raises ValueError, naming the row, after
-    20,000 refinements.
+    100,000 refinements, which strongly regular graphs without symmetries take beyond 200 nodes.
 
     The stabiliser is counted exactly. The gap is the distance to the nearest sample in which two
     numbers tie that the group can exchange: 0 for graphs without weights, whose representatives
@@ -153,7 +155,7 @@ class GraphForm(CanonicalForm):
             arrays[:, :n], np.concatenate([self._kinds[:, None], behind], axis=1)
         )
         try:
-            search = AutomorphismSearch(matrix, colours, REFINEMENT_LIMIT)
+            search = AutomorphismSearch(matrix, colours, SEARCH_LIMIT)
             own = canonical_colours(search)
         except ValueError as reason:
             raise ValueError(f"X[{row}] has no canonical form here: {reason}") from None

@@ -72,14 +72,12 @@ class AlongEach(Lifted):
         if not isinstance(element, SignedPermutation):
             return OrthogonalMatrix._trusted(self._power(element.as_matrix()))
         signs = None if element.signs is None else element.signs[None]
-        table = self._signed(element.indices[None], signs)
-        return SignedPermutation._trusted(
-            table.indices[0], None if table.signs is None else table.signs[0]
-        )
+        indices, signs = self._signed(element.indices[None], signs)
+        return SignedPermutation._trusted(indices[0], None if signs is None else signs[0])
 
     def _signed(
-        self, indices: NDArray[Any], signs: NDArray[np.int8] | None
-    ) -> SignedPermutationTable:
+        self, indices: NDArray[np.int64], signs: NDArray[np.int8] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int8] | None]:
         count, r = indices.shape
         lifted, signed = indices, signs
         for _ in range(self._count - 1):
@@ -87,7 +85,7 @@ class AlongEach(Lifted):
             if signs is not None and signed is not None:
                 signed = (signed[:, :, None] * signs[:, None]).reshape(count, -1)
         plain = signed is None or bool((signed > 0).all())
-        return SignedPermutationTable(lifted.astype(np.int32), None if plain else signed)
+        return lifted, None if plain else signed
 
     def _power(self, matrices: NDArray[np.float64]) -> NDArray[np.float64]:
         return tensor_power(matrices, self._count)
@@ -98,7 +96,8 @@ class AlongEach(Lifted):
             if self._forgets_sign and signs is not None:
                 kept = signs[:, 0] > 0
                 indices, signs = indices[kept], signs[kept]
-            return self._signed(indices.astype(np.int64), signs)
+            lifted, signs = self._signed(indices.astype(np.int64), signs)
+            return SignedPermutationTable(lifted.astype(np.int32), signs)
         matrices = table.matrices
         if self._forgets_sign:
             matrices = matrices[[row_leads(m[0]) for m in matrices]]

@@ -155,17 +155,16 @@ Graph(2, directed=False) claims symmetry, directed=True takes any
         return SignedPermutation._trusted(self._gathered(element.indices[None])[0])
 
     # Of permutations of nodes (m, n), what they do to samples, (m, n (n + f)).
-    def _gathered(self, nodes: NDArray[Any]) -> NDArray[np.int32]:
+    def _gathered(self, nodes: NDArray[Any]) -> NDArray[np.int64]:
         width = self._n + self._features
         behind = np.broadcast_to(np.arange(self._n, width), (len(nodes), self._features))
         columns = np.concatenate([nodes, behind], axis=1)
-        places = nodes[:, :, None].astype(np.int64) * width + columns[:, None]
-        gathered: NDArray[np.int32] = places.reshape(len(nodes), -1).astype(np.int32)
-        return gathered
+        places: NDArray[np.int64] = nodes[:, :, None].astype(np.int64) * width + columns[:, None]
+        return places.reshape(len(nodes), self.degree)
 
     def _lift_table(self, table: ActionTable) -> ActionTable:
         assert isinstance(table, SignedPermutationTable)
-        return SignedPermutationTable(self._gathered(table.indices), None)
+        return SignedPermutationTable(self._gathered(table.indices).astype(np.int32), None)
 
     def _restrict(self, element: Element) -> Element | None:
         assert isinstance(element, SignedPermutation)

@@ -63,19 +63,21 @@ def canonical_colours(search: AutomorphismSearch) -> Integers:
     level = 0
     n = len(search.matrix)
     while all(node.colours.max() + 1 < n for node in nodes):
-        children = []
+        kept: list[tuple[Integers, _Node, int]] = []
+        least = None
         for node in nodes:
             for vertex in _choices(search, level, node):
                 if node.on_base:
                     refined = search.singled(level, vertex)
                 else:
                     refined = search.refined(single_out(node.colours, vertex))
-                children.append((refined, node, vertex))
-        least = min(refined.trace for refined, _, _ in children)
+                if least is None or refined.trace < least:
+                    least = refined.trace
+                    kept.clear()
+                if refined.trace == least:
+                    kept.append((refined.colours, node, vertex))
         nodes = [
-            _child(search, level, node, vertex, refined.colours, rng)
-            for refined, node, vertex in children
-            if refined.trace == least
+            _child(search, level, node, vertex, colours, rng) for colours, node, vertex in kept
         ]
         level += 1
     leaves = [node.colours for node in nodes if node.colours.max() + 1 == n]
