@@ -58,7 +58,7 @@ def permuted(frame, seed=1):
     return frame.assign(**{name: values[:, i] for i, name in enumerate(ALIKE)})
 
 
-# ---- the table of the issue --------------------------------------------------------------------
+# ---- a table of like columns beside others ------------------------------------------------------
 
 MODELS = {
     "ridge": InvariantKernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1, group=LIKE_COLUMNS),
@@ -559,3 +559,9 @@ def test_a_single_block_of_everything_is_the_group_itself():
                 warnings.simplefilter("error")
                 K = InvariantKernel(kernel, whole)(X)
             np.testing.assert_allclose(K, InvariantKernel(kernel, group)(X), rtol=1e-12)
+
+
+def test_fractional_coordinates_are_no_columns():
+    G = groups.SpaceGroup.from_generators([np.eye(3)], [[0.5, 0.0, 0.0]])
+    with pytest.raises(ValueError, match=r"modulo 1: it acts on all features"):
+        G.on([0, 1, 2], 4)

@@ -51,7 +51,8 @@ class Columns(Group):
     Raises
     ------
     ValueError
-        If a group of angles stands beside one that does not map angles to angles.
+        If a group of angles stands beside one that does not map angles to angles, or one moves
+        fractional coordinates.
 
     Notes
     -----
@@ -64,6 +65,12 @@ class Columns(Group):
         self._blocks: tuple[Block, ...] = tuple(
             Block(inner, at) for group, columns in parts for inner, at in _flat(group, columns)
         )
+        for block in self._blocks:
+            if block.group._on_lattice:
+                raise ValueError(
+                    f"columns hold numbers, and {block.group!r} moves fractional coordinates, "
+                    "modulo 1: it acts on all features, on those of n atoms by along(1, (n, d))"
+                )
         if self._on_angles:
             for block in self._blocks:
                 group = block.group
