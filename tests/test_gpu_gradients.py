@@ -45,7 +45,16 @@ def agrees(cp, k, X, Y, W, dtype):
     return error <= TOLERANCE[dtype] * np.abs(want).max(initial=1.0)
 
 
-@covered("case, method, normalize", [row for row in NORMALIZED if row[1] != "auto"])
+def _is_affordable(case, method):
+    """Mixtures on columns take a launch a row, Gaussian and block: RBF is one of the Gaussians."""
+    mixture = case.kernel_name.startswith(("matern", "rational"))
+    return not (mixture and method == "closed_form" and case.group.structure.by_columns)
+
+
+@covered(
+    "case, method, normalize",
+    [row for row in NORMALIZED if row[1] != "auto" and _is_affordable(*row[:2])],
+)
 def test_agrees_with_the_cpu(cp, case, method, normalize):
     X, Y = samples(case.group, 19, seed=1), samples(case.group, 35, seed=2)
     W = np.random.default_rng(3).standard_normal((35, 2))

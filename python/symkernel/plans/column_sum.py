@@ -27,6 +27,8 @@ _PASS = 60.0
 # Exact methods that may serve a block, and the cost below which the others are not looked at.
 _EXACT = ("closed_form", "sum", "fourier")
 _CHEAP = 4000.0
+# Plans of factors that a block keeps.
+_KEPT = 256
 
 Maker = Callable[[BaseSpec, Group, str], Plan]
 
@@ -273,7 +275,7 @@ class ColumnSum(Plan):
                         continue
                     plan = self._blocks[b].plan_of(spec)
                     for i, x in enumerate(tile[b]):
-                        row = rest[i][:, None] if np.ndim(rest) else rest
+                        row = rest if isinstance(rest, float) else rest[i][:, None]
                         weights = xp.ascontiguousarray(term.weight * row * V)
                         moved = plan.gradient_x(x[None], others[b], weights, n_jobs)[0]
                         out[rows.start + i][:, self._columns[b]] += moved
@@ -291,7 +293,7 @@ class ColumnSum(Plan):
                 if spec is None:
                     continue
                 moved = self._blocks[b].plan_of(spec).diag_gradient_x(parts[b], n_jobs)
-                factor = term.weight * (rest[:, None] if np.ndim(rest) else rest)
+                factor = term.weight * (rest if isinstance(rest, float) else rest[:, None])
                 out[:, self._columns[b]] += factor * moved
         return self._unscaled(out).astype(X.dtype, copy=False)
 
@@ -342,7 +344,7 @@ class _Block:
         return len({t.factors[self._place] for t in terms} - {None})
 
     def plan_of(self, spec: BaseSpec, per_feature: bool = False) -> Plan:
-        """Plan of a factor, kept for powers, of which there are few.
+        """Plan of a factor, kept for the next call.
 
         With a length scale for every feature, all the same, where derivatives for each are asked.
         """
@@ -353,8 +355,9 @@ class _Block:
         if spec in self._by_spec:
             return self._by_spec[spec]
         plan = self._make(spec, self.group, self.plan.method)
-        if spec.name == "polynomial":
-            self._by_spec[spec] = plan
+        while len(self._by_spec) >= _KEPT:  # rates of a mixture change with the samples
+            del self._by_spec[next(iter(self._by_spec))]
+        self._by_spec[spec] = plan
         return plan
 
     def ready(self, Z: Array) -> Any:
