@@ -215,3 +215,18 @@ def test_finite_tensors_have_canonical_forms_and_orbit_sums():
     np.testing.assert_allclose(k(X), want, rtol=1e-12)
     form = Canonicalizer(G)
     np.testing.assert_allclose(form.fit_transform(g.apply(X)), form.transform(X), atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.ApproximationWarning")
+def test_a_rule_of_one_side_before_one_that_is_no_average():
+    """Both sides of a cheap degree err by a half here, one side of a higher one by 1e-7."""
+    G = groups.O(3).along_each((1, 2), (4, 3, 3))
+    rng = np.random.default_rng(0)
+    T = rng.normal(size=(10, 4, 3, 3))
+    T = T + T.transpose(0, 1, 3, 2)
+    Q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    turned = np.einsum("ab,nkbc,dc->nkad", Q, T, Q)
+    k = InvariantKernel(RBF(3.0), G)
+    K = k(T)
+    assert k.plan().error <= 1e-5
+    np.testing.assert_allclose(k(turned, T), K, atol=1e-6 * K.max())

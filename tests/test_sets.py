@@ -287,6 +287,34 @@ BAD = {
         ValueError,
         "host only",
     ),
+    "a list as points": (
+        lambda: Ragged([np.ones((2, 3)), np.ones((1, 3))], [0, 2, 3]),
+        TypeError,
+        "Ragged.from_sets",
+    ),
+    "no offsets": (lambda: Ragged(np.ones((2, 3))), TypeError, "Ragged.from_sets"),
+    "a name as part": (lambda: SetKernel("rbf")(some([2])), TypeError, "part must be a kernel"),
+    "sets of sets": (lambda: SetKernel(SetKernel(RBF()))(some([2])), TypeError, "of vectors"),
+    "a group as reduction": (
+        lambda: SetKernel(RBF(), groups.Cyclic(3))(some([2])),
+        ValueError,
+        "a group acts on points within part",
+    ),
+    "labels of two kinds": (
+        lambda: SetKernel(RBF())(some([2], 0, ["H"]), some([2], 0, [1])),
+        TypeError,
+        "labels of X are text and those of Y integers",
+    ),
+    "sets for a kernel of vectors": (
+        lambda: InvariantKernelRidge(kernel="rbf").fit(some([2, 1]), [1.0, 2.0]),
+        TypeError,
+        "X holds sets of points, a Ragged: .*SetKernel",
+    ),
+    "sets for an average": (
+        lambda: InvariantKernel(RBF(), groups.Cyclic(3))(some([2, 1])),
+        TypeError,
+        "X holds sets of points",
+    ),
     "short y": (
         lambda: InvariantKernelRidge(kernel=SetKernel(RBF())).fit(some([2, 1]), [1.0]),
         ValueError,
@@ -376,6 +404,9 @@ def test_classifiers():
     k = SetKernel(RBF(3.0))
     model = InvariantKernelClassifier(alpha=1e-2, kernel=k).fit(X, l_train)
     assert model.score(Z, l_test) > 0.7
+    found = model.predict_proba(Z)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(model.classes_[found.argmax(axis=1)], model.predict(Z))
     machine = SVC(kernel=k).fit(X, l_train)
     peer = SVC(kernel="precomputed").fit(k(X), l_train)
     np.testing.assert_array_equal(machine.predict(Z), peer.predict(k(Z, X)))

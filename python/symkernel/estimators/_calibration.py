@@ -18,13 +18,21 @@ _NOTHING_LEFT = 1e-12
 
 
 def identical_rows(X: Any) -> Array:
-    """Label the rows of an array or a sparse matrix, the same where rows are the same."""
+    """Label the rows of an array, a sparse matrix or sets, the same where rows are the same."""
+    keys: list[Any]
     if issparse(X):
         rows = X.tocsr(copy=True)
         rows.sum_duplicates()
         rows.eliminate_zeros()
         spans = [slice(*ends) for ends in pairwise(rows.indptr)]
         keys = [(rows.indices[span].tobytes(), rows.data[span].tobytes()) for span in spans]
+    elif X.ndim == 1:  # sets of points
+        keys = [
+            (part.points + 0.0).tobytes()
+            if part.labels is None
+            else ((part.points + 0.0).tobytes(), part.labels.tobytes())
+            for part in np.asarray(X)
+        ]
     else:
         keys = [row.tobytes() for row in np.ascontiguousarray(X) + 0.0]  # one zero of two
     labels = {key: label for label, key in enumerate(dict.fromkeys(keys))}

@@ -25,7 +25,7 @@ class Ragged:
     ----------
     points : array-like of shape (n_points, n_features)
         Points of all sets, those of the first set first. float32 stays, all else becomes float64.
-    offsets : array-like of int of shape (n_sets + 1,)
+    offsets : array-like of int of shape (n_sets + 1,), required
         Set i holds the points ``offsets[i]`` to ``offsets[i + 1]``, which may be none.
     labels : array-like of shape (n_points,), optional
         Kinds of points, integers or text, such as atomic numbers: only points of one kind are
@@ -52,8 +52,16 @@ class Ragged:
     """
 
     def __init__(
-        self, points: ArrayLike, offsets: ArrayLike, labels: ArrayLike | None = None
+        self,
+        points: ArrayLike,
+        offsets: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> None:
+        if offsets is None or _is_list_of_sets(points):
+            raise TypeError(
+                "Ragged takes the points of all sets in one array (n_points, n_features), and "
+                "offsets; Ragged.from_sets(sets, labels) joins a list of sets"
+            )
         self.points = as_floats(points, "points", finite=True)
         if self.points.ndim != 2:
             raise ValueError(
@@ -240,6 +248,10 @@ class Ragged:
             f"<Ragged: {len(self)} sets, {len(self.points)} points of {self.n_features} "
             f"features{kinds}>"
         )
+
+
+def _is_list_of_sets(points: Any) -> bool:
+    return isinstance(points, list | tuple) and any(np.ndim(part) == 2 for part in points)
 
 
 def as_ragged(X: Any, name: str = "X") -> Ragged:

@@ -27,7 +27,7 @@ from symkernel.kernels.set_blocks import (
 )
 from symkernel.kernels.text import written
 from symkernel.kernels.translate import spec_of
-from symkernel.validation import as_array, check_flag
+from symkernel.validation import as_array, check_flag, kind_of
 
 Array = NDArray[Any]
 
@@ -168,7 +168,11 @@ class SetKernel(Kernel):  # type: ignore[misc]
     def _point_kernel(self, n_features: int) -> Kernel:
         """Kernel of points, as an average over the trivial group where that is native."""
         part = self.part
-        if isinstance(part, InvariantKernel) or not isinstance(part, Kernel):
+        if not isinstance(part, Kernel):
+            raise TypeError(f"part must be a kernel object, such as RBF(1.0), got {kind_of(part)}")
+        if not part.requires_vector_input:
+            raise TypeError(f"part must be a kernel of vectors, the points of sets, got {part!r}")
+        if isinstance(part, InvariantKernel):
             return part
         group = Trivial(n_features)
         try:
@@ -183,7 +187,10 @@ class SetKernel(Kernel):  # type: ignore[misc]
     def _kept(self, X: Any, Y: Any) -> tuple[KeptSets, KeptSets]:
         check_flag(self.normalize, "normalize")
         if self.reduction not in ("sum", "mean"):
-            raise ValueError(f"reduction must be 'sum' or 'mean', got {self.reduction!r}")
+            raise ValueError(
+                f"reduction must be 'sum' or 'mean', got {self.reduction!r}; a group acts on "
+                "points within part, SetKernel(InvariantKernel(base, group))"
+            )
         first = X if isinstance(X, KeptSets) else self.prepare(X)
         if Y is None:
             return first, first
@@ -196,6 +203,7 @@ class SetKernel(Kernel):  # type: ignore[misc]
         if (first.sets.labels is None) != (others.labels is None):
             named, other = ("X", "Y") if others.labels is None else ("Y", "X")
             raise ValueError(f"points of {named} have labels and those of {other} have none")
+        _require_one_kind_of_labels(first.sets.labels, others.labels)
         if isinstance(Y, KeptSets):
             return first, Y
         return first, KeptSets(others, self._point_kernel(others.n_features))
@@ -364,3 +372,15 @@ class SetKernel(Kernel):  # type: ignore[misc]
             raise ValueError(f"{name} contains NaN or infinity")
         columns = vectors.reshape(len(vectors), -1) * self._left(sets)[:, None]
         return columns.astype(np.float64), vectors.shape[1:]
+
+
+def _require_one_kind_of_labels(first: Array | None, second: Array | None) -> None:
+    """Raise where labels are text on one side and numbers on the other: none would match."""
+    if first is None or second is None or not (len(first) and len(second)):
+        return
+    if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+        text, number = ("X", "Y") if first.dtype.kind in "US" else ("Y", "X")
+        raise TypeError(
+            f"labels of {text} are text and those of {number} integers, of which none are equal: "
+            "give both alike, such as symbols or atomic numbers"
+        )

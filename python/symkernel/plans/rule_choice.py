@@ -27,6 +27,10 @@ _PLANAR_REFERENCE = 520
 # Averages below this share of k(x, x) are too small for a bound: it is not computed to more digits.
 _LEAST_SHARE = 1e-9
 
+# A relative error beyond which a rule of both sides gives way to one of one side that reaches the
+# tolerance.
+_POOR = 1e-2
+
 # Times the largest error that a few values show: averages of a sample and of its image may err to
 # either side, and others a little more.
 _MARGIN = 2.5
@@ -101,7 +105,7 @@ class RuleChoice:
             if bounded is not None and bounded.terms <= sums.trusted:
                 return bounded
         schemes = self._candidates(sums.tried if bounded is None else bounded.terms)
-        best = Scheme(sums.problem.rule(0), False)
+        best, best_error = Scheme(sums.problem.rule(0), False), 1.0
         one_sided: Scheme | None = None
         reference = sums.on_typical(self._reference(schemes), X, Y, n_jobs)
         for scheme in schemes:
@@ -112,9 +116,11 @@ class RuleChoice:
             if one_sided is None and error <= self.tol:
                 one_sided = scheme
             if suffices and scheme.terms <= sums.unreached:
-                best = scheme
-        if sums.permanents is not None and one_sided is not None:
-            return one_sided  # both sides take far more permanents
+                best, best_error = scheme, error
+        # Both sides take far more permanents; and what errs in the second digit is no average,
+        # positive as it may be.
+        if one_sided is not None and (sums.permanents is not None or best_error > _POOR):
+            return one_sided
         return replace(best, reached=False) if bounded is None else bounded
 
     def _bounded(self, X: Array, Y: Array, n_jobs: int | None) -> Scheme | None:

@@ -57,6 +57,8 @@ def as_array(X: Any, name: str = "X") -> Array:
             f"{name} is a masked array, whose mask would be lost: {name}.filled(value) or "
             "sklearn.impute.SimpleImputer puts numbers where it is masked"
         )
+    if hasattr(type(X), "from_sets"):  # a Ragged, of a layer above
+        raise TypeError(f"{name} holds sets of points, a Ragged: {UNEQUAL}")
     if _is_lazy(X):
         raise TypeError(
             f"{name} is a Dask array, an array in memory is required: {name}.compute() is one; "
