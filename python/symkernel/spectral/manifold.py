@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group
+from symkernel.groups.registry import require_group
 from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.validation import RandomState, as_number, as_rows
 
@@ -217,8 +218,7 @@ class Manifold(ABC):
         return known
 
     def _check_group(self, group: Any) -> None:
-        if not isinstance(group, Group):
-            raise TypeError(f"group must be a Group, got {type(group).__name__}")
+        require_group(group)
         if group.degree != self.n_features:
             raise ValueError(
                 f"group must act on the {self.n_features} features of {self!r}: {group!r} acts on "

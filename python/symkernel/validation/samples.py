@@ -268,7 +268,7 @@ def check_data(
             f"{shape})"
         )
     if getattr(group, "by_name", False) and not options.get("reset", True):
-        X = _in_order(X, getattr(estimator, "feature_names_in_", None))
+        X = in_order(X, getattr(estimator, "feature_names_in_", None))
     acting = group if hasattr(group, "degree") else None
     X = flat_samples(X, acting, "X", sparse)
     if not (y is None or isinstance(y, str)):
@@ -286,7 +286,7 @@ def check_data(
     return checked
 
 
-def _in_order(X: Any, names: Any) -> Any:
+def in_order(X: Any, names: Any) -> Any:
     """Return a data frame with its columns as they were in fit, if they have the same names."""
     columns = getattr(X, "columns", None)
     if names is None or columns is None or list(columns) == list(names):
