@@ -9,9 +9,12 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic, WhiteKernel
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from symkernel import (
     Canonicalizer,
     GroupScaler,
@@ -147,14 +150,60 @@ def test_everything_that_takes_a_group_takes_columns():
     np.testing.assert_allclose(sure.predict_proba(mixed), sure.predict_proba(frame), atol=1e-12)
     diagnostics.Augmented(Ridge(), LIKE_COLUMNS, random_state=0).fit(frame, y)
     report = diagnostics.invariance_report(
-        lambda X: X[:, [0, 1, 3, 4, 5, 6]].sum(axis=1), frame, group=LIKE_COLUMNS
+        lambda X: X[ALIKE].sum(axis=1), frame, group=LIKE_COLUMNS
     )
     assert report.std < 1e-12
-    diagnostics.assert_invariant(lambda X: X[:, 2], frame, group=LIKE_COLUMNS)
+    diagnostics.assert_invariant(lambda X: X["temperature"], frame, group=LIKE_COLUMNS)
     tested = diagnostics.invariance_test(frame, group=LIKE_COLUMNS, n_resamples=19, random_state=0)
     assert 0 < tested.pvalue <= 1
     basis = spectral.InvariantBasis("polynomials", LIKE_COLUMNS, max_level=2).fit(frame)
     np.testing.assert_allclose(basis.transform(mixed), basis.transform(frame), atol=1e-10)
+
+
+def test_models_that_are_diagnosed_are_given_frames_where_frames_came_in():
+    """Names of columns reach models that choose columns by them, and no warning is left out."""
+    frame, y = table(12)
+    labels = (y > 0).astype(int)
+    by_name = make_column_transformer(
+        (StandardScaler(), ["a1", "pressure"]), remainder="passthrough"
+    )
+    model = make_pipeline(by_name, Ridge()).fit(frame, y)
+    report = diagnostics.invariance_report(model, frame, group=LIKE_COLUMNS, random_state=0)
+    X = frame.to_numpy()
+    plain = diagnostics.invariance_report(
+        lambda rows: model.predict(pandas.DataFrame(rows, columns=frame.columns)),
+        X,
+        group=PLACES,
+        random_state=0,
+    )
+    assert report.std == plain.std > 0
+    for fitted in (
+        diagnostics.Symmetrized(make_pipeline(clone(by_name), Ridge()), LIKE_COLUMNS),
+        diagnostics.Symmetrized(model, LIKE_COLUMNS),
+        diagnostics.Augmented(make_pipeline(clone(by_name), Ridge()), LIKE_COLUMNS),
+    ):
+        if fitted.estimator is not model:
+            fitted = clone(fitted).set_params(random_state=0).fit(frame, y)
+        assert fitted.predict(frame).shape == (12,)
+        assert pickle.loads(pickle.dumps(fitted)).predict(frame[:3]).shape == (3,)
+    chosen = make_pipeline(clone(by_name), LogisticRegression())
+    sure = diagnostics.SymmetrizedClassifier(chosen, LIKE_COLUMNS, random_state=0)
+    assert sure.fit(frame, labels).predict(frame).shape == (12,)
+    drawn = diagnostics.Augmented(chosen, LIKE_COLUMNS, random_state=0).fit(frame, labels)
+    assert drawn.predict_proba(frame).shape == (12, 2)
+    assert drawn.decision_function(frame).shape == (12,)
+    control = diagnostics.Symmetrized(
+        model, LIKE_COLUMNS, control=lambda Z: Z["pressure"], n_random=8, random_state=0
+    )
+    assert control.predict(frame).shape == (12,)
+    with pytest.raises(AssertionError, match="not invariant"):
+        diagnostics.assert_invariant(lambda Z: Z["a1"], frame, group=LIKE_COLUMNS)
+    repairs = diagnostics.compare_repairs(
+        make_pipeline(clone(by_name), Ridge()), frame, y, frame, y, group=LIKE_COLUMNS
+    )
+    assert repairs["symmetrized"].std < repairs["plain"].std
+    swapped = frame.set_axis(range(8), axis=1)  # columns that are numbers
+    diagnostics.assert_invariant(lambda Z: Z[2], swapped, group=PLACES)
 
 
 def test_a_gaussian_process_takes_positions():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.neighbors import NearestNeighbors
 
+from symkernel.diagnostics._wrapping import Frame
 from symkernel.diagnostics.forces import net_force, net_torque
 from symkernel.diagnostics.irrep_power import IrrepPower, irrep_powers
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
@@ -124,7 +125,7 @@ def invariance_report(
         else orbit_grid(group, grid, n_random=n_random, random_state=rng)
     )
     samples, shape = as_samples(X, elements)
-    values = OrbitValues(model, elements, shape, output, batch_size)
+    values = OrbitValues(model, elements, shape, output, batch_size, Frame.of(X))
     plain = values.plain(samples)
     targets = None if y is None else _as_targets(y, plain, model)
     powers = [p for p in irrep_powers(elements) if not p.trivial]

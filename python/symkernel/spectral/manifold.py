@@ -37,6 +37,9 @@ class Manifold(ABC):
     immutable and equal when they were made alike.
     """
 
+    # What max_level is compared with, in words.
+    _levels_are = "eigenvalues of the Laplacian"
+
     # -- what a manifold has to say -----------------------------------------------------------
 
     @property
@@ -239,6 +242,8 @@ class Manifold(ABC):
 
 class GradedByDegree(Manifold):
     """A manifold whose levels are the degrees 0, 1, 2, ...: each is known without the others."""
+
+    _levels_are = "degrees"
 
     @abstractmethod
     def _of_degree(self, degree: int) -> Level:
