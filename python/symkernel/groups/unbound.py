@@ -221,7 +221,8 @@ def _parts_of(group: Columns) -> tuple[tuple[Group, tuple[int, ...]], ...]:
 
 def _as_columns(value: Any) -> tuple[Column, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"columns must be a list of positions or of names, got {value!r}")
+        way = ": list(range(start, stop)) has positions" if isinstance(value, slice) else ""
+        raise TypeError(f"columns must be a list of positions or of names, got {value!r}{way}")
     found: list[Column] = []
     for item in value:
         if isinstance(item, str):
@@ -229,7 +230,9 @@ def _as_columns(value: Any) -> tuple[Column, ...]:
         elif isinstance(item, int | np.integer) and not isinstance(item, bool):
             found.append(int(item))
         else:
-            raise TypeError(f"columns must be integers or names, got {item!r} among {value!r}")
+            mask = isinstance(item, bool | np.bool_)
+            way = ": np.flatnonzero(mask) has the positions of a mask" if mask else ""
+            raise TypeError(f"columns must be integers or names, got {item!r} among {value!r}{way}")
     if not found:
         raise ValueError("columns must name at least one column, got none")
     return tuple(found)
