@@ -56,7 +56,8 @@ def invariance_report(
         Takes samples like X, returns (n,), (n, k) or (n, ...) real numbers. Of a classifier the
         probabilities are measured, or the decision function.
     X : array-like of shape (n, n_features) or (n, *group.shape)
-        Samples; images under the group are given to the model in the same shape.
+        Samples; images under the group are given to the model in the same shape,
+        or in a data frame of the same columns.
     group : Group or str
         Group without translations, or the name of one.
     y : array-like of the shape of the predictions, default=None
