@@ -69,7 +69,10 @@ class PlannedKernel(BaseParameters):
         if names is not None:
             n_features = len(names)
         if m is not None and n is None:
-            raise ValueError(f"plan(m={m!r}) lacks the number of samples in X: plan(n=, m={m!r})")
+            raise ValueError(
+                f"n must be an integer of at least 1, got None: plan(m={m!r}) lacks the number of "
+                "samples in X"
+            )
         if n is not None:
             n, m = integer("n", n, 1), None if m is None else integer("m", m, 1)
             degree = self._bound_group(n_features, names).degree
