@@ -266,3 +266,16 @@ def test_examples_of_the_readme_run(capsys):
         exec(compile(block, "README.md", "exec"), {})
     plain, invariant = map(float, re.findall(r"[-\d.]+", capsys.readouterr().out.splitlines()[0]))
     assert invariant > plain
+
+
+@pytest.mark.parametrize(
+    ("kernel", "group", "words"),
+    [
+        ("RBF", "Cyclic(4)", "got 'RBF', which is a class: write RBF(...)"),
+        ("rbf", "Cyclic", "got 'Cyclic', which is a class: write Cyclic(...)"),
+        ("rbf", "Cyclic(2).on(['a', 'b'])", "names columns of no table: give positions"),
+    ],
+)
+def test_classes_and_names_of_columns_are_told_the_way(kernel, group, words, capsys):
+    assert cli.main(["plan", "--kernel", kernel, "--group", group, "--features", "4"]) == 1
+    assert words in capsys.readouterr().err

@@ -9,9 +9,12 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQuadratic, WhiteKernel
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from symkernel import (
     Canonicalizer,
     GroupScaler,
@@ -29,6 +32,7 @@ from symkernel import (
     suggest_length_scale,
     theory,
 )
+from symkernel.canonical import canonical_form
 from symkernel.cli import main
 from symkernel.exceptions import NotApplicableError
 from symkernel.expressions import evaluate
@@ -146,14 +150,60 @@ def test_everything_that_takes_a_group_takes_columns():
     np.testing.assert_allclose(sure.predict_proba(mixed), sure.predict_proba(frame), atol=1e-12)
     diagnostics.Augmented(Ridge(), LIKE_COLUMNS, random_state=0).fit(frame, y)
     report = diagnostics.invariance_report(
-        lambda X: X[:, [0, 1, 3, 4, 5, 6]].sum(axis=1), frame, group=LIKE_COLUMNS
+        lambda X: X[ALIKE].sum(axis=1), frame, group=LIKE_COLUMNS
     )
     assert report.std < 1e-12
-    diagnostics.assert_invariant(lambda X: X[:, 2], frame, group=LIKE_COLUMNS)
+    diagnostics.assert_invariant(lambda X: X["temperature"], frame, group=LIKE_COLUMNS)
     tested = diagnostics.invariance_test(frame, group=LIKE_COLUMNS, n_resamples=19, random_state=0)
     assert 0 < tested.pvalue <= 1
     basis = spectral.InvariantBasis("polynomials", LIKE_COLUMNS, max_level=2).fit(frame)
     np.testing.assert_allclose(basis.transform(mixed), basis.transform(frame), atol=1e-10)
+
+
+def test_models_that_are_diagnosed_are_given_frames_where_frames_came_in():
+    """Names of columns reach models that choose columns by them, and no warning is left out."""
+    frame, y = table(12)
+    labels = (y > 0).astype(int)
+    by_name = make_column_transformer(
+        (StandardScaler(), ["a1", "pressure"]), remainder="passthrough"
+    )
+    model = make_pipeline(by_name, Ridge()).fit(frame, y)
+    report = diagnostics.invariance_report(model, frame, group=LIKE_COLUMNS, random_state=0)
+    X = frame.to_numpy()
+    plain = diagnostics.invariance_report(
+        lambda rows: model.predict(pandas.DataFrame(rows, columns=frame.columns)),
+        X,
+        group=PLACES,
+        random_state=0,
+    )
+    assert report.std == plain.std > 0
+    for fitted in (
+        diagnostics.Symmetrized(make_pipeline(clone(by_name), Ridge()), LIKE_COLUMNS),
+        diagnostics.Symmetrized(model, LIKE_COLUMNS),
+        diagnostics.Augmented(make_pipeline(clone(by_name), Ridge()), LIKE_COLUMNS),
+    ):
+        if fitted.estimator is not model:
+            fitted = clone(fitted).set_params(random_state=0).fit(frame, y)
+        assert fitted.predict(frame).shape == (12,)
+        assert pickle.loads(pickle.dumps(fitted)).predict(frame[:3]).shape == (3,)
+    chosen = make_pipeline(clone(by_name), LogisticRegression())
+    sure = diagnostics.SymmetrizedClassifier(chosen, LIKE_COLUMNS, random_state=0)
+    assert sure.fit(frame, labels).predict(frame).shape == (12,)
+    drawn = diagnostics.Augmented(chosen, LIKE_COLUMNS, random_state=0).fit(frame, labels)
+    assert drawn.predict_proba(frame).shape == (12, 2)
+    assert drawn.decision_function(frame).shape == (12,)
+    control = diagnostics.Symmetrized(
+        model, LIKE_COLUMNS, control=lambda Z: Z["pressure"], n_random=8, random_state=0
+    )
+    assert control.predict(frame).shape == (12,)
+    with pytest.raises(AssertionError, match="not invariant"):
+        diagnostics.assert_invariant(lambda Z: Z["a1"], frame, group=LIKE_COLUMNS)
+    repairs = diagnostics.compare_repairs(
+        make_pipeline(clone(by_name), Ridge()), frame, y, frame, y, group=LIKE_COLUMNS
+    )
+    assert repairs["symmetrized"].std < repairs["plain"].std
+    swapped = frame.set_axis(range(8), axis=1)  # columns that are numbers
+    diagnostics.assert_invariant(lambda Z: Z[2], swapped, group=PLACES)
 
 
 def test_a_gaussian_process_takes_positions():
@@ -167,8 +217,91 @@ def test_a_gaussian_process_takes_positions():
     assert len(set(np.round(scales, 12))) == 3  # one for the like columns, two for the others
     mixed = permuted(frame).to_numpy()
     np.testing.assert_allclose(model.predict(mixed), model.predict(X), atol=1e-9)
-    with pytest.raises(ValueError, match="names its columns, and X has no names"):
-        InvariantKernel(RBF(), LIKE_COLUMNS)(X)
+    for given in (X, frame):  # which scikit-learn hands on without its names
+        with pytest.raises(ValueError, match=r"array without names, give positions.*\.on\(\["):
+            GaussianProcessRegressor(InvariantKernel(RBF(), LIKE_COLUMNS)).fit(given, y)
+
+
+# ---- kernels and distances of a data frame itself ----------------------------------------------
+
+PLACES = groups.Symmetric(6).on([0, 1, 3, 4, 5, 6], 8)
+
+
+@pytest.mark.parametrize("base", [RBF(2.0), RBF([2, 2, 1, 2, 2, 2, 2, 3.0]), Polynomial(2)])
+def test_kernels_find_names_in_the_frame_they_are_called_with(base):
+    frame, y = table(9)
+    turned = frame[frame.columns[::-1]]
+    named, placed = InvariantKernel(base, LIKE_COLUMNS), InvariantKernel(base, PLACES)
+    K, slope = placed(frame.to_numpy(), eval_gradient=True)
+    np.testing.assert_allclose(named(frame), K)
+    np.testing.assert_allclose(named(frame, turned), K, rtol=1e-12)  # columns of Y find those of X
+    if np.ndim(getattr(base, "length_scale", 1.0)) == 0:  # scales per feature are by position
+        np.testing.assert_allclose(named(turned), K, rtol=1e-12)
+    np.testing.assert_allclose(named(frame, eval_gradient=True)[1], slope)
+    np.testing.assert_allclose(named.theta, placed.theta)  # as the last call had bound it
+    np.testing.assert_allclose(named.diag(frame), placed.diag(frame.to_numpy()))
+    kept = named.prepare(frame)
+    for X, Y in ((kept, None), (frame, kept), (kept, frame), (kept, kept), (kept, turned)):
+        np.testing.assert_allclose(named(X, Y), K, rtol=1e-12)
+    np.testing.assert_allclose(named.matvec(frame, turned, y), K @ y)
+    with pytest.raises(ValueError, match="in another order"):
+        named(turned, kept)
+    with pytest.raises(ValueError, match="other columns"):
+        named(frame, frame.rename(columns={"pressure": "p"}))
+    with pytest.raises(ValueError, match="array without names"):
+        named(frame.to_numpy())
+
+
+def test_plans_of_named_columns():
+    frame, y = table(9)
+    named = InvariantKernel(RBF(2.0), LIKE_COLUMNS)
+    for asked in (named.plan, lambda: named.plan(8), lambda: named.plan(n=10)):
+        with pytest.raises(ValueError, match=r"no data frame to find them in.* kernel_ is bound"):
+            asked()
+    named(frame)
+    assert (
+        named.plan().method == named.plan(8).method == InvariantKernel(RBF(), PLACES).plan().method
+    )
+    assert named.plan(n=10).estimate.gram == 800
+    assert pickle.loads(pickle.dumps(named))(frame).shape == (9, 9)
+    fitted = InvariantKernelRidge(kernel=named).fit(frame, y)
+    assert fitted.kernel_.plan().method == named.plan().method
+
+
+def test_distances_bind_columns():
+    frame, _ = table(6)
+    X = frame.to_numpy()
+    expected = orbit_distance(X, group=PLACES)
+    turned = frame[frame.columns[::-1]]
+    unbound = groups.Symmetric(6).on([0, 1, 3, 4, 5, 6])
+    np.testing.assert_array_equal(orbit_distance(X, group=unbound), expected)
+    np.testing.assert_array_equal(orbit_distance(frame, group=LIKE_COLUMNS), expected)
+    np.testing.assert_allclose(
+        orbit_distance(frame, turned, group=LIKE_COLUMNS), expected, atol=1e-14
+    )
+    assert align(frame, permuted(frame), group=LIKE_COLUMNS).distance.max() < 1e-12
+    with pytest.raises(ValueError, match=r'no names: .*set_output\(transform="pandas"\)'):
+        orbit_distance(X, group=LIKE_COLUMNS)
+
+
+def test_what_a_group_on_unknown_columns_can_tell():
+    unbound = groups.Symmetric(3).on([0, 1, 2]) * groups.SO(2).on([3, -1])
+    assert unbound.order == np.inf and LIKE_COLUMNS.order == 720
+    assert copy.copy(unbound) is unbound and not hasattr(unbound, "degree")
+    for name in ("sample", "elements", "along", "degree"):
+        with pytest.raises(
+            AttributeError, match="not bound to a table yet: give n_features as the"
+        ):
+            getattr(unbound, name)
+        with pytest.raises(
+            AttributeError, match="not bound to a table yet: give positions and n_f"
+        ):
+            getattr(LIKE_COLUMNS, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'size'$"):
+        unbound.size  # noqa: B018
+    for door in (canonical_form, diagnostics.orbit_grid, lie.Algebra.from_group):
+        with pytest.raises(TypeError, match="not bound to a table yet: give n_features"):
+            door(unbound)
 
 
 def test_copies_and_words():

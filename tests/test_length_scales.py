@@ -20,6 +20,7 @@ from symkernel import (
     suggest_length_scale,
 )
 from symkernel.backends import memory
+from symkernel.exceptions import NotApplicableError
 
 # Nearest shifts of angles have a closed form where nothing else acts.
 NO_ROUTE = ("torus x C3", "torus on columns")
@@ -79,6 +80,23 @@ def test_it_is_a_useful_length():
 
     assert score(1.0) > -0.05 * y.var()
     assert score(0.2) < 10 * score(1.0) and score(10.0) < 2 * score(1.0)
+
+
+@pytest.mark.parametrize("group", [groups.Graph(12), groups.SO(3).along_each((0, 1), (3, 3))])
+def test_a_group_without_distances_has_another_way(group):
+    samples = np.random.default_rng(0).normal(size=(6, group.degree))
+    samples += np.swapaxes(samples.reshape(-1, *group.shape), 1, 2).reshape(samples.shape)
+    with pytest.raises(
+        NotApplicableError, match=r"suggest_length_scale\(X\), without the group, is"
+    ):
+        suggest_length_scale(samples, group)
+    assert suggest_length_scale(samples) > 0
+
+
+def test_fractional_coordinates_have_no_length_scale():
+    group = groups.SpaceGroup.from_generators([[[-1, 0], [0, -1]]])
+    with pytest.raises(NotApplicableError, match=r"VonMises.*search over kappa"):
+        suggest_length_scale(np.random.default_rng(0).random((6, 2)), group)
 
 
 # ---- more samples than a Gram matrix holds ------------------------------------------------------

@@ -13,12 +13,12 @@ import time
 import numpy as np
 import pytest
 from catalog import CLOSURES, E8, LARGE_MATRICES, diagram, reflections
-from scipy.linalg import block_diag, expm
+from scipy.linalg import block_diag, expm, polar
 from scipy.stats import chi2
 from sklearn.gaussian_process.kernels import RBF
 from symkernel import diagnostics, groups, theory
 from symkernel.backends.element_tables import table_matrices
-from symkernel.exceptions import GroupTooLargeError
+from symkernel.exceptions import GroupTooLargeError, NotApplicableError
 from symkernel.groups import MatrixGroup, OrthogonalMatrix, PointGroup, matrix_group
 from symkernel.groups._lattice import lattice_basis, reduced, relations
 from symkernel.kernels import InvariantKernel, Polynomial
@@ -606,3 +606,44 @@ def test_bases_of_lattices():
     found = lattice_basis(vectors) @ vectors
     coordinates = vectors @ np.linalg.inv(found)
     np.testing.assert_allclose(coordinates, np.rint(coordinates), atol=1e-9)
+
+
+def test_matrices_that_were_rounded_have_a_way_in():
+    generators = [g.as_matrix() for g in groups.PointGroup("I").generators]
+    turned = generators[0] @ generators[1] @ generators[0]  # no entry of which is exact
+    for given in (turned.astype(np.float32), turned.round(6)):
+        with pytest.raises(ValueError, match=r"A\^T A - I. is .*e-0[678].*polar") as error:
+            groups.MatrixGroup([given])
+        tol = float(re.search(r"and tol=(\S+) accepts", str(error.value))[1])
+        groups.MatrixGroup([given], tol=tol)
+    projected = [polar(np.float64(g.astype(np.float32)))[0] for g in generators]
+    assert groups.MatrixGroup(projected).order == 60
+    with pytest.raises(ValueError, match=r"polar\(np.float64\(A\)\)\[0\]$"):
+        groups.MatrixGroup([turned.round(2)])  # no tol is so large
+    with pytest.raises(ValueError, match=r"is accepted$"):
+        groups.MatrixGroup([2 * turned])
+
+
+def test_a_closure_without_a_formula_is_named_once_and_the_way_out_first():
+    c, s = np.cos(1.0), np.sin(1.0)
+    first, second = np.eye(4), np.eye(4)
+    first[:2, :2] = second[1:3, 1:3] = [[c, -s], [s, c]]
+    G = groups.MatrixGroup([first, second], closure=True)
+    for method, start in (("auto", "method='sample' averages"), ("quadrature", "quadrature needs")):
+        with pytest.raises(NotApplicableError, match=f"^{start}") as error:
+            InvariantKernel(RBF(), G, method).plan()
+        words = str(error.value)
+        assert len(words) < 500 and "0.54" not in words and words.count("MatrixGroup") <= 1
+
+
+def test_large_groups_name_canonical_forms_where_they_have_one():
+    sampled = "method='sample' averages over random elements, to a stated error"
+    for method in ("auto", "sum"):
+        with pytest.raises(GroupTooLargeError, match=f"{sampled}; method='canonical' compares one"):
+            InvariantKernel(RBF(), groups.Graph(12), method).plan()
+    with pytest.raises(GroupTooLargeError, match=f"{sampled}$"):
+        InvariantKernel(RBF(), W_E8).plan()
+    X = np.random.default_rng(0).normal(size=(2, 8))
+    K = InvariantKernel(Polynomial(4), W_E8)(X)  # as README says
+    moved = np.stack([g.apply(x) for g, x in zip(W_E8.sample(2, 0), X, strict=True)])
+    np.testing.assert_allclose(InvariantKernel(Polynomial(4), W_E8)(moved, X), K, rtol=1e-9)

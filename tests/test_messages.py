@@ -45,6 +45,29 @@ def averaged(kernel, **options):
     ("call", "error", "words"),
     [
         (lambda: averaged(RBF(1e-300)), ValueError, ["length_scale", "too small", "overflow"]),
+        (
+            lambda: InvariantKernel(RBF(), groups.Graph(3))(np.eye(3)),
+            ValueError,
+            [r"X must have shape \(n, 3, 3\) for Graph\(3\)", r"one sample is X\[None\]"],
+        ),
+        (
+            lambda: InvariantKernelRidge(group=groups.Graph(3)).fit(np.eye(3), np.ones(3)),
+            ValueError,
+            [r"X must have shape \(n, 3, 3\)", r"one sample is X\[None\]"],
+        ),
+        (lambda: InvariantKernel(RBF(), CYCLIC)(X[0]), ValueError, [r"one sample is X\[None\]$"]),
+        (
+            lambda: InvariantKernel(RBF(), CYCLIC).plan(m=9),
+            ValueError,
+            [r"n must be .* got None: plan\(m=9\) lacks"],
+        ),
+        (lambda: groups.SpaceGroup("Pnma"), TypeError, ["1 to 230, or its matrices, got 'Pnma'"]),
+        (lambda: groups.Cyclic(2).on(slice(0, 2)), TypeError, [r"list\(range\(start, stop\)\)"]),
+        (
+            lambda: groups.Cyclic(2).on(np.array([True, True])),
+            TypeError,
+            [r"np.flatnonzero\(mask\) has the positions"],
+        ),
         (lambda: averaged(RBF("1")), TypeError, ["length_scale must be a number, got '1'"]),
         (lambda: averaged(Polynomial(None)), TypeError, ["degree must be a number, got None"]),
         (lambda: Polynomial(None)(X), TypeError, ["degree must be a number, got None"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,7 +55,26 @@ def test_radii_are_those_that_others_copied_from_the_same_table():
 def test_bonds_are_those_of_the_mean_distances():
     R = np.array([[[0, 0, 0], [0, 0, x]] for x in (0.6, 0.7, 0.95)])
     assert len(groups.molecule(["H", "H"], R).bonds) == 1  # the last frame alone has none
-    assert len(groups.molecule(["H", "H"], R[2]).bonds) == 0
+    with pytest.warns(UserWarning, match="no atoms are bonded: H0, H1"):
+        assert len(groups.molecule(["H", "H"], R[2]).bonds) == 0
+
+
+def test_a_warning_where_atoms_are_bonded_to_nothing():
+    z, R = METHANE
+    message = r"no atoms are bonded: C0, H1, H2, H3 and 1 more.* multiply bohr by 0\.529177"
+    with pytest.warns(UserWarning, match=message):
+        G = groups.molecule(z, np.asarray(R) / 0.529177)
+    assert len(G.bonds) == 0
+    far = np.array(R, float)
+    far[3:] *= 2.0
+    with pytest.warns(UserWarning, match="some atoms are bonded to nothing: H3, H4, which"):
+        groups.molecule(z, far)
+    far[3] /= 2.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        groups.molecule(z, far)  # one atom that has left
+        groups.molecule(["Ar"] * 3, 9.0 * np.eye(3))
+        groups.molecule(["H"], np.zeros((1, 3)))
 
 
 def _bad(R, **changes):

@@ -313,7 +313,7 @@ BAD = {
     "counts": (lambda: SpaceGroup([I3], np.zeros((2, 3))), ValueError, r"shape \(1, 3\)"),
     "number": (lambda: SpaceGroup(231), ValueError, "1 to 230"),
     "zero": (lambda: SpaceGroup(0), ValueError, "at least 1"),
-    "name": (lambda: SpaceGroup("Pnma"), TypeError, "integer"),
+    "name": (lambda: SpaceGroup("Pnma"), TypeError, "1 to 230, or its matrices"),
     "number and shifts": (lambda: SpaceGroup(2, [[0, 0, 0]]), ValueError, "has its own"),
     "setting": (lambda: SpaceGroup([I3], hall_number=1), ValueError, "goes with a number"),
     "tol": (lambda: SpaceGroup([I3], tol=0.1), ValueError, "tol must"),

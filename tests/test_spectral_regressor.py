@@ -16,6 +16,7 @@ from symkernel.solvers.feature_ridge import factor_columns, factor_rows
 from symkernel.spectral import (
     SO3,
     InvariantBasis,
+    LatticeTorus,
     Polynomials,
     SpectralClassifier,
     SpectralRegressor,
@@ -27,6 +28,12 @@ from symkernel.spectral import features as feature_blocks
 from threadpoolctl import threadpool_limits
 
 RNG = np.random.default_rng(0)
+
+# Pnma, of its axes of screws and the inversion.
+PNMA = groups.SpaceGroup.from_generators(
+    [np.diag(signs) for signs in ([-1, -1, -1], [-1, -1, 1], [1, -1, -1])],
+    [[0, 0, 0], [0.5, 0, 0.5], [0.5, 0.5, 0.5]],
+)
 
 
 # ---- least squares in blocks --------------------------------------------------------------------
@@ -434,3 +441,24 @@ def test_wrong_types():
         SpectralClassifier(Torus(4)).fit(X4, np.ones(20))
     with pytest.raises(ValueError, match="alpha must be one number for a classifier"):
         SpectralClassifier(Torus(4), alpha=[1.0, 2.0]).fit(X4, Y4 > 3)
+
+
+@pytest.mark.parametrize(
+    ("manifold", "group", "top", "words"),
+    [
+        (LatticeTorus(np.eye(3)), PNMA, 9, r"level 78\.9568\. Levels are eigenvalues 4 pi\^2"),
+        (Torus(3, 1.0), PNMA, 1, r"level 2\. Levels are sums of squared integer f"),
+        ("polynomials", groups.SignFlips(3), 1, r"level 2\. Levels are degrees"),
+        (Sphere(3), groups.SO(3), 2, "nor in the .. levels beyond"),
+    ],
+)  # fmt: skip
+def test_a_warning_where_nothing_but_a_constant_is_fitted(manifold, group, top, words):
+    X = RNG.random((20, 3))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    for model in (SpectralRegressor, SpectralClassifier):
+        with pytest.warns(
+            UserWarning, match=f"max_level={top} leaves a constant: .*{words}"
+        ) as seen:
+            fitted = model(manifold, group, max_level=top).fit(X, np.arange(20) % 2)
+        assert fitted.coef_.size == 1 and seen[0].filename == __file__
+    model(manifold, group, max_level=0).fit(X, np.arange(20) % 2)  # asked for, no warning

@@ -158,12 +158,17 @@ def _cuda_state() -> str:
     return f"built, but no GPU can be used: {reason}" if cuda.is_built() else f"not built: {reason}"
 
 
+def _uncalled(value: object) -> str:
+    """Say how to make an object of a class that was named alone."""
+    return f", which is a class: write {value.__name__}(...)" if isinstance(value, type) else ""
+
+
 def _plan(options: argparse.Namespace) -> int:
     from sklearn.gaussian_process.kernels import Kernel
 
     from symkernel.expressions import evaluate
     from symkernel.groups import Group, from_name
-    from symkernel.groups.registry import bind, is_unbound
+    from symkernel.groups.registry import bind, is_by_name, is_unbound
     from symkernel.kernels import InvariantKernel
     from symkernel.kernels.names import KERNEL_NAMES, base_kernel_from_name
 
@@ -173,12 +178,16 @@ def _plan(options: argparse.Namespace) -> int:
         group = from_name(options.group, options.features)
     else:
         group = evaluate(options.group)
+        if is_by_name(group):
+            raise ValueError(f"--group {group!r} names columns of no table: give positions")
         if is_unbound(group) and not isinstance(group, str) and options.features is not None:
             group = bind(group, options.features)
     if is_unbound(group) and not isinstance(group, str):
         raise ValueError(f"--group {group!r} acts on some columns: give --features as well")
     if not isinstance(group, Group):
-        raise ValueError(f'--group must be a group such as "O(3)", got {options.group!r}')
+        raise ValueError(
+            f'--group must be a group such as "O(3)", got {options.group!r}{_uncalled(group)}'
+        )
     if options.features not in (None, group.degree):
         raise ValueError(f"{group!r} acts on {group.degree} features, not {options.features}")
     if options.kernel in KERNEL_NAMES:
@@ -188,7 +197,7 @@ def _plan(options: argparse.Namespace) -> int:
     if not isinstance(kernel, Kernel):
         raise ValueError(
             f'--kernel must be a kernel such as "RBF(1.5)" or one of the names '
-            f"{', '.join(KERNEL_NAMES)}; got {options.kernel!r}"
+            f"{', '.join(KERNEL_NAMES)}; got {options.kernel!r}{_uncalled(kernel)}"
         )
     method = options.method
     averaged = InvariantKernel(kernel, group, evaluate(method) if "(" in method else method)

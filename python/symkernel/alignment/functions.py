@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.alignment.base import Array, Route
 from symkernel.alignment.choose import choose_route
-from symkernel.alignment.samples import check_group, scale_of
+from symkernel.alignment.samples import scale_of
 from symkernel.alignment.transporters import rescaled
 from symkernel.backends.memory import require_memory
 from symkernel.canonical.transporters import Transporters
 from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.groups import Group
 from symkernel.groups.along import places
+from symkernel.groups.registry import bound_to, is_by_name, names_of, require_group, with_columns
 from symkernel.validation import RandomState, as_array, as_count, as_generator, check_pair
 
 __all__ = ["Alignment", "align", "orbit_distance"]
@@ -92,8 +93,9 @@ def orbit_distance(
         None means X.
     group : Group
         Orthogonal, with translations or not: finite groups, SO and O on points, SE and E, products
-        of rotations with permutations of points. For a Torus the distance is the chordal one of
-        angles, sum_i |e^(i x_i) - e^(i y_i)|^2 in the square.
+        of rotations with permutations of points; ``G.on(columns)`` is bound to the columns of X.
+        For a Torus the distance is the chordal one of angles, sum_i |e^(i x_i) - e^(i y_i)|^2 in
+        the square.
     squared : bool, default=False
         Squares of the distances.
     method : str, default="auto"
@@ -158,6 +160,7 @@ def orbit_distance(
     >>> bool(orbit_distance(cloud, mirrored, group=groups.SE(3).along(1, (5, 3))) > 0.1)
     True
     """
+    group, Y = _bound(group, X, Y)
     route, first, second = _prepare(X, Y, group, method, weights, n_restarts, random_state)
     exponent = 0 if group._on_angles else scale_of(first, second)
     one = np.ldexp(first, -exponent) if exponent else first
@@ -236,6 +239,7 @@ def align(
     >>> found.element[0]
     Permutation([2, 3, 0, 1])
     """
+    group, Y = _bound(group, X, Y)
     route, first, second = _prepare(X, Y, group, method, weights, n_restarts, random_state)
     assert second is not None
     n, m = len(first), len(second)
@@ -269,6 +273,15 @@ def align(
     )
 
 
+def _bound(group: Any, X: Any, Y: Any) -> tuple[Group, Any]:
+    """Bind a group on columns to those of X, and bring those of Y into their order."""
+    if is_by_name(group):
+        Y = with_columns(Y, names_of(X), names_of(Y))
+    bound: Group = bound_to(group, X)
+    require_group(bound)
+    return bound, Y
+
+
 def _prepare(
     X: ArrayLike,
     Y: ArrayLike | None,
@@ -278,7 +291,6 @@ def _prepare(
     n_restarts: int,
     random_state: RandomState,
 ) -> tuple[Route, Array, Array | None]:
-    check_group(group)
     first, second = check_pair(X, Y, group, squares=False, host="alignments are computed")
     by_feature = None if weights is None else _feature_weights(weights, group)
     starts = as_count(n_restarts, "n_restarts", 0)

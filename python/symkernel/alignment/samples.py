@@ -1,25 +1,16 @@
-"""Check the group of samples to be aligned, and scale them."""
+"""Scale samples to be aligned."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from symkernel.alignment.base import Array
-from symkernel.groups import Group
 
-__all__ = ["check_group", "scale_of"]
+__all__ = ["scale_of"]
 
 # Samples whose largest entry lies within 2^-bound .. 2^bound are used as they are: squares of their
 # differences neither overflow nor vanish.
 _BOUND = {"float64": 200, "float32": 25}
-
-
-def check_group(group: Any) -> None:
-    """Raise TypeError unless this is a group."""
-    if not isinstance(group, Group):
-        raise TypeError(f"group must be a Group, got {type(group).__name__}")
 
 
 def scale_of(X: Array, Y: Array | None) -> int:

@@ -15,6 +15,7 @@ from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters
 from symkernel.groups import Group
 from symkernel.groups.permutation_group import SEARCH_LIMIT
+from symkernel.groups.registry import require_group
 
 __all__ = ["ChainForm"]
 
@@ -76,8 +77,7 @@ class ChainForm(CanonicalForm):
     exact = True
 
     def __init__(self, group: Group) -> None:
-        if not isinstance(group, Group):
-            raise TypeError(f"group must be a Group, got {type(group).__name__}")
+        require_group(group)
         if not group.is_finite or not group.is_signed_permutation:
             raise ValueError(
                 "group must be a finite group of permutations or signed permutations, got "

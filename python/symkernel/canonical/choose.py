@@ -26,6 +26,7 @@ from symkernel.canonical.sorting import SortForm
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import Group, SignedPermutation
 from symkernel.groups.factor import Factor
+from symkernel.groups.registry import require_group
 from symkernel.groups.role import Kind
 from symkernel.groups.structure import product_of
 
@@ -86,8 +87,7 @@ def canonical_form(
     >>> canonical_form(Symmetric(4)).exact
     True
     """
-    if not isinstance(group, Group):
-        raise TypeError(f"group must be a Group, got {type(group).__name__}")
+    require_group(group)
     if group._on_lattice:
         raise ValueError(
             f"{group!r} acts on fractional coordinates modulo 1, whose orbits have no canonical "

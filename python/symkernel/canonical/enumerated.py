@@ -17,6 +17,7 @@ from symkernel.canonical.sorting import ROUNDINGS
 from symkernel.canonical.transporters import PermutationTransporters, Transporters
 from symkernel.groups import Group
 from symkernel.groups.elements import Element, element_at, point_element_at
+from symkernel.groups.registry import require_group
 
 __all__ = ["EnumeratedForm", "TableTransporters"]
 
@@ -139,8 +140,7 @@ class EnumeratedForm(CanonicalForm):
     """
 
     def __init__(self, group: Group, tolerance: float | None = None) -> None:
-        if not isinstance(group, Group):
-            raise TypeError(f"group must be a Group, got {type(group).__name__}")
+        require_group(group)
         self.group = group
         self.exact = group.is_signed_permutation
         if tolerance is not None and self.exact:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from symkernel.canonical.transporters import PermutationTransporters
 from symkernel.groups import Group
 from symkernel.groups.factor import Factor
+from symkernel.groups.registry import require_group
 from symkernel.groups.role import Kind
 from symkernel.validation import as_floats
 
@@ -76,8 +77,7 @@ class PointLayout:
 
 def factor_of(group: Group, form: str, kind: Kind, names: str) -> Factor:
     """Return the single factor of a group, which has to be of a kind; ``names`` are its groups."""
-    if not isinstance(group, Group):
-        raise TypeError(f"group must be a Group, got {type(group).__name__}")
+    require_group(group)
     factors = group.factors()
     if len(factors) == 1 and factors[0].group.role.kind is kind:
         return factors[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,50 @@ from sklearn.utils import Tags, get_tags
 
 from symkernel.validation import as_floats, check_data, check_kind
 
-__all__ = ["checked_samples", "draw_seed", "kept_state", "wrapped_tags"]
+__all__ = ["Frame", "as_given", "checked_samples", "draw_seed", "kept_state", "wrapped_tags"]
+
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What kind of data frame samples came in, to hand their images to a model in the same.
+
+    Parameters
+    ----------
+    kind : type
+        Of pandas or polars.
+    columns : tuple of str
+    """
+
+    kind: type
+    columns: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, X: Any) -> Frame | None:
+        """Return the kind of a data frame; None for what is none."""
+        columns = getattr(X, "columns", None)
+        if columns is None or not all(isinstance(c, str | int | tuple) for c in columns):
+            return None
+        return cls(type(X), tuple(columns))
+
+    def filled(self, rows: Array) -> Any:
+        """Return a data frame that holds rows (n, n_features)."""
+        word = "schema" if hasattr(self.kind, "schema") else "columns"
+        return self.kind(rows, **{word: list(self.columns)})
+
+
+def as_given(frame: Frame | None, samples: Array) -> Any:
+    """Return samples in a data frame where they came in one, else as they are."""
+    return samples if frame is None else frame.filled(samples)
 
 
 def checked_samples(wrapper: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     """Check samples as an array (n, ...) as scikit-learn does, and remember their features.
 
-    The estimator inside is given arrays only, in fit as in predictions at images, so that it never
-    misses names of features.
+    The estimator inside is given what came in fit, in predictions at images too: a data frame of
+    the same columns (``Frame``), or arrays.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symkernel.diagnostics._wrapping import Frame
 from symkernel.diagnostics.orbit_grid import orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.groups import Group
@@ -64,7 +65,7 @@ def assert_invariant(
     whole = group.is_finite and group.order <= n_random
     grid = orbit_grid(group, n_random=None if whole else n_random, random_state=random_state)
     samples, shape = as_samples(X, grid)
-    values = OrbitValues(model, grid, shape, output, batch_size)
+    values = OrbitValues(model, grid, shape, output, batch_size, Frame.of(X))
     plain = values.plain(samples)
     for block, predicted in values.blocks(samples, lambda: None):
         here = plain[block]

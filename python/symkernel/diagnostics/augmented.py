@@ -13,7 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.diagnostics._wrapping import checked_samples, wrapped_tags
+from symkernel.diagnostics._wrapping import Frame, as_given, checked_samples, wrapped_tags
 from symkernel.groups import Group
 from symkernel.groups.random_action import RandomAction
 from symkernel.groups.registry import bind, names_of
@@ -113,6 +113,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         if y is None:
             raise ValueError("Augmented requires y to be passed, but the target y is None")
         names = names_of(X)
+        self._frame = Frame.of(X)
         X = checked_samples(self, X, reset=True)
         group = bind(self.group, int(np.prod(X.shape[1:])), names)
         samples = check_samples(X, group=group)
@@ -126,8 +127,9 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             all_samples.append(action.act(samples))
             all_targets.append(self._turned(action, targets, group))
         augmented = np.concatenate(all_samples)
+        given = as_given(self._frame, augmented.reshape(-1, *X.shape[1:]))
         self.estimator_ = clone(self.estimator).fit(
-            augmented.reshape(-1, *X.shape[1:]), np.concatenate(all_targets), **fit_params
+            given, np.concatenate(all_targets), **fit_params
         )
         return self
 
@@ -155,17 +157,17 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n, ...)
         """
-        return np.asarray(self._fitted().predict(checked_samples(self, X, reset=False)))
+        return np.asarray(self._fitted().predict(self._given(X)))
 
     @available_if(_offers("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities (n, n_classes) of the fitted classifier, if it has them."""
-        return np.asarray(self._fitted().predict_proba(checked_samples(self, X, reset=False)))
+        return np.asarray(self._fitted().predict_proba(self._given(X)))
 
     @available_if(_offers("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Array:
         """Return the decision values of the fitted classifier, if it has them."""
-        return np.asarray(self._fitted().decision_function(checked_samples(self, X, reset=False)))
+        return np.asarray(self._fitted().decision_function(self._given(X)))
 
     @property
     def classes_(self) -> Array:
@@ -187,6 +189,11 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         """
         measure = accuracy_score if is_classifier(self) else r2_score
         return float(measure(y, self.predict(X), sample_weight=sample_weight))
+
+    def _given(self, X: Any) -> Any:
+        """Samples as fit was given them."""
+        check_is_fitted(self, "estimator_")
+        return as_given(self._frame, checked_samples(self, X, reset=False))
 
     def _fitted(self) -> Any:
         check_is_fitted(self, "estimator_")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.neighbors import NearestNeighbors
 
+from symkernel.diagnostics._wrapping import Frame
 from symkernel.diagnostics.forces import net_force, net_torque
 from symkernel.diagnostics.irrep_power import IrrepPower, irrep_powers
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
@@ -55,7 +56,8 @@ def invariance_report(
         Takes samples like X, returns (n,), (n, k) or (n, ...) real numbers. Of a classifier the
         probabilities are measured, or the decision function.
     X : array-like of shape (n, n_features) or (n, *group.shape)
-        Samples; images under the group are given to the model in the same shape.
+        Samples; images under the group are given to the model in the same shape,
+        or in a data frame of the same columns.
     group : Group or str
         Group without translations, or the name of one.
     y : array-like of the shape of the predictions, default=None
@@ -124,7 +126,7 @@ def invariance_report(
         else orbit_grid(group, grid, n_random=n_random, random_state=rng)
     )
     samples, shape = as_samples(X, elements)
-    values = OrbitValues(model, elements, shape, output, batch_size)
+    values = OrbitValues(model, elements, shape, output, batch_size, Frame.of(X))
     plain = values.plain(samples)
     targets = None if y is None else _as_targets(y, plain, model)
     powers = [p for p in irrep_powers(elements) if not p.trivial]

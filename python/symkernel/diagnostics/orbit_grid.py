@@ -16,6 +16,7 @@ from symkernel.groups.elements import Element
 from symkernel.groups.factor import Factor
 from symkernel.groups.lattice_motion import LatticeMotion
 from symkernel.groups.motion import Motion
+from symkernel.groups.registry import require_group
 from symkernel.plans.rotation_rules import GRIDS, rotation_grid, rotation_rule
 from symkernel.validation import RandomState, as_count, as_generator
 
@@ -157,8 +158,7 @@ def orbit_grid(
     >>> len(diagnostics.orbit_grid(groups.Dihedral(4)))
     8
     """
-    if not isinstance(group, Group):
-        raise TypeError(f"group must be a Group, got {type(group).__name__}")
+    require_group(group)
     if grid is not None and n_random is not None:
         raise ValueError("pass either grid or n_random, not both")
     factors = tuple(part for factor in group.factors() for part in _parts_of(factor))

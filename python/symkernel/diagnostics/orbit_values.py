@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 
+from symkernel.diagnostics._wrapping import Frame, as_given
 from symkernel.diagnostics.orbit_grid import OrbitGrid
 from symkernel.estimators._progress import Progress
 from symkernel.validation import as_count, check_samples
@@ -83,6 +84,8 @@ class OrbitValues:
         ``output(grid, k, Y)`` takes predictions Y at images under element k back.
     batch_size : int
         Rows per call of the model.
+    frame : Frame, optional
+        The data frame that the model takes samples in.
 
     Attributes
     ----------
@@ -101,11 +104,13 @@ class OrbitValues:
         shape: tuple[int, ...],
         output: Output = None,
         batch_size: int = BATCH,
+        frame: Frame | None = None,
     ) -> None:
         if not (output is None or callable(output) or output in ("same", "vector")):
             raise ValueError(f"output must be None, 'same', 'vector' or a callable, got {output!r}")
         self._predict = as_predictor(model)
         self._grid, self._shape, self._output = grid, shape, output
+        self._frame = frame
         self._batch = as_count(batch_size, "batch_size")
         # Until the model has been asked: forces are as long as samples.
         self._trailing: tuple[int, ...] = (grid.group.degree,) if output == "same" else ()
@@ -173,7 +178,7 @@ class OrbitValues:
 
     def _call(self, samples: Array) -> Array:
         start = time.perf_counter()
-        returned = self._predict(samples.reshape(len(samples), *self._shape))
+        returned = self._predict(as_given(self._frame, samples.reshape(len(samples), *self._shape)))
         self.seconds += time.perf_counter() - start
         self.calls += 1
         if isinstance(returned, tuple):

@@ -18,7 +18,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_state, wrapped_tags
+from symkernel.diagnostics._wrapping import (
+    Frame,
+    as_given,
+    checked_samples,
+    draw_seed,
+    kept_state,
+    wrapped_tags,
+)
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, Output, as_samples
 from symkernel.groups import Group
@@ -135,7 +142,9 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         self._refuse_classifier()
         samples = checked_samples(self, X, reset=True)
         draw_seed(self)
-        self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
+        self._frame = Frame.of(X)
+        given = as_given(self._frame, samples)
+        self.estimator_ = clone(self.estimator).fit(given, y, **fit_params)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
@@ -164,12 +173,13 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
         if self.redraw and self.n_random is None:
             raise ValueError("redraw=True needs n_random: how many elements are drawn in each call")
         names = names_of(X)
+        frame = getattr(self, "_frame", Frame.of(X))  # of fit, or the model was fitted before
         X = checked_samples(self, X, reset=False)
         group = self._group(X, names)
         if self.control is None:
             if self.grid is not None and self.n_random is not None:
                 raise ValueError("pass either grid or n_random, not both, unless with control")
-            mean, std = self._average(model, X, self._elements(group, self.n_random))
+            mean, std = self._average(model, X, frame, self._elements(group, self.n_random))
             return (mean, std) if return_std else mean
         if self.n_random is None:
             raise ValueError(
@@ -182,8 +192,8 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
             )
             return difference
 
-        base, _ = self._average(self.control, X, self._elements(group, None))
-        rest, std = self._average(correction, X, self._elements(group, self.n_random))
+        base, _ = self._average(self.control, X, frame, self._elements(group, None))
+        rest, std = self._average(correction, X, frame, self._elements(group, self.n_random))
         mean = base + rest
         return (mean, std) if return_std else mean
 
@@ -273,9 +283,11 @@ class Symmetrized(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: i
             rng = self._rng
         return orbit_grid(group, n_random=n_random, random_state=rng)
 
-    def _average(self, model: Any, X: Any, grid: OrbitGrid) -> tuple[Array, Array]:
+    def _average(
+        self, model: Any, X: Any, frame: Frame | None, grid: OrbitGrid
+    ) -> tuple[Array, Array]:
         samples, shape = as_samples(X, grid)
-        values = OrbitValues(model, grid, shape, self.output, self.batch_size)
+        values = OrbitValues(model, grid, shape, self.output, self.batch_size, frame)
         return values.averages(samples, self.progress)
 
     def __sklearn_tags__(self) -> Tags:

@@ -10,7 +10,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from symkernel.diagnostics._wrapping import checked_samples, draw_seed, kept_state, wrapped_tags
+from symkernel.diagnostics._wrapping import (
+    Frame,
+    as_given,
+    checked_samples,
+    draw_seed,
+    kept_state,
+    wrapped_tags,
+)
 from symkernel.diagnostics.orbit_grid import OrbitGrid, orbit_grid
 from symkernel.diagnostics.orbit_values import BATCH, OrbitValues, as_samples
 from symkernel.groups import Group
@@ -103,7 +110,9 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         samples = checked_samples(self, X, reset=True)
         draw_seed(self)
-        self.estimator_ = clone(self.estimator).fit(samples, y, **fit_params)
+        self._frame = Frame.of(X)
+        given = as_given(self._frame, samples)
+        self.estimator_ = clone(self.estimator).fit(given, y, **fit_params)
         return self
 
     @property
@@ -136,6 +145,7 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         model = self._model()
         names = names_of(X)
+        frame = getattr(self, "_frame", Frame.of(X))  # of fit, or the model was fitted before
         X = checked_samples(self, X, reset=False)
         group = bind(self.group, int(np.prod(np.shape(X)[1:])), names)
         grid = self.grid
@@ -143,7 +153,9 @@ class SymmetrizedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             state = kept_state(self)
             grid = orbit_grid(group, grid, n_random=self.n_random, random_state=state)
         samples, shape = as_samples(X, grid)
-        values = OrbitValues(model.predict_proba, grid, shape, batch_size=self.batch_size)
+        values = OrbitValues(
+            model.predict_proba, grid, shape, batch_size=self.batch_size, frame=frame
+        )
         mean, std = values.averages(samples, self.progress)
         return (mean, std) if return_std else mean
 

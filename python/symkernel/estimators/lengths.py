@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from symkernel.alignment.functions import orbit_distance
+from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
 from symkernel.groups.registry import bind, is_group, names_of
 from symkernel.validation import as_count, as_generator, flat_samples, kind_of
@@ -49,7 +50,10 @@ def suggest_length_scale(
     Raises
     ------
     TypeError, ValueError
-        If X or the group is not what is expected, or ``orbit_distance`` does not serve the group.
+        If X or the group is not what is expected.
+    NotApplicableError
+        If ``orbit_distance`` does not serve the group (tensors, large graphs, space groups); the
+        message says what to do instead.
 
     See Also
     --------
@@ -90,7 +94,22 @@ def suggest_length_scale(
     if len(samples) > count:
         chosen = as_generator(random_state).choice(len(samples), count, replace=False)
         samples = samples[chosen]
-    distances = orbit_distance(np.ascontiguousarray(samples), group=group)
+    try:
+        distances = orbit_distance(np.ascontiguousarray(samples), group=group)
+    except NotApplicableError as reason:
+        raise NotApplicableError(_way_without(group, reason)) from None
     pairs = distances[np.triu_indices(len(samples), 1)]
     positive = pairs[pairs > 0]
     return float(np.median(pairs)) or (float(np.median(positive)) if len(positive) else 1.0)
+
+
+def _way_without(group: Group, reason: NotApplicableError) -> str:
+    """Say what else finds a length scale, where no distance between orbits is known."""
+    way = (
+        "kernels of fractional coordinates are VonMises(kappa, period=1.0), without a length "
+        "scale: search over kappa"
+        if group._on_lattice
+        else "suggest_length_scale(X), without the group, is no shorter: search from there down, "
+        "with InvariantKernelRidgeCV(length_scales=...) or GridSearchCV"
+    )
+    return f"no distance between orbits of {group!r} is at hand: {way} ({reason})"

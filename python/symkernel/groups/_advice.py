@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from symkernel.groups.base import Group
     from symkernel.groups.factor import Factor
 
-__all__ = ["advice_for"]
+__all__ = ["advice_for", "brief"]
+
+# Longest name of a group that messages repeat in full.
+_LONGEST = 120
 
 # Most elements of a finite factor over which a closed form is summed.
 _SUMMABLE = 100_000
@@ -37,6 +40,14 @@ def advice_for(group: Group) -> str:
     if closed and finite <= _SUMMABLE:
         return "method='closed_form' averages over it exactly"
     return "method='quadrature' averages over it to a stated error"
+
+
+def brief(group: Group) -> str:
+    """Return the group as it is written, or in a few words where it lists matrices."""
+    text = repr(group)
+    if len(text) <= _LONGEST:
+        return text
+    return f"{type(group).__name__}(...) on {group.degree} features"
 
 
 def _has_closed_form(factor: Factor) -> bool:

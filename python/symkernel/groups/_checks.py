@@ -13,6 +13,8 @@ from symkernel.validation import as_array, as_floats, as_number
 
 #: Defect |A^T A - I| up to which a matrix counts as orthogonal.
 ORTHOGONAL_TOLERANCE = 1e-8
+# A matrix that is further from orthogonal is not one that was rounded.
+_ROUNDED = 0.02
 #: Entries that agree within this belong to the same matrix.
 SAME_TOLERANCE = 1e-6
 
@@ -39,9 +41,12 @@ def as_indices(value: Any, name: str) -> NDArray[np.int64]:
 
 
 def as_orthogonal(
-    value: Any, name: str, tolerance: float = ORTHOGONAL_TOLERANCE
+    value: Any, name: str, tolerance: float = ORTHOGONAL_TOLERANCE, largest: float = 0.0
 ) -> NDArray[np.float64]:
-    """Read ``value`` as a real orthogonal matrix; the error says by how much it is not one."""
+    """Read ``value`` as a real orthogonal matrix; the error says by how much it is not one.
+
+    ``largest`` is the greatest ``tol`` that the caller takes, where it takes one.
+    """
     array = as_array(value, name)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
@@ -50,9 +55,21 @@ def as_orthogonal(
     if defect > tolerance:
         raise ValueError(
             f"{name} must be orthogonal: max |A^T A - I| is {defect:.3g}, at most {tolerance:.3g} "
-            "is accepted"
+            f"is accepted{_towards_orthogonal(defect, largest)}"
         )
     return matrix
+
+
+def _towards_orthogonal(defect: float, largest: float) -> str:
+    """Name the way from a matrix that has been rounded to one that is accepted."""
+    if defect > _ROUNDED:
+        return ""
+    way = (
+        ". Entries that were rounded, to float32 or to digits, are better computed in float64; the "
+        "nearest orthogonal matrix is scipy.linalg.polar(np.float64(A))[0]"
+    )
+    tol = 10.0 ** math.ceil(math.log10(defect))
+    return f"{way}, and tol={tol:.0e} accepts this one" if tol <= largest else way
 
 
 def as_vector(value: Any, name: str) -> NDArray[np.float64]:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from symkernel.groups.covalent_radii import RADII, SYMBOLS
 from symkernel.validation import as_array, as_floats
 
-__all__ = ["atom_name", "find_bonds", "read_molecule"]
+__all__ = ["atom_name", "find_bonds", "read_molecule", "unbonded"]
 
 # In units of the sum of two covalent radii: atoms closer than BOND on average are bonded. A frame
 # disagrees where a bond is longer than BROKEN, or other atoms are closer than FORMED; in between
 # lie vibrations. Atoms closer than OVERLAP are no two atoms.
 BOND, BROKEN, FORMED, OVERLAP = 1.25, 1.6, 1.0, 0.3
+# Atoms that are alone as a rule: helium to radon.
+_NOBLE = (2, 10, 18, 36, 54, 86)
 # Most distances held at once.
 _BLOCK = 1_000_000
 
@@ -146,6 +148,32 @@ def find_bonds(numbers: Integers, frames: Floats) -> tuple[NDArray[np.bool_], Fl
                     "all frames of one molecule"
                 )
     return bonded, mean
+
+
+def unbonded(numbers: Integers, bonded: NDArray[np.bool_], lengths: Floats) -> str:
+    """Say which atoms are bonded to nothing, where two or more should be; else nothing.
+
+    Parameters
+    ----------
+    numbers : ndarray of int of shape (n,)
+    bonded : ndarray of bool of shape (n, n)
+    lengths : ndarray of float of shape (n, n)
+        Mean distances in sums of covalent radii.
+    """
+    alone = np.flatnonzero(~bonded.any(axis=1) & ~np.isin(numbers, _NOBLE))
+    if len(alone) < 2:
+        return ""
+    names = [atom_name(numbers[i], i) for i in alone[:4]]
+    more = f" and {len(alone) - 4} more" if len(alone) > 4 else ""
+    what = "no atoms are bonded" if not bonded.any() else "some atoms are bonded to nothing"
+    others = lengths[alone] + np.where(np.arange(len(numbers)) == alone[:, None], np.inf, 0.0)
+    i, j = np.unravel_index(others.argmin(), others.shape)
+    return (
+        f"{what}: {', '.join(names)}{more}, which are {others[i, j]:.3g} sums of covalent radii or "
+        f"more from all others (nearest are {atom_name(numbers[alone[i]], int(alone[i]))} and "
+        f"{atom_name(numbers[j], int(j))}), and bonds are below {BOND}. R must be in Angstrom: "
+        "multiply bohr by 0.529177"
+    )
 
 
 # Distances of all pairs in sums of covalent radii, some frames at a time: (first frame, (k, n, n)).

@@ -110,7 +110,8 @@ class Building(Action):
             count from the end, or names of columns of a data frame.
         n_features : int, optional
             Number of columns of the table. Where it is not given, or columns have names, estimators
-            find it in ``fit`` and kernels (of positions only) in their samples.
+            find it in ``fit``, kernels and distances in the samples or the data frame they are
+            given. scikit-learn's own estimators hand kernels arrays without names: positions there.
 
         Returns
         -------

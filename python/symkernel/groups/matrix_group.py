@@ -30,6 +30,8 @@ __all__ = ["MatrixGroup"]
 
 # Numbers in all matrices of a group up to which they are listed before orbits are looked for.
 _LISTED_NUMBERS = 500_000
+# Of generators that are no more exact nothing closes.
+_LARGEST_TOL = 1e-4
 # Signed permutations of so many features that fewer than this could be listed are not.
 _FEWEST = 100
 # Points of an orbit up to which none is taken for infinite.
@@ -165,20 +167,23 @@ class MatrixGroup(Group):
     ) -> None:
         self._limit = as_count(limit, "limit")
         self._tol = float(tol)
-        if not 0.0 < self._tol <= 1e-4:
-            raise ValueError(f"tol must be positive and at most 1e-4, got {tol!r}")
+        if not 0.0 < self._tol <= _LARGEST_TOL:
+            raise ValueError(f"tol must be positive and at most {_LARGEST_TOL}, got {tol!r}")
         if not isinstance(closure, (bool, np.bool_)):
             raise TypeError(f"closure must be True or False, got {closure!r}")
         self._closure = bool(closure)
         given: list[Element] = []
         identities = []
         for k, value in enumerate(generators):
+            name = f"generators[{k}]"
             if isinstance(value, Motion):
-                raise TypeError(f"generators[{k}] must be linear, got {value!r}")
+                raise TypeError(f"{name} must be linear, got {value!r}")
             given.append(
                 value
                 if isinstance(value, Element)
-                else exact_element(as_orthogonal(value, f"generators[{k}]", self._tol))
+                else exact_element(
+                    as_orthogonal(value, f"generators[{k}]", self._tol, _LARGEST_TOL)
+                )
             )
             if not isinstance(value, Element) and np.array_equal(value, np.eye(given[k].degree)):
                 identities.append(k)

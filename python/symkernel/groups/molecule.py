@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups.base import Group
-from symkernel.groups.bonds import Integers, atom_name, find_bonds, read_molecule
+from symkernel.groups.bonds import Integers, atom_name, find_bonds, read_molecule, unbonded
 from symkernel.groups.elements import SignedPermutation
 from symkernel.groups.euclidean import SE, E
 from symkernel.groups.feasible import Arrangement
@@ -204,6 +205,12 @@ def molecule(
         automorphisms; generators that cannot be left out as the others bring them back. Also if
         the search for automorphisms takes too many steps.
 
+    Warns
+    -----
+    UserWarning
+        If two atoms or more, noble gases left out, are bonded to nothing: positions are then rarely
+        in Angstrom, and alike atoms would all be exchanged.
+
     Notes
     -----
     **Feasible** is an automorphism p that keeps
@@ -252,6 +259,9 @@ def molecule(
     motions = _motions(rotations, translations)
     numbers, frames = read_molecule(z, R)
     bonded, lengths = find_bonds(numbers, frames)
+    lonely = unbonded(numbers, bonded, lengths)
+    if lonely:
+        warnings.warn(lonely, stacklevel=2)
     images, total = graph_automorphisms(bonded, numbers)
     n = len(numbers)
     dropped: list[tuple[Integers, str]] = []

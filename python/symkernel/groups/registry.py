@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from symkernel.groups.base import Group
 from symkernel.groups.euclidean import SE, E
 from symkernel.groups.named import Alternating, Cyclic, Dihedral, Symmetric, Trivial
@@ -12,8 +14,20 @@ from symkernel.groups.orthogonal import SO, O
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
 from symkernel.groups.unbound import OnColumns
+from symkernel.validation import in_order
 
-__all__ = ["NAMES", "bind", "from_name", "is_group", "is_unbound", "names_of"]
+__all__ = [
+    "NAMES",
+    "bind",
+    "bound_to",
+    "from_name",
+    "is_by_name",
+    "is_group",
+    "is_unbound",
+    "names_of",
+    "require_group",
+    "with_columns",
+]
 
 _NAMED: dict[str, Callable[[int], Group]] = {
     "trivial": Trivial,
@@ -65,6 +79,11 @@ def is_unbound(group: Any) -> TypeGuard[str | OnColumns]:
     return isinstance(group, str | OnColumns)
 
 
+def is_by_name(group: Any) -> TypeGuard[OnColumns]:
+    """Return whether a group acts on columns that only a data frame tells the places of."""
+    return isinstance(group, OnColumns) and group.by_name
+
+
 def is_group(group: Any) -> TypeGuard[str | Group | OnColumns]:
     """Return whether this is what estimators take as a group."""
     return isinstance(group, Group) or is_unbound(group)
@@ -90,6 +109,48 @@ def bind(
     if isinstance(group, str):
         return from_name(group, n_features)
     return group.bind(n_features, names) if isinstance(group, OnColumns) else group
+
+
+def bound_to(group: Any, X: Any) -> Any:
+    """Return a group on columns bound to a table; whatever else it is as it is.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not those of the table.
+    """
+    if not isinstance(group, OnColumns) or np.ndim(X) != 2:
+        return group
+    return group.bind(np.shape(X)[1], names_of(X))
+
+
+def with_columns(Y: Any, names: Any, own: Any) -> Any:
+    """Return a table that has columns of its own names in the order of the names of another.
+
+    Raises
+    ------
+    ValueError
+        If its names are others, or samples that are kept have them in another order.
+    """
+    if names is not None and own is not None:
+        ordered = hasattr(Y, "columns") or list(names) == list(own)
+        if sorted(names) != sorted(own) or not ordered:
+            raise ValueError(
+                f"X and Y have other columns, or in another order: {', '.join(names)} and "
+                f"{', '.join(own)}"
+            )
+        return in_order(Y, names)
+    return Y
+
+
+def require_group(group: Any, name: str = "group") -> None:
+    """Raise TypeError unless this is a group, and one that is bound where it acts on columns."""
+    if isinstance(group, Group):
+        return
+    text = f"{name} must be a Group, got {type(group).__name__}"
+    if isinstance(group, OnColumns):
+        text = f"{name} must be a Group: {group.unknown}"
+    raise TypeError(text)
 
 
 def names_of(X: Any) -> list[str] | None:

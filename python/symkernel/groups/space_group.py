@@ -111,6 +111,11 @@ class SpaceGroup(Group):
         if not 0.0 <= float(tol) <= 1e-3:
             raise ValueError(f"tol must lie in [0, 1e-3], got {tol!r}")
         self._number = self._hall_number = None
+        if isinstance(operations, str):
+            raise TypeError(
+                "operations must be the number of a space group, 1 to 230, or its matrices, got "
+                f"{operations!r}"
+            )
         if np.ndim(operations) == 0:
             self._number = as_count(operations, "operations")
             if translations is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -66,6 +67,28 @@ class OnColumns:
         """Whether columns have names, so that only a data frame tells where they are."""
         return any(isinstance(column, str) for _, columns in self._parts for column in columns)
 
+    @property
+    def unknown(self) -> str:
+        """What is missing, and the way out, in words."""
+        way = (
+            "give positions and n_features, as G.on([0, 2], 5), or .bind(n_features, names)"
+            if self.by_name
+            else "give n_features as the second argument of .on"
+        )
+        return f"{self!r} is not bound to a table yet: {way}"
+
+    @property
+    def order(self) -> float:
+        """Number of elements, which does not depend on the table."""
+        return math.prod(group.order for group, _ in self._parts)
+
+    # What only a bound group has. Names with underscores are asked for by copy, pickle and NumPy.
+    def __getattr__(self, name: str) -> Any:
+        text = f"{type(self).__name__} has no attribute {name!r}"
+        if not name.startswith("_") and hasattr(Columns, name):
+            text += f": {self.unknown}"
+        raise AttributeError(text)
+
     # One bound group for each table, which keeps what plans find for it.
     @cached_property
     def _bound(self) -> dict[tuple[int, tuple[str, ...] | None], Columns]:
@@ -99,7 +122,8 @@ class OnColumns:
         if self.by_name and names is None:
             raise ValueError(
                 f"{self!r} names its columns, and X has no names: give a pandas or polars data "
-                "frame whose columns have names, or positions such as .on([0, 1])"
+                "frame whose columns have names, or positions such as .on([0, 1]). A transformer "
+                'hands names on after .set_output(transform="pandas")'
             )
         parts = [
             (group, [self._place(column, n_features, names) for column in columns])
@@ -197,7 +221,8 @@ def _parts_of(group: Columns) -> tuple[tuple[Group, tuple[int, ...]], ...]:
 
 def _as_columns(value: Any) -> tuple[Column, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"columns must be a list of positions or of names, got {value!r}")
+        way = ": list(range(start, stop)) has positions" if isinstance(value, slice) else ""
+        raise TypeError(f"columns must be a list of positions or of names, got {value!r}{way}")
     found: list[Column] = []
     for item in value:
         if isinstance(item, str):
@@ -205,7 +230,9 @@ def _as_columns(value: Any) -> tuple[Column, ...]:
         elif isinstance(item, int | np.integer) and not isinstance(item, bool):
             found.append(int(item))
         else:
-            raise TypeError(f"columns must be integers or names, got {item!r} among {value!r}")
+            mask = isinstance(item, bool | np.bool_)
+            way = ": np.flatnonzero(mask) has the positions of a mask" if mask else ""
+            raise TypeError(f"columns must be integers or names, got {item!r} among {value!r}{way}")
     if not found:
         raise ValueError("columns must name at least one column, got none")
     return tuple(found)

@@ -29,8 +29,8 @@ class InvariantKernel(KernelValues):
         feature must be equal on features that the group mixes, and are one hyperparameter there.
     group : Group or str
         Group that acts on the samples, or the name of one that acts on all features, such as
-        "symmetric" (see ``symkernel.groups.from_name``); ``G.on(positions)``, a group on some
-        columns, is bound to the samples as names are.
+        "symmetric" (see ``symkernel.groups.from_name``); ``G.on(columns)``, a group on some
+        columns, is bound to the samples as names are; columns by name to a data frame.
     method : str, Quadrature or Sample, default="auto"
         How to average: "sum", "closed_form" or "fourier", which are exact, "quadrature" or
         "sample", which are not and say so, with options as ``Quadrature(degree)`` or

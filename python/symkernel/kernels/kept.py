@@ -20,10 +20,13 @@ class KeptSamples:
     ----------
     rows : ndarray of shape (n, n_features)
         Samples as ``check_samples`` returns them.
+    names : tuple of str, optional
+        Names of the columns, where the group asks for them.
     """
 
-    def __init__(self, rows: Array) -> None:
+    def __init__(self, rows: Array, names: tuple[str, ...] | None = None) -> None:
         self.rows = rows
+        self.names = names
         self._ready: tuple[Hashable, Any] | None = None
 
     def __len__(self) -> int:
@@ -44,4 +47,4 @@ class KeptSamples:
         return self._ready[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"rows": self.rows, "_ready": None}
+        return {"rows": self.rows, "names": self.names, "_ready": None}

@@ -10,9 +10,10 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from symkernel.backends.arrays import like
 from symkernel.groups import Group
-from symkernel.groups.registry import bind, is_unbound
+from symkernel.groups.registry import bind, is_by_name, is_unbound
 from symkernel.kernels.length_scales import require_tied
 from symkernel.kernels.methods import Quadrature, Sample
+from symkernel.kernels.remembered import RememberedPlan
 from symkernel.kernels.text import written
 
 Array = NDArray[Any]
@@ -31,6 +32,8 @@ class BaseParameters(Kernel):  # type: ignore[misc]
     method: str | Quadrature | Sample
     normalize: bool
     device: str
+
+    _remembered: RememberedPlan | None = None
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters of this kernel, and with `deep` those of the base as ``base__<name>``."""
@@ -139,14 +142,29 @@ class BaseParameters(Kernel):  # type: ignore[misc]
         options += "" if self.device == "auto" else f", device={self.device!r}"
         return f"InvariantKernel({written(self.base)}, {self.group!r}{options})"
 
-    def _bound_group(self, n_features: int | None) -> Group:
+    def _bound_group(self, n_features: int | None, names: tuple[str, ...] | None = None) -> Group:
         if is_unbound(self.group):
+            if names is None and is_by_name(self.group):
+                raise ValueError(
+                    f"{self.group!r} names its columns, and the kernel was given no data frame to "
+                    "find them in: scikit-learn hands the kernel an array without names, give "
+                    "positions, such as .on([0, 1, 2]). InvariantKernelRidge and "
+                    "InvariantKernelClassifier read names in fit, and their kernel_ is bound; the "
+                    "kernel itself may be called with a data frame"
+                )
             if n_features is None:
                 raise ValueError(f"group={self.group!r} is not bound and needs n_features")
-            return bind(self.group, n_features)
+            return bind(self.group, n_features, names)
         if not isinstance(self.group, Group):
             raise TypeError(f"group must be a Group or a name, got {type(self.group).__name__}")
         return self.group
+
+    def _names_of_last_call(self, n_features: int | None) -> tuple[str, ...] | None:
+        """Names of the columns of the table of the last call, if it had as many features."""
+        last = self._remembered
+        if last is None or last.table is None or n_features not in (None, last.table[0]):
+            return None
+        return last.table[1] if last.serves_group(self.group) else None
 
     def _described(self) -> list[tuple[Hyperparameter, Array | None]]:
         """Hyperparameters of the base, and labels of mixed features where there is one for each."""
@@ -155,7 +173,7 @@ class BaseParameters(Kernel):  # type: ignore[misc]
     def _labels(self, h: Hyperparameter) -> Array | None:
         if h.name != "length_scale" or h.n_elements == 1:
             return None
-        group = self._bound_group(h.n_elements)
+        group = self._bound_group(h.n_elements, self._names_of_last_call(h.n_elements))
         if group.degree != h.n_elements:
             raise ValueError(
                 f"length_scale has shape ({h.n_elements},); {group!r} acts on {group.degree} "

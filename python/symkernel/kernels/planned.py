@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device
 from symkernel.groups import Group
-from symkernel.groups.registry import is_unbound
+from symkernel.groups.registry import is_by_name, is_unbound, names_of, with_columns
 from symkernel.kernels.base import NativeKernel
 from symkernel.kernels.kept import KeptSamples
 from symkernel.kernels.methods import integer, name_and_options
@@ -26,8 +26,6 @@ Array = NDArray[Any]
 class PlannedKernel(BaseParameters):
     """Asks the planner how the base is averaged over the group."""
 
-    _remembered: RememberedPlan | None = None
-
     def plan(
         self, n_features: int | None = None, *, n: int | None = None, m: int | None = None
     ) -> Plan:
@@ -36,7 +34,8 @@ class PlannedKernel(BaseParameters):
         Parameters
         ----------
         n_features : int, optional
-            Number of features; needed only for a group given by name.
+            Number of features; needed only for a group given by name, or on columns by position.
+            Columns by name are known from the last call, of a data frame.
         n, m : int, optional
             Numbers of samples: the plan then says what their Gram matrix takes on the CPU, in
             seconds and bytes, as its ``estimate``. `m=None` stands for the symmetric matrix.
@@ -66,20 +65,32 @@ class PlannedKernel(BaseParameters):
         >>> plan.estimate.gram  # bytes; plan.estimate.seconds is measured
         32000000
         """
-        if n is not None or m is not None:
+        names = self._names_of_last_call(n_features) if is_by_name(self.group) else None
+        if names is not None:
+            n_features = len(names)
+        if m is not None and n is None:
+            raise ValueError(
+                f"n must be an integer of at least 1, got None: plan(m={m!r}) lacks the number of "
+                "samples in X"
+            )
+        if n is not None:
             n, m = integer("n", n, 1), None if m is None else integer("m", m, 1)
-            return self.plan(n_features).sized(n, m, self._bound_group(n_features).degree)
-        if is_unbound(self.group) and n_features is None:
+            degree = self._bound_group(n_features, names).degree
+            return self._planned(n_features, names).sized(n, m, degree)
+        return self._planned(n_features, names)
+
+    def _planned(self, n_features: int | None, names: tuple[str, ...] | None) -> Plan:
+        if is_unbound(self.group) and n_features is None and not is_by_name(self.group):
             what = "is a name" if isinstance(self.group, str) else "is bound to samples"
             raise ValueError(f"group={self.group!r} {what}: plan(n_features) needs a number")
-        group = self._bound_group(n_features)
+        group = self._bound_group(n_features, names)
         method, options = name_and_options(self.method)
-        named = n_features if is_unbound(self.group) else None
-        words = (method, *options.values(), named)
+        table = (n_features, names) if is_unbound(self.group) else None
+        words = (method, *options.values())
         last = self._remembered
-        if last is None or not last.serves(self.base, self.group, words):
+        if last is None or not last.serves(self.base, self.group, words, table):
             plan = self._make_plan(group, method, options)
-            self._remembered = RememberedPlan(self.base, self.group, words, plan)
+            self._remembered = RememberedPlan(self.base, self.group, words, table, plan)
             return plan
         if last.plan is None:  # it comes from a pickle
             last.plan = make_plan(
@@ -136,24 +147,37 @@ class PlannedKernel(BaseParameters):
         True
         """
         group = None if is_unbound(self.group) else self._bound_group(None)
-        return KeptSamples(check_samples(X, "X", group))
+        return KeptSamples(check_samples(X, "X", group), self._names(X))
 
     def _prepare(self, X: Any, Y: Any) -> tuple[Any, Any, Plan]:
         check_flag(self.normalize, "normalize")
+        names = self._names(X)
+        if names is not None and Y is not None:
+            Y = with_columns(Y, names, self._names(Y))
         if isinstance(X, KeptSamples) or isinstance(Y, KeptSamples):
-            return self._prepare_kept(X, Y)
+            return self._prepare_kept(X, Y, names)
+        return self._checked(X, Y, names)
+
+    def _checked(self, X: Any, Y: Any, names: tuple[str, ...] | None) -> tuple[Any, Any, Plan]:
         if is_unbound(self.group):
             X, Y = check_pair(X, Y)
         else:
             X, Y = check_pair(X, Y, self._bound_group(None))
         if isinstance(self.base, NativeKernel):
             self.base._check_range(X, Y)
-        return X, Y, self.plan(X.shape[1])
+        return X, Y, self._planned(X.shape[1], names)
 
-    def _prepare_kept(self, X: Any, Y: Any) -> tuple[Any, Any, Plan]:
+    def _names(self, X: Any) -> tuple[str, ...] | None:
+        """Names of the columns of samples, where the group needs them."""
+        if not is_by_name(self.group):
+            return None
+        names = X.names if isinstance(X, KeptSamples) else names_of(X)
+        return None if names is None else tuple(names)
+
+    def _prepare_kept(self, X: Any, Y: Any, names: tuple[str, ...] | None) -> tuple[Any, Any, Plan]:
         """As `_prepare`, of samples that were checked before; X kept and Y not is as two arrays."""
         if Y is not None and not isinstance(Y, KeptSamples):
-            return self._prepare(X.rows, Y)
+            return self._checked(X.rows, Y, names)
         first = X if Y is None else Y
         group = None if is_unbound(self.group) else self._bound_group(None)
         if group is not None and first.shape[1] != group.degree:
@@ -165,10 +189,12 @@ class PlannedKernel(BaseParameters):
         if Y is not None:
             X = X.rows if isinstance(X, KeptSamples) else check_samples(X, "X", group)
             if X.shape[1] != rows.shape[1] or X.dtype != rows.dtype:
-                return self._prepare(X, rows)  # which says what is wrong, or brings both together
+                return self._checked(
+                    X, rows, names
+                )  # which says what is wrong, or brings both together
         if isinstance(self.base, NativeKernel):
             self.base._check_range(rows if Y is None else X, rows)
-        plan = self.plan(rows.shape[1])
+        plan = self._planned(rows.shape[1], names)
         if is_on_device(rows) or must_move(self.device, rows):
             return (rows, None, plan) if Y is None else (X, rows, plan)
         ready = first.ready(plan, group if group is not None else self.group)

@@ -10,6 +10,8 @@ from sklearn.gaussian_process.kernels import Kernel
 from symkernel.groups import Group
 from symkernel.plans.base import Plan
 
+Table = tuple[int | None, tuple[str, ...] | None]
+
 
 class RememberedPlan:
     """A plan and what was asked for when it was made.
@@ -26,16 +28,24 @@ class RememberedPlan:
         Group, or its name.
     words : tuple
         All else that the plan depends on.
+    table : tuple of int and of names or None, or None
+        Number of features, and their names where columns are named, that the group was bound to.
     plan : Plan
         The plan.
     """
 
     def __init__(
-        self, base: Kernel, group: Group | str, words: tuple[Any, ...], plan: Plan
+        self,
+        base: Kernel,
+        group: Group | str,
+        words: tuple[Any, ...],
+        table: Table | None,
+        plan: Plan,
     ) -> None:
         self._base = clone(base)
         self._group = group
         self._words = words
+        self.table = table
         self.plan: Plan | None = plan
         self._chosen: tuple[int, bool] | None = None
 
@@ -44,11 +54,17 @@ class RememberedPlan:
         """The rule that samples have chosen, if they have."""
         return self._chosen if self.plan is None else self.plan.chosen
 
-    def serves(self, base: Kernel, group: Group | str, words: tuple[Any, ...]) -> bool:
-        """Whether the same is asked for again. Groups are compared by identity, names by value."""
-        same = group is self._group or (isinstance(group, str) and group == self._group)
+    def serves_group(self, group: Group | str) -> bool:
+        """Whether the group is the same: names are compared by value, groups by identity."""
+        return group is self._group or (isinstance(group, str) and group == self._group)
+
+    def serves(
+        self, base: Kernel, group: Group | str, words: tuple[Any, ...], table: Table | None
+    ) -> bool:
+        """Whether the same is asked for again."""
         known = self.plan is not None or self._chosen is not None
-        return known and same and words == self._words and _agree(base, self._base)
+        same = self.serves_group(group) and (words, table) == (self._words, self.table)
+        return known and same and _agree(base, self._base)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "plan": None, "_chosen": self.chosen}

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group
 from symkernel.groups.lie import LieGenerator
+from symkernel.groups.registry import require_group
 from symkernel.lie.fields import Fields, field_name, orthonormal
 from symkernel.validation import as_array, as_axes, as_count, as_rows, as_shape
 
@@ -87,8 +88,7 @@ class Algebra(Fields):
         >>> lie.Algebra.from_group(groups.SE(3).along(1, (4, 3))).dim
         6
         """
-        if not isinstance(group, Group):
-            raise TypeError(f"group must be a Group, got {type(group).__name__}")
+        require_group(group)
         d = group.degree
         matrices = [xi.as_affine()[:-1] for xi in group.lie_algebra]
         return cls(np.stack(matrices) if matrices else np.zeros((0, d, d + 1)), name=repr(group))

@@ -136,7 +136,7 @@ def _last_resort(asked: Question, reasons: list[NotApplicableError | GroupTooLar
             last = answer
     if not asked.group.is_finite and last is not None:
         raise NotApplicableError(
-            f"{reasons[0]}; {last}; method='sample' averages over random elements"
+            f"method='sample' averages over random elements; {reasons[0]}; {last}"
         )
     # The orbit sum's reason says how large the group is; the others what else was tried.
     too_large = [reason for reason in reasons if isinstance(reason, GroupTooLargeError)]
@@ -170,5 +170,21 @@ def _with_advice(reason: GroupTooLargeError, asked: Question) -> GroupTooLargeEr
         # What is not exact always applies, but drawing its elements may take long.
         if entry.does and (not entry.chosen or isinstance(entry.applies(asked), Plan)):
             advice = f"method={entry.methods[0]!r} {entry.does}"
+            # to know canonical forms of groups of a million features takes their exact order
+            advice += _by_representatives(asked) if isinstance(reason.order, int) else ""
             return GroupTooLargeError(reason.group, reason.order, reason.limit, advice)
     return reason
+
+
+def _by_representatives(asked: Question) -> str:
+    """Say so where the group has canonical forms, which give an invariant kernel, no average."""
+    found = any(
+        "canonical" in entry.methods and isinstance(entry.applies(asked), Plan)
+        for entry in _serving(asked)
+    )
+    return (
+        "; method='canonical' compares one representative of every orbit, an invariant kernel of "
+        "its own without an error"
+        if found
+        else ""
+    )

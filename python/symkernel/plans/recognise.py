@@ -10,6 +10,7 @@ from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.backends.forms import FormTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
+from symkernel.groups._advice import brief
 from symkernel.groups.along import places
 from symkernel.groups.factor import Factor
 from symkernel.groups.role import Kind
@@ -66,7 +67,7 @@ def format_order(log_order: float) -> str:
 
 def _none(group: Group) -> NotApplicableError:
     return NotApplicableError(
-        f"{group!r} has no closed form here; those known are SignFlips, Symmetric, "
+        f"{brief(group)} has no closed form here; those known are SignFlips, Symmetric, "
         "Young and Hyperoctahedral on points, SO(2), O(2), SO(3), O(3), PointGroup('O') and "
         "PointGroup('Oh') on clouds (with permutations of their points), SO(d) and O(d) on one "
         "vector, each with Translations"

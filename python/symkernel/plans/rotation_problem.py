@@ -16,6 +16,7 @@ from symkernel.backends.element_tables import (
 )
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
+from symkernel.groups._advice import brief
 from symkernel.groups.along import layout, places
 from symkernel.groups.along_each import tensor_power
 from symkernel.groups.columns import Columns
@@ -253,9 +254,10 @@ def rotation_problem(group: Group) -> RotationProblem:
     if len(heads) == 1 and heads[0].group.role.parts:
         return _on_columns(group, heads[0])
     if len(heads) != 1 or not _turns(heads[0]):
-        found = ", ".join(repr(f.group) for f in heads) or "none"
+        others = [brief(f.group) for f in heads if f.group is not group]
+        found = f"continuous factors here: {', '.join(others)}" if others else "this group has none"
         raise NotApplicableError(
             "quadrature needs one factor SO(n) or O(n) on vectors, or on tensors of rank 2, beside "
-            f"finite groups and translations; the continuous factors of {group!r} are: {found}"
+            f"finite groups and translations; {found}"
         )
     return RotationProblem(group.structure, heads[0], group.structure.beside(heads[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ _ALPHAS = np.logspace(-14.0, 1.0, 31)
 
 # All functions of the levels that max_level="cv" looks at, unless n_components says how far.
 _MOST_FUNCTIONS = 50_000
+# Levels and functions beyond max_level that are looked at where there is nothing below.
+_LEVELS_BEYOND, _FUNCTIONS_BEYOND = 30, 1000
 # Multiply-adds of the search for them, roughly.
 _MOST_WORK = 5e10
 
@@ -105,6 +108,8 @@ class SpectralFit:
         """Fit coefficients to targets (n, t) and set the fitted attributes; ``coef_`` has shape."""
         n = len(X)
         basis = self._largest_basis(n).fit(X)
+        if self.n_components is None and not self._searches and self.max_level > 0:
+            self._warn_of_a_constant(basis)
         if self.coef == "empirical":
             found, count = self._empirical(basis, X, targets), len(basis.levels_)
         else:
@@ -112,6 +117,27 @@ class SpectralFit:
         self.basis_ = basis._of(basis.subspaces_[:count]).fit(X)
         self.max_level_ = self.basis_.levels_[-1].level
         self.coef_ = found.reshape(len(found), *shape)
+
+    def _warn_of_a_constant(self, basis: InvariantBasis) -> None:
+        if sum(part.dimension for part in basis.subspaces_) > 1:
+            return
+        manifold, group = basis._bound()
+        first = len(basis.levels_)
+        total = 0
+        beyond = ""
+        for looked, known in enumerate(itertools.islice(manifold.all_levels(), first, None)):
+            total += known.multiplicity
+            if looked == _LEVELS_BEYOND or total > _FUNCTIONS_BEYOND:
+                beyond = f", nor in the {looked} levels beyond"
+                break
+            if basis._subspace(known, self.tol).dimension:
+                beyond = f"; the next is of level {known.level:.6g}"
+                break
+        warnings.warn(
+            f"max_level={self.max_level!r} leaves a constant: {group!r} has no other invariant "
+            f"function on {manifold!r} up to there{beyond}. Levels are {manifold._levels_are}",
+            stacklevel=4,
+        )
 
     # Algorithm 1 of Soleymani et al.: coefficients (1/n) sum_i y_i phi(x_i), projected on the
     # invariant functions, are those of the invariant functions themselves.

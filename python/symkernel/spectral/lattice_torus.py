@@ -35,8 +35,9 @@ class LatticeTorus(Periodic):
 
     Samples are fractional coordinates, read modulo 1. Eigenfunctions are the Fourier modes
     exp(2 pi i k.x) of integer k; the eigenvalue, which is also the level, is 4 pi^2 k^T G^-1 k
-    with the metric G = L L^T: the squared length of the wave vector. Modes of one length make a
-    level.
+    with the metric G = L L^T: the squared length of the wave vector, in the inverse square of the
+    unit of the lattice. Modes of one length make a level; ``max_level`` bounds this number, and
+    not |k|^2 as on ``Torus``: of a cubic cell of length a, the first level is (2 pi / a)^2.
 
     Motions of the lattice act that keep its metric: ``groups.SpaceGroup``, signed permutations,
     and ``groups.Translations``. For several atoms give the lattice once for each,
@@ -74,6 +75,8 @@ class LatticeTorus(Periodic):
     >>> float(np.round(torus.to_cartesian([[0.0, 1.0]])[0, 1], 3))
     0.866
     """
+
+    _levels_are = "eigenvalues 4 pi^2 |k|^2, k in the reciprocal lattice"
 
     def __init__(self, lattice: ArrayLike) -> None:
         basis = as_lattice(lattice)

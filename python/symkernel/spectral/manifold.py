@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symkernel.groups import Group
+from symkernel.groups.registry import require_group
 from symkernel.spectral.subspace import InvariantSubspace
 from symkernel.validation import RandomState, as_number, as_rows
 
@@ -35,6 +36,9 @@ class Manifold(ABC):
     Eigenfunctions are real and orthonormal for the uniform probability measure. Objects are
     immutable and equal when they were made alike.
     """
+
+    # What max_level is compared with, in words.
+    _levels_are = "eigenvalues of the Laplacian"
 
     # -- what a manifold has to say -----------------------------------------------------------
 
@@ -217,8 +221,7 @@ class Manifold(ABC):
         return known
 
     def _check_group(self, group: Any) -> None:
-        if not isinstance(group, Group):
-            raise TypeError(f"group must be a Group, got {type(group).__name__}")
+        require_group(group)
         if group.degree != self.n_features:
             raise ValueError(
                 f"group must act on the {self.n_features} features of {self!r}: {group!r} acts on "
@@ -239,6 +242,8 @@ class Manifold(ABC):
 
 class GradedByDegree(Manifold):
     """A manifold whose levels are the degrees 0, 1, 2, ...: each is known without the others."""
+
+    _levels_are = "degrees"
 
     @abstractmethod
     def _of_degree(self, degree: int) -> Level:

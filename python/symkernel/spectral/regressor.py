@@ -40,7 +40,8 @@ class SpectralRegressor(
         Use all levels up to this, as ``InvariantBasis``. "cv" chooses it by leave-one-out, and so
         does None where ``n_components`` is None too: among levels of at most ``n_components``
         invariant functions or, where that is None, of at most as many invariant functions as
-        samples and 50,000 functions in all.
+        samples and 50,000 functions in all. In the unit of the manifold's levels: degrees, |k|^2 on
+        ``Torus``, the eigenvalue 4 pi^2 |k|^2 on ``LatticeTorus``.
     n_components : int, "theory" or None, default=None
         Use the largest set of whole levels with at most that many invariant functions; "theory"
         with at most n^(1 / (1 + 2 s/d)) of them, where d is the dimension of the manifold and s is
@@ -93,6 +94,11 @@ class SpectralRegressor(
         In ``fit``: if a parameter is not what is expected, if levels are given twice or, for
         "empirical", not at all, if the group does not act on the manifold or samples are not on
         it, or for "empirical" on polynomials, which are not orthonormal.
+
+    Warns
+    -----
+    UserWarning
+        In ``fit``, if the constant is the only invariant function up to ``max_level``.
 
     See Also
     --------

@@ -25,8 +25,9 @@ Array = NDArray[np.float64]
 class Torus(Periodic):
     """The torus of d periodic coordinates, with values in [-period/2, period/2).
 
-    Coordinates are read modulo the period. The level of a function is the sum of its squared
-    integer frequencies; its eigenvalue is (2 pi / period)^2 times that. The basis of a level is
+    Coordinates are read modulo the period. The level of a function, which ``max_level`` bounds, is
+    the sum |k|^2 of its squared integer frequencies, a pure number; its eigenvalue is
+    (2 pi / period)^2 times that. The basis of a level is
     sqrt(2) cos(w k.x), sqrt(2) sin(w k.x) for one k of each pair +-k, w = 2 pi / period.
 
     Signed permutations of the coordinates act, and shifts: those of ``groups.Torus`` and
@@ -46,6 +47,8 @@ class Torus(Periodic):
     >>> [level.multiplicity for level in Torus(10).levels(3)]
     [1, 20, 180, 960]
     """
+
+    _levels_are = "sums of squared integer frequencies, |k|^2"
 
     def __init__(self, n_features: int, period: float = 2.0) -> None:
         self._d = as_count(n_features, "n_features")

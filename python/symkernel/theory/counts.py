@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.groups import Group
+from symkernel.groups.registry import require_group
 from symkernel.spectral import LatticeTorus, Manifold, Polynomials, Product, Sphere, Torus
 from symkernel.spectral.manifold import Level
 from symkernel.theory.characters import complete_sums, cycle_series, level_characters, reach
@@ -291,8 +292,7 @@ def molien_series(group: Group, degree: int) -> tuple[int, ...]:
     >>> theory.molien_series(groups.PointGroup("I"), 6)
     (1, 0, 1, 0, 1, 0, 2)
     """
-    if not isinstance(group, Group):
-        raise TypeError(f"group must be a Group, got {type(group).__name__}")
+    require_group(group)
     top = as_count(degree, "degree", 0)
     return dimension_counts(Polynomials(group.degree), group, top).invariant
 

@@ -26,6 +26,7 @@ from symkernel.validation.samples import (
     check_pair,
     check_samples,
     flat_samples,
+    in_order,
 )
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "check_pair",
     "check_samples",
     "flat_samples",
+    "in_order",
     "kind_of",
 ]

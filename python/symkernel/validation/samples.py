@@ -154,10 +154,11 @@ def check_samples(
     if host and is_on_device(X):
         raise TypeError(f"{name} lives on a GPU; {host} on the host: copy it there")
     array = as_array(X, name)
-    if group is not None and array.ndim != 2:
+    if group is not None and (array.ndim != 2 or array.shape[1] != group.degree):
         array = flat_samples(array, group, name)
     if array.ndim != 2:
-        raise ValueError(f"{name} must have shape (n_samples, n_features), got {array.shape}")
+        one = f"; one sample is {name}[None]" if array.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape (n_samples, n_features), got {array.shape}{one}")
     if group is not None and array.shape[1] != group.degree:
         raise ValueError(f"{name} has {array.shape[1]} features; {group!r} acts on {group.degree}")
     if array.shape[1] == 0:
@@ -211,6 +212,12 @@ def flat_samples(X: Any, group: Acting | None, name: str = "X", sparse: bool = F
     if group is None or issparse(X) or hasattr(X, "columns"):  # scikit-learn reads their names
         return X
     array = X if hasattr(X, "ndim") else np.asarray(X)
+    own = tuple(group.shape)
+    if len(own) > 1 and tuple(array.shape) == own and own[-1] != group.degree:
+        raise ValueError(
+            f"{name} must have shape (n, {', '.join(map(str, own))}) for {group!r}, got {own}; "
+            f"one sample is {name}[None]"
+        )
     if array.ndim <= 2:
         return X
     shape = tuple(array.shape[1:])
@@ -268,7 +275,7 @@ def check_data(
             f"{shape})"
         )
     if getattr(group, "by_name", False) and not options.get("reset", True):
-        X = _in_order(X, getattr(estimator, "feature_names_in_", None))
+        X = in_order(X, getattr(estimator, "feature_names_in_", None))
     acting = group if hasattr(group, "degree") else None
     X = flat_samples(X, acting, "X", sparse)
     if not (y is None or isinstance(y, str)):
@@ -286,7 +293,7 @@ def check_data(
     return checked
 
 
-def _in_order(X: Any, names: Any) -> Any:
+def in_order(X: Any, names: Any) -> Any:
     """Return a data frame with its columns as they were in fit, if they have the same names."""
     columns = getattr(X, "columns", None)
     if names is None or columns is None or list(columns) == list(names):
