@@ -59,7 +59,7 @@ class Observations:
     sloped: NDArray[np.intp]
 
     def __len__(self) -> int:
-        return len(self.valued) + len(self.sloped) * self.directions.shape[1]
+        return len(self.valued) + len(self.sloped) * int(self.directions.shape[1])
 
 
 class JointKernel:
@@ -88,8 +88,8 @@ class JointKernel:
 
     for a direction a at x and b at y. Of m directions at each of two samples the first term is one
     product of m x d matrices for all elements together, ``sum_g h_g g A`` with ``B^T``. A pair of
-    samples costs 3 |G| m d + m^2 d multiply-adds. All is computed in float64. Source of the formula:
-    E. Solak et al., Derivative observations in Gaussian process models of dynamic systems, NIPS 2002.
+    samples costs 3 |G| m d + m^2 d multiply-adds. All is computed in float64. Source: E. Solak et
+    al., Derivative observations in Gaussian process models of dynamic systems, NIPS 2002.
 
     Examples
     --------

@@ -55,8 +55,8 @@ def radial_of(spec: BaseSpec, base: Any) -> Radial:
     )
     if rough or spec.traits.kink:
         raise NotApplicableError(
-            f"{base!r} has no second derivatives where samples coincide, so that its gradients have "
-            f"no finite covariance; kernels that learn from gradients are {_KNOWN}"
+            f"{base!r} has no second derivatives where samples coincide, so that gradients have no "
+            f"finite covariance; kernels that learn from gradients are {_KNOWN}"
         )
     raise NotApplicableError(
         f"{base!r} does not learn from gradients; kernels that do are {_KNOWN}"
