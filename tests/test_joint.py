@@ -166,9 +166,7 @@ def test_length_scales_per_feature():
     np.testing.assert_allclose(values, k(X), atol=1e-13)
     want = differences(lambda y: k.gradient_x(X[:1], y[None], [1.0])[0], X[1])
     np.testing.assert_allclose(mixed[0, :, 1], want, atol=1e-8)
-    np.testing.assert_allclose(
-        slopes[0, :, 1], k.gradient_x(X[:1], X[1:2], [1.0])[0], atol=1e-13
-    )
+    np.testing.assert_allclose(slopes[0, :, 1], k.gradient_x(X[:1], X[1:2], [1.0])[0], atol=1e-13)
     with pytest.raises(ValueError, match="must be constant on the features"):
         JointKernel(InvariantKernel(RBF([0.8, 0.9, 2.0]), group))
 
@@ -299,7 +297,7 @@ def test_refused_with_the_reason(name):
 
 
 def test_large_groups_are_refused():
-    with pytest.raises(GroupTooLargeError, match="at most 20000.*use a smaller group") as error:
+    with pytest.raises(GroupTooLargeError, match=r"at most 20000.*use a smaller group") as error:
         JointKernel(InvariantKernel(RBF(), groups.Symmetric(8)))
     assert error.value.order == math.factorial(8)
 

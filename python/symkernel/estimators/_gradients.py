@@ -65,17 +65,33 @@ class JointSystem:
         return JointKernel(self._kernel)
 
     @cached_property
+    def _seen(self) -> tuple[Observations, Array | None]:
+        """Samples and directions in units of the length scale, and what gave the directions."""
+        if self._inputs is None:
+            return self.joint.observe(self._rows, None, self._valued, self._sloped), None
+        points = self._inputs[self._sloped]
+        J = described.jacobian(self._descriptor, points, self._rows.shape[1])
+        basis = _row_spaces(J.astype(np.float64))
+        directions = basis @ J.transpose(0, 2, 1)
+        return self.joint.observe(self._rows, directions, self._valued, self._sloped), basis
+
+    @property
     def observed(self) -> Observations:
-        """Samples and directions, in units of the length scale."""
-        directions = None
-        if self._inputs is not None:
-            points = self._inputs[self._sloped]
-            J = described.jacobian(self._descriptor, points, self._rows.shape[1])
-            directions = np.ascontiguousarray(J.transpose(0, 2, 1), dtype=np.float64)
-        return self.joint.observe(self._rows, directions, self._valued, self._sloped)
+        """Samples and the directions of their derivatives."""
+        return self._seen[0]
+
+    def reduced(self, slopes: Array) -> Array:
+        """Numbers (k, d) for the inputs as those (k, m) for the directions that features see."""
+        basis = self._seen[1]
+        return slopes if basis is None else (basis @ slopes[:, :, None])[:, :, 0]
+
+    def restored(self, along: Array) -> Array:
+        """Numbers (k, m) for the directions as those (k, d) for the inputs."""
+        basis = self._seen[1]
+        return along if basis is None else (along[:, None] @ basis)[:, 0]
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("joint", "observed", "_fields")
+        derived = ("joint", "_seen", "_fields")
         return {name: value for name, value in self.__dict__.items() if name not in derived}
 
     def packed(self) -> Array:
@@ -93,7 +109,11 @@ class JointSystem:
     def evaluate(self, X: Array, coefficients: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Values (n,) and gradients (n, p) of the sum with these coefficients, kept as fields."""
         if "_fields" not in self.__dict__:
-            self._fields = self.joint.fields(self.observed, coefficients)
+            count = int(self._valued.sum())
+            width = (self._rows if self._inputs is None else self._inputs).shape[1]
+            slopes = coefficients[count:].reshape(-1, width)
+            own = np.concatenate([coefficients[:count], self.reduced(slopes).ravel()])
+            self._fields = self.joint.fields(self.observed, own)
         return self.joint.evaluate_fields(X, self.observed.X, *self._fields, gradient)
 
 
@@ -187,9 +207,13 @@ class GradientRegressor(KernelRegressor):
         mean = _constant(spec, values[valued], _of(weights, valued), centred)
         own = inputs if self._descriptor is not None else None
         system = JointSystem(bound.kernel, rows, valued, sloped, self._descriptor, own)
-        targets = np.concatenate([values[valued] - mean, slopes[sloped].ravel()])
-        shares = _shares(weights, valued, sloped, inputs.shape[1], ratio)
-        self.dual_coef_ = _solve(system, targets[:, None], alpha, shares)[:, 0]
+        along = system.reduced(slopes[sloped])
+        shares = _shares(weights, valued, sloped, along.shape[1], ratio)
+        targets = np.concatenate([values[valued] - mean, along.ravel()])
+        found = _solve(system, targets[:, None], alpha, shares)[:, 0]
+        count = int(valued.sum())
+        restored = system.restored(found[count:].reshape(along.shape))
+        self.dual_coef_ = np.concatenate([found[:count], restored.ravel()])
         self.intercept_ = float(mean)
         self._fitted = FittedJointly(spec, bound, np.array([alpha]), shares, system=system)
         self.kernel_, self.group_, self.X_fit_ = bound.kernel, bound.group, rows
@@ -248,6 +272,20 @@ _ON_HOST = (
 
 def _shape(bound: BoundKernel) -> tuple[int, ...]:
     return () if bound.group is None else tuple(bound.group.shape)
+
+
+def _row_spaces(J: Array) -> Array:
+    """Orthonormal rows (k, m, d) that span those of each of the matrices J (k, p, d).
+
+    Derivatives along what is orthogonal to them are zero for every function of the features: of
+    distances those of 6 motions, of 5 on a line. Dropping them changes nothing that is predicted.
+    The number m is the largest rank.
+    """
+    if len(J) == 0:
+        return np.empty((0, 1, J.shape[2]))
+    _, values, rows = np.linalg.svd(J, full_matrices=False)
+    bound = max(J.shape[1:]) * np.finfo(np.float64).eps * values[:, :1]
+    return np.asarray(rows[:, : max(1, int((values > bound).sum(axis=1).max()))])
 
 
 def _of(weights: Array | None, chosen: NDArray[np.bool_]) -> Array | None:

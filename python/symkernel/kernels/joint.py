@@ -273,7 +273,8 @@ class JointKernel:
         count = len(observed.valued)
         a, b = np.zeros(len(observed.X)), np.zeros_like(observed.X)
         a[observed.valued] = coefficients[:count]
-        along = coefficients[count:].reshape(len(observed.sloped), 1, -1)
+        k, m, _ = observed.directions.shape
+        along = coefficients[count:].reshape(k, 1, m)
         b[observed.sloped] = (along @ observed.directions)[:, 0]
         return a, b
 
