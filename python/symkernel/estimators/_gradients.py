@@ -283,6 +283,8 @@ def _row_spaces(J: Array) -> Array:
     """
     if len(J) == 0:
         return np.empty((0, 1, J.shape[2]))
+    if J.shape[1] > J.shape[2]:
+        J = np.asarray(np.linalg.qr(J, mode="r"))  # of the same rows
     _, values, rows = np.linalg.svd(J, full_matrices=False)
     bound = max(J.shape[1:]) * np.finfo(np.float64).eps * values[:, :1]
     return np.asarray(rows[:, : max(1, int((values > bound).sum(axis=1).max()))])

@@ -110,12 +110,13 @@ class InvariantKernelRidge(
     m x n matrix. Fit raises MemoryError, before it allocates, if the Gram matrix does not fit.
 
     **Gradients** of n samples with m features, of which a descriptor makes p: the joint matrix of
-    N = n (1 + m) values and derivatives takes N (N + 1) / 2 numbers (m is the rank of the Jacobians
-    where that is less: 3 n_atoms - 6 of distances), n^2 / 2 (3 |G| m p + m^2 p) +
-    N^3 / 6 multiply-adds; a prediction with its gradient takes eight passes over n |G| p numbers.
-    They need a base kernel with second derivatives (RBF, Matern with nu > 1, RationalQuadratic) and
-    a finite group of at most 20,000 elements, beside translations or not. All is computed in
-    float64, also of float32 samples, by BLAS, on the host. Source: E. Solak et al., Derivative
+    N = n (1 + m) values and derivatives (m is the rank of the Jacobians where that is less: 3
+    n_atoms - 6 of distances) takes N (N + 1) / 2 numbers, and n m p for directions; n^2 / 2
+    (3 |G| m p + m^2 p) + N^3 / 6 multiply-adds. A prediction with its gradient takes eight passes
+    over n |G| p numbers. Fit needs a base kernel with second derivatives (RBF, Matern with nu 1.5,
+    2.5 or inf, RationalQuadratic) and a finite group of at most 20,000 elements, beside
+    translations or not. All is computed in float64, also of float32 samples, on the host, by as
+    many threads as BLAS takes, whatever `n_jobs` is. Source: E. Solak et al., Derivative
     observations in Gaussian process models of dynamic systems, NIPS 2002.
 
     References

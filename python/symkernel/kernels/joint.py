@@ -311,9 +311,9 @@ class JointKernel:
 
         `width` is how many numbers an element moves.
         """
-        elements = max(1, min(len(self._table), _IN_MEMORY // max(1, width)))
-        per_sample = elements * self._degree + width
-        rows = max(1, (_IN_CACHE if width == self._degree else _IN_MEMORY) // per_sample)
+        held = _IN_CACHE if width == self._degree else _IN_MEMORY
+        elements = max(1, min(len(self._table), held // (4 * max(1, width))))
+        rows = max(1, held // (elements * self._degree + width))
         for start in range(0, len(self._table), elements):
             table = self._table.part(start, start + elements)
             for first in range(0, n, rows):
