@@ -14,7 +14,7 @@ from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQu
 from symkernel import InvariantKernel, groups
 from symkernel.backends.packed import pack, unpack, write_rows
 from symkernel.exceptions import GroupTooLargeError, NotApplicableError
-from symkernel.kernels import ArcCosine, Laplacian, PowerExponential, VonMises, joint
+from symkernel.kernels import ArcCosine, Laplacian, PowerExponential, Quadrature, VonMises, joint
 from symkernel.kernels.joint import JointKernel
 
 RNG = np.random.default_rng(11)
@@ -286,6 +286,9 @@ REFUSED = {
     "normalize": (RBF(), C3, {"normalize": True}, "normalize=False"),
     "canonical": (RBF(), C3, {"method": "canonical"}, "method='canonical'"),
     "sample": (RBF(), C3, {"method": "sample"}, "method='sample'"),
+    "quadrature": (RBF(), C3, {"method": Quadrature(3)}, "method='quadrature'"),
+    "no closed form": (RBF(), C3, {"method": "closed_form"}, "has no closed form"),
+    "cuda": (RBF(), C3, {"device": "cuda"}, "computed on the host"),
 }
 
 

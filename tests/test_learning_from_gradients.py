@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from catalog import GROUPS, METHANE, samples
+from catalog import GROUPS, samples
+from gradients import (
+    DY,
+    RIDGE,
+    RNG,
+    G,
+    Squares,
+    T,
+    X,
+    Y,
+    assert_same,
+    differences,
+    energy,
+    frames,
+    target,
+)
 from scipy.linalg import LinAlgWarning
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern
 from sklearn.model_selection import GridSearchCV, cross_validate
 from symkernel import InvariantKernel, InvariantKernelRidge, InvariantKernelRidgeCV, groups
-from symkernel.descriptors import InversePairDistances, PairDistances
-from symkernel.estimators import _gradients
+from symkernel.descriptors import InversePairDistances
 from symkernel.exceptions import GroupTooLargeError, NotApplicableError
 from symkernel.kernels import SetKernel
 from symkernel.lie.kernel_models import as_kernel_model
-
-RNG = np.random.default_rng(3)
-G = groups.Dihedral(4)
-X = RNG.normal(size=(9, 4))
-T = RNG.normal(size=(5, 4))
-RIDGE = {"kernel": RBF(1.5), "group": G}
-
-
-def target(X):
-    """Invariant under the dihedral group, and its gradient."""
-    y = np.cos(X - np.roll(X, 1, axis=1)).sum(axis=1)
-    s = -np.sin(X - np.roll(X, 1, axis=1))
-    return y, s - np.roll(s, -1, axis=1)
-
-
-Y, DY = target(X)
-
-
-def differences(f, X, step=1e-3):
-    """Derivatives of a function of samples (n, d), of fourth order, along every feature."""
-    found = []
-    for h in step * np.eye(X.shape[1]):
-        near, far = f(X + h) - f(X - h), f(X + 2 * h) - f(X - 2 * h)
-        found.append((8 * near - far) / (12 * step))
-    return np.stack(found, axis=-1)
 
 
 def covariances(A, B, length=1.5):
@@ -76,12 +63,6 @@ def process(noise, targets, kept, where=T):
     variance = covariances(where, where).diagonal()[:n].copy()
     variance -= (cross[:n] * np.linalg.solve(K, cross[:n].T).T).sum(axis=1)
     return found[:n], np.sqrt(variance), found[n:].reshape(where.shape)
-
-
-def assert_same(model, want, where=T, tolerance=1e-9):
-    got = model.predict(where, return_std=True, return_gradient=True)
-    for one, other in zip(got, want, strict=True):
-        np.testing.assert_allclose(one, other, atol=tolerance * np.abs(other).max())
 
 
 # ---- the Gaussian process ----------------------------------------------------------------------
@@ -236,6 +217,39 @@ def test_shapes_are_those_of_the_samples():
     assert plain.predict(A, return_gradient=True)[1].shape == (6, 3, 2)
 
 
+def test_columns_in_any_order():
+    """Gradients follow the columns of the frame they belong to, in fit and in predict."""
+    group = groups.Symmetric(2).on(["a", "b"])
+    frame, slopes = (pd.DataFrame(part[:, :3], columns=list("abc")) for part in (X, DY))
+    model = InvariantKernelRidge(1e-3, kernel=RBF(1.5), group=group)
+    want = model.fit(frame, Y, gradient=slopes).predict(frame, return_gradient=True)
+    got = model.predict(frame[["c", "b", "a"]], return_gradient=True)
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(got[1], want[1][:, [2, 1, 0]])
+    again = clone(model).fit(frame, Y, gradient=slopes[["b", "c", "a"]])
+    np.testing.assert_array_equal(again.dual_coef_, model.dual_coef_)
+    plain = clone(model).fit(frame, Y)
+    gradient = plain.predict(frame, return_gradient=True)[1]
+    turned = plain.predict(frame[["c", "b", "a"]], return_gradient=True)[1]
+    np.testing.assert_array_equal(turned, gradient[:, [2, 1, 0]])
+
+
+def test_samples_too_far_apart():
+    for model in (InvariantKernelRidge(**RIDGE), InvariantKernelRidge(kernel=RBF(1e-90))):
+        far = X * 1e80 if model.group is not None else X
+        with pytest.raises(ValueError, match="length scales, whose squares overflow"):
+            model.fit(far, Y, gradient=DY)
+    with pytest.raises(ValueError, match="squares overflow"):
+        learnt().predict(T * 1e90)
+
+
+def test_coefficients_may_be_replaced():
+    model = learnt()
+    before = model.predict(T)
+    model.dual_coef_ = 2.0 * model.dual_coef_
+    np.testing.assert_allclose(model.predict(T), 2.0 * before, rtol=1e-12)
+
+
 def test_no_group_is_the_trivial_one():
     model = InvariantKernelRidge(1e-2, gamma=0.3).fit(X, Y, gradient=DY)
     trivial = InvariantKernelRidge(1e-2, gamma=0.3, group="trivial").fit(X, Y, gradient=DY)
@@ -290,165 +304,6 @@ def test_float32_is_computed_in_float64():
     wide.fit(single.astype(float), Y.astype(np.float32).astype(float), gradient=slopes)
     np.testing.assert_array_equal(model.dual_coef_, wide.dual_coef_)
     assert {a.dtype for a in model.predict(single, return_gradient=True)} == {np.dtype(float)}
-
-
-# ---- descriptors -------------------------------------------------------------------------------
-
-Z_METHANE, R_METHANE = METHANE
-MOLECULE = groups.molecule(Z_METHANE, R_METHANE, include="feasible")
-
-
-def frames(n, seed=0, scale=0.1):
-    return R_METHANE + scale * np.random.default_rng(seed).normal(size=(n, 5, 3))
-
-
-def energy(R):
-    """Springs, and repulsion, between all atoms; with its gradient."""
-    edges = R[:, :, None] - R[:, None]
-    r = np.linalg.norm(edges, axis=3) + np.eye(R.shape[1])
-    off = 1.0 - np.eye(R.shape[1])
-    values = 0.5 * ((np.exp(-r) + 0.3 * (r - 1.2) ** 2) * off).sum(axis=(1, 2))
-    slope = (-np.exp(-r) + 0.6 * (r - 1.2)) * off
-    return values, ((slope / r)[..., None] * edges).sum(axis=2)
-
-
-@pytest.mark.parametrize("descriptor", [InversePairDistances(5), PairDistances(5)])
-def test_forces_of_a_molecule(descriptor):
-    R, test = frames(12), frames(20, seed=1)
-    e, g = energy(R)
-    model = InvariantKernelRidge(
-        1e-8,
-        kernel=Matern(3.0, nu=2.5),
-        group=MOLECULE.on_pairs(),
-        descriptor=descriptor,
-        normalize_y=True,
-    ).fit(R, e, gradient=g)
-    value, gradient = model.predict(test, return_gradient=True)
-    want, slope = energy(test)
-    assert np.abs(value - want).mean() < 0.05 * want.std()
-    assert np.abs(gradient - slope).mean() < 0.05 * slope.std()
-    flat = test.reshape(20, 15)
-    np.testing.assert_allclose(
-        differences(model.predict, flat), gradient.reshape(20, 15), atol=1e-7
-    )
-    # forces turn with the molecule, add up to nothing and have no torque
-    for motion in groups.E(3).along(1, (5, 3)).sample(3, random_state=0):
-        moved = model.predict(motion.apply(flat), return_gradient=True)
-        np.testing.assert_allclose(moved[0], value, rtol=1e-11)
-        turned = motion.apply(gradient.reshape(20, 15)) - motion.apply(np.zeros((20, 15)))
-        np.testing.assert_allclose(moved[1], turned, atol=1e-10)
-    for p in MOLECULE.permutations.sample(4, random_state=1):
-        moved = model.predict(test[:, p.indices], return_gradient=True)
-        np.testing.assert_allclose(moved[0], value, rtol=1e-11)
-        np.testing.assert_allclose(moved[1], gradient[:, p.indices], atol=1e-10)
-    np.testing.assert_allclose(gradient.sum(axis=1), 0.0, atol=1e-10)
-    np.testing.assert_allclose(np.cross(test, gradient).sum(axis=1), 0.0, atol=1e-10)
-    assert model.X_fit_.shape == (12, 10) and model.n_features_in_ == 15
-    assert (model.predict(test, return_std=True)[1] < 0.1).all()
-
-
-GEOMETRIES = {  # and 3 n - 6 of them bent, 3 n - 5 straight, of flat ones what distances see
-    "dimer": (np.array([[0, 0, 0], [0, 0, 1.1]]), 1),
-    "water": (np.array([[0, 0, 0], [0, 0, 0.96], [0, 0.93, -0.24]]), 3),
-    "straight": (np.array([[0, 0, 0], [0, 0, 1.16], [0, 0, -1.16]]), 2),
-    "flat ring": (
-        np.array([[np.cos(a), np.sin(a), 0] for a in np.arange(6) * np.pi / 3]) * 1.4,
-        9,
-    ),
-    "bent ring": (
-        np.array([[np.cos(a), np.sin(a), 0.1 * (-1) ** k] for k, a in enumerate(np.arange(6))]),
-        12,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", GEOMETRIES)
-def test_directions_that_distances_do_not_see_are_dropped_and_change_nothing(name, monkeypatch):
-    R, rank = GEOMETRIES[name]
-    scales = np.array([1.0, 1.03, 0.98, 1.1])[:, None, None]
-    R = R * scales
-    e, g = energy(R)
-    words = {"kernel": Matern(2.0, nu=2.5), "descriptor": InversePairDistances(R.shape[1])}
-    model = InvariantKernelRidge(1e-4, **words).fit(R, e, gradient=g)
-    assert len(model._fitted.system.observed) == 4 * (1 + rank)
-    assert model.dual_coef_.shape == (4 * (1 + 3 * R.shape[1]),)
-    test = R[:2] + 0.05 * RNG.normal(size=R[:2].shape)
-    got = model.predict(test, return_std=True, return_gradient=True)
-    eye = np.eye(3 * R.shape[1])
-    monkeypatch.setattr(_gradients, "_row_spaces", lambda J: np.stack([eye] * len(J)))
-    whole = InvariantKernelRidge(1e-4, **words).fit(R, e, gradient=g)
-    assert len(whole._fitted.system.observed) == 4 * (1 + 3 * R.shape[1])
-    want = whole.predict(test, return_std=True, return_gradient=True)
-    for one, other in zip(got, want, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-9 * np.abs(other).max())
-
-
-class Squares:
-    """A descriptor of one's own: squares, and a product of neighbours."""
-
-    def value(self, X):
-        return np.hstack([X**2, X[:, :1] * X[:, 1:2]])
-
-    def jacobian(self, X):
-        n, d = X.shape
-        J = np.zeros((n, d + 1, d))
-        J[:, np.arange(d), np.arange(d)] = 2 * X
-        J[:, d, 0], J[:, d, 1] = X[:, 1], X[:, 0]
-        return J
-
-
-def test_a_descriptor_of_ones_own():
-    model = InvariantKernelRidge(1e-3, kernel=Matern(2.0, nu=2.5), descriptor=Squares())
-    model.fit(X, Y, gradient=DY)
-    gradient = model.predict(T, return_gradient=True)[1]
-    np.testing.assert_allclose(differences(model.predict, T), gradient, atol=1e-8)
-    np.testing.assert_allclose(model.predict(-T), model.predict(T), rtol=1e-12)
-
-
-@pytest.mark.parametrize("targets", [1, 2])
-def test_values_alone_through_a_descriptor(targets):
-    """The same as features computed outside, and with gradients inside."""
-    y = Y if targets == 1 else np.column_stack([Y, -Y])
-    model = InvariantKernelRidge(0.1, kernel=RBF(2.0), descriptor=Squares()).fit(X, y)
-    outside = InvariantKernelRidge(0.1, kernel=RBF(2.0)).fit(Squares().value(X), y)
-    np.testing.assert_array_equal(model.predict(T), outside.predict(Squares().value(T)))
-    std = model.predict(T, return_std=True)[1]
-    np.testing.assert_allclose(std, outside.predict(Squares().value(T), return_std=True)[1])
-    gradient = model.predict(T, return_gradient=True)[1]
-    np.testing.assert_allclose(differences(model.predict, T), gradient, atol=1e-9)
-
-
-def test_no_gradients_at_all_through_a_descriptor():
-    got = InvariantKernelRidge(0.1, kernel=RBF(2.0), descriptor=Squares())
-    got.fit(X, Y, gradient=np.full_like(DY, np.nan))
-    want = InvariantKernelRidge(0.1, kernel=RBF(2.0), descriptor=Squares()).fit(X, Y)
-    assert_same(got, want.predict(T, return_std=True, return_gradient=True))
-
-
-def test_bad_descriptors():
-    class Wrong(Squares):
-        def value(self, X):
-            return np.zeros((len(X) + 1, 2))
-
-    class Flat(Squares):
-        def jacobian(self, X):
-            return np.zeros((len(X), 4, 5))
-
-    with pytest.raises(TypeError, match="has no value"):
-        InvariantKernelRidge(descriptor=np.sin).fit(X, Y)
-    with pytest.raises(ValueError, match=r"value\(X\) must have shape \(9, n_features"):
-        InvariantKernelRidge(descriptor=Wrong()).fit(X, Y)
-    with pytest.raises(ValueError, match=r"jacobian\(X\) must have shape \(9, 5, 4\)"):
-        InvariantKernelRidge(descriptor=Flat()).fit(X, Y, gradient=DY)
-    with pytest.raises(ValueError, match="kernel='precomputed' does not take"):
-        InvariantKernelRidge(descriptor=Squares(), kernel="precomputed").fit(np.eye(9), Y)
-    with pytest.raises(ValueError, match='device="cuda" is not for them'):
-        InvariantKernelRidge(descriptor=Squares(), device="cuda").fit(X, Y)
-    with pytest.raises(ValueError, match="X has 5 features; Dihedral"):
-        InvariantKernelRidge(descriptor=Squares(), group=G).fit(X, Y)
-    model = InvariantKernelRidge(descriptor=PairDistances(2)).fit(RNG.normal(size=(4, 6)), Y[:4])
-    with pytest.raises(ValueError, match="atoms 0 and 1 of sample 1 overlap"):
-        model.predict([[0, 0, 0, 0, 0, 1], [2, 2, 2, 2, 2, 2]])
 
 
 # ---- scikit-learn's tools ----------------------------------------------------------------------
@@ -622,29 +477,3 @@ def test_predictions_without_gradients_say_so():
         learnt().predict(T * np.nan)
     with pytest.raises(ValueError, match="3 features"):
         learnt().predict(T[:, :3])
-
-
-# ---- real data ---------------------------------------------------------------------------------
-
-FILE = Path(os.environ.get("SYMKERNEL_DATA", "../shared/data")) / "rmd17" / "ethanol.npz"
-
-
-@pytest.mark.data
-@pytest.mark.skipif(not FILE.is_file(), reason=f"{FILE} is absent; set SYMKERNEL_DATA")
-def test_ethanol_from_a_hundred_structures_with_forces():
-    with np.load(FILE) as data:
-        train, test = data["train_idx"][0][:100], data["test_idx"][0][:400]
-        z, R = data["z"], data["R"].astype(float)
-        E, F = data["E"] * 43.364, data["F"] * 43.364  # kcal/mol in meV
-    group = groups.molecule(z, R[train], include="feasible").on_pairs()
-    assert group.order == 6
-    model = InvariantKernelRidge(
-        1e-9,
-        kernel=Matern(5.0, nu=2.5),
-        group=group,
-        descriptor=InversePairDistances(9),
-        normalize_y=True,
-    ).fit(R[train], E[train], gradient=-F[train])
-    energies, gradient = model.predict(R[test], return_gradient=True)
-    assert np.abs(energies - E[test]).mean() <= 12.0
-    assert np.abs(gradient + F[test]).mean() <= 58.0

@@ -15,7 +15,7 @@ from symkernel.backends.packed import LARGEST_FACTORED, unpack
 from symkernel.estimators import _described as described
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._machine import Fitted, check_alpha, check_weights
-from symkernel.estimators._regression import KernelRegressor, averaged, warn_uncentred
+from symkernel.estimators._regression import KernelRegressor, averaged, in_order_of, warn_uncentred
 from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import InvariantKernel
 from symkernel.kernels.joint import JointKernel, Observations
@@ -57,6 +57,8 @@ class JointSystem:
         self._kernel, self._rows = kernel, rows
         self._valued, self._sloped = valued, sloped
         self._descriptor, self._inputs = descriptor, inputs
+        # Coefficients, and what they make of each sample; kept from the first prediction on.
+        self._fields: tuple[Array, Array, Array] | None = None
 
     # Derived, and remade after a copy or a pickle.
     @cached_property
@@ -91,8 +93,9 @@ class JointSystem:
         return along if basis is None else (along[:, None] @ basis)[:, 0]
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("joint", "_seen", "_fields")
-        return {name: value for name, value in self.__dict__.items() if name not in derived}
+        derived = ("joint", "_seen")
+        state = {name: value for name, value in self.__dict__.items() if name not in derived}
+        return {**state, "_fields": None}
 
     def packed(self) -> Array:
         """The joint matrix, in packed form."""
@@ -102,19 +105,23 @@ class JointSystem:
         """The joint matrix, all of it."""
         n = len(self.observed)
         require_memory(
-            (n, n), 8, f"the joint matrix of {n} values and derivatives", "Use a larger alpha."
+            (n, n),
+            8,
+            f"the joint matrix of {n} values and derivatives",
+            "Use fewer samples, or a larger alpha.",
         )
         return unpack(self.packed(), n)
 
     def evaluate(self, X: Array, coefficients: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Values (n,) and gradients (n, p) of the sum with these coefficients, kept as fields."""
-        if "_fields" not in self.__dict__:
+        kept = self._fields
+        if kept is None or kept[0] is not coefficients:
             count = int(self._valued.sum())
             width = (self._rows if self._inputs is None else self._inputs).shape[1]
             slopes = coefficients[count:].reshape(-1, width)
             own = np.concatenate([coefficients[:count], self.reduced(slopes).ravel()])
-            self._fields = self.joint.fields(self.observed, own)
-        return self.joint.evaluate_fields(X, self.observed.X, *self._fields, gradient)
+            kept = self._fields = coefficients, *self.joint.fields(self.observed, own)
+        return self.joint.evaluate_fields(X, self.observed.X, *kept[1:], gradient)
 
 
 @dataclass
@@ -198,6 +205,7 @@ class GradientRegressor(KernelRegressor):
             rows = described.features(self._descriptor, inputs)
         inputs, rows = inputs.astype(np.float64), rows.astype(np.float64)
         bound = self._bind(averaged(spec, rows.shape[1], "gradient observations"), rows)
+        gradient = in_order_of(getattr(X, "columns", None), gradient)
         slopes = _read_gradient(gradient, inputs.shape, {shape, (len(rows), *_shape(bound))})
         values = _read_values(y, len(rows))
         valued, sloped = ~np.isnan(values), ~np.isnan(slopes[:, 0])

@@ -143,6 +143,10 @@ class KernelRegressor(KernelMachine):
 
     def _back(self, X: Any, gradient: Array) -> Array:
         """Gradients (n, ..., n_features) as those of samples of the shape of X."""
+        names, own = getattr(self, "feature_names_in_", None), getattr(X, "columns", None)
+        if names is not None and own is not None and list(own) != list(names):
+            place = {name: k for k, name in enumerate(names)}
+            gradient = gradient[..., [place[name] for name in own]]
         shape = X.shape if hasattr(X, "shape") else np.shape(X)
         return gradient.reshape(*gradient.shape[:-1], *shape[1:])
 
@@ -179,6 +183,15 @@ class KernelRegressor(KernelMachine):
         std = xp.repeat(std, targets // std.shape[1], axis=1)
         std = std.reshape(X.shape[0], *self.dual_coef_.shape[1:])
         return std if is_on_device(X) == is_on_device(std) else on_device.beside(std, X)
+
+
+def in_order_of(columns: Any, frame: Any) -> Any:
+    """Return a data frame with its columns in an order, if they are the same; else what came."""
+    own = getattr(frame, "columns", None)
+    if columns is None or own is None or list(own) == list(columns):
+        return frame
+    same = set(own) == set(columns) and len(own) == len(columns)
+    return frame[list(columns)] if same else frame
 
 
 def averaged(spec: KernelSpec, n_features: int, what: str) -> KernelSpec:

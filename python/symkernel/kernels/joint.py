@@ -26,6 +26,8 @@ _MAX_ORDER = 20_000
 # Numbers held at once beside the result: what a core's cache holds, and moved directions.
 _IN_CACHE = 2**17
 _IN_MEMORY = 2**20
+# Products of four such numbers, summed over features, stay finite.
+_LARGEST = 1e75
 # Methods that compute the average itself.
 _EXACT = ("auto", "sum", "fourier", "closed_form")
 _DISTANCES = (
@@ -113,10 +115,14 @@ class JointKernel:
             )
         if kernel.normalize:
             raise NotApplicableError("gradient observations need a kernel with normalize=False")
+        if kernel.device == "cuda":
+            raise NotApplicableError(
+                'gradient observations are computed on the host: give the kernel device="auto"'
+            )
         group = kernel._bound_group(None)
         spec = spec_of(kernel.base, group)
         self._radial = radial_of(spec, kernel.base)
-        if spec.name == "matern":
+        if spec.name == "matern" or method != "auto":
             kernel.plan()  # says why there is none
         self._length = length_of(spec)
         self._structure = group.structure
@@ -304,7 +310,14 @@ class JointKernel:
 
     def _in_units(self, rows: Array) -> Array:
         """Rows (n, d), samples or directions, without their translations, over the length scale."""
-        return np.ascontiguousarray(self._structure.centred(rows) / self._length)
+        units = np.ascontiguousarray(self._structure.centred(rows) / self._length)
+        largest = float(np.abs(units).max(initial=0.0))
+        if not largest < _LARGEST:
+            raise ValueError(
+                f"samples, or derivatives of features, reach {largest:.3g} length scales, whose "
+                "squares overflow; scale the data, or take a larger length_scale"
+            )
+        return units
 
     def _tiles(self, n: int, width: int) -> Iterator[tuple[ActionTable, slice]]:
         """Yield some elements and some of n samples, so that what is held at once is bounded.
