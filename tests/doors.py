@@ -16,6 +16,7 @@ from symkernel import (
     Ragged,
     align,
     canonical,
+    descriptors,
     diagnostics,
     groups,
     kernels,
@@ -44,6 +45,7 @@ from symkernel.theory.learning_curve import mean_squared_error
 
 MODULES = (
     "canonical",
+    "descriptors",
     "diagnostics",
     "exceptions",
     "groups",
@@ -62,6 +64,8 @@ SPHERE = ("HeatKernel", "SobolevKernel", "PolynomialKernel", "InvariantBasis", "
 GRID = np.arange(24)
 DATA = {f"spectral.{name}": UNIT for name in SPHERE} | {
     "spectral.Product": np.hstack([UNIT, UNIT]),
+    "descriptors.PairDistances": UNIT,
+    "descriptors.InversePairDistances": UNIT,
     "groups.molecule": UNIT,  # eight frames of a ring of three
     "lie.discover_equation": (GRID[:, None] ** 2 + GRID**2)[None],  # of the wave equation
 }
@@ -94,6 +98,16 @@ def _classified(model, method):
 
     def call(X, y):
         return getattr(model().fit(X, Y), method)(X)
+
+    return call
+
+
+def _of_descriptor(descriptor):
+    def call(X, y):
+        if hasattr(X, "toarray"):
+            return descriptor.value(X)
+        R = X.reshape(-1, 9)
+        return [descriptor.value(R), descriptor.jacobian(R), descriptor.fit_transform(R)]
 
     return call
 
@@ -203,6 +217,10 @@ EXAMPLES = {
     "canonical": {
         "CanonicalForm": ABSTRACT,
         "canonical_form": _of_form(canonical.canonical_form(groups.Hyperoctahedral(4))),
+    },
+    "descriptors": {
+        "InversePairDistances": _of_descriptor(descriptors.InversePairDistances(3)),
+        "PairDistances": _of_descriptor(descriptors.PairDistances(3)),
     },
     "diagnostics": {
         "Augmented": _fitted(
@@ -369,6 +387,9 @@ EXAMPLES = {
             _fitted(lambda: InvariantKernelRidge(0.1, group="cyclic"))(X, y),
             _fitted(lambda: InvariantKernelRidge(0.1, kernel="rbf"))(X, y),
             InvariantKernelRidge(0.1, group="cyclic").fit(X, y, sample_weight=1 + y).predict(X),
+            InvariantKernelRidge(0.1, group="cyclic")
+            .fit(X[:6], y[:6], gradient=X[:6])
+            .predict(X, return_gradient=True),
         ],
         "InvariantKernelRidgeCV": _fitted(
             lambda: InvariantKernelRidgeCV([0.1, 1.0], [0.1], group="cyclic")

@@ -27,7 +27,7 @@ from symkernel.kernels import InvariantKernel
 from symkernel.kernels.ragged import Ragged
 
 if TYPE_CHECKING:
-    from symkernel import diagnostics, lie, spectral, theory
+    from symkernel import descriptors, diagnostics, lie, spectral, theory
 
 __version__ = version("symkernel")
 
@@ -43,6 +43,7 @@ __all__ = [
     "__version__",
     "align",
     "cuda",
+    "descriptors",
     "diagnostics",
     "exceptions",
     "groups",
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 # Subpackages that most programs do without are imported when they are first named.
-_ON_DEMAND = ("diagnostics", "lie", "spectral", "theory")
+_ON_DEMAND = ("descriptors", "diagnostics", "lie", "spectral", "theory")
 
 
 def __getattr__(name: str) -> Any:

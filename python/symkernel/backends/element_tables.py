@@ -40,6 +40,23 @@ class SignedPermutationTable:
         np.put_along_axis(out, self.indices[:, :, None].astype(np.int64), values, axis=2)
         return out
 
+    def part(self, start: int, stop: int) -> SignedPermutationTable:
+        """Return some of the elements."""
+        signs = None if self.signs is None else self.signs[start:stop]
+        return SignedPermutationTable(self.indices[start:stop], signs)
+
+    def moved(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return every g.x of the rows of X (n, d), as (G, n, d)."""
+        moved = np.take(X, self.indices, axis=1).transpose(1, 0, 2)
+        return np.ascontiguousarray(moved if self.signs is None else moved * self.signs[:, None])
+
+    def moved_back(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum over g of the inverse of g applied to Z[g], (n, d) of Z (G, n, d)."""
+        signed = Z if self.signs is None else Z * self.signs[:, None]
+        inverse = np.argsort(self.indices, axis=1)[:, None]
+        total: NDArray[np.float64] = np.take_along_axis(signed, inverse, axis=2).sum(axis=0)
+        return total
+
 
 @dataclass(frozen=True, eq=False)
 class MatrixTable:
@@ -54,6 +71,20 @@ class MatrixTable:
 
     def __len__(self) -> int:
         return len(self.matrices)
+
+    def part(self, start: int, stop: int) -> MatrixTable:
+        """Return some of the elements."""
+        return MatrixTable(self.matrices[start:stop])
+
+    def moved(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return every g.x of the rows of X (n, d), as (G, n, d)."""
+        moved: NDArray[np.float64] = X @ self.matrices.transpose(0, 2, 1)
+        return moved
+
+    def moved_back(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum over g of the inverse of g applied to Z[g], (n, d) of Z (G, n, d)."""
+        total: NDArray[np.float64] = (Z @ self.matrices).sum(axis=0)
+        return total
 
 
 ActionTable: TypeAlias = SignedPermutationTable | MatrixTable

@@ -62,6 +62,46 @@ def pack(K: Array) -> Array:
     return packed
 
 
+def write_rows(packed: Array, n: int, first: int, rows: Array) -> None:
+    """Write rows of the lower triangle, from their start to the diagonal.
+
+    Parameters
+    ----------
+    packed : ndarray of shape (n (n + 1) / 2,)
+        Matrix in packed form.
+    n : int
+        Number of rows of the matrix.
+    first : int
+        Which row of the matrix comes first.
+    rows : ndarray of shape (r, c)
+        The rows, of at least first + r entries each; what lies beyond the diagonal is not read.
+
+    Examples
+    --------
+    >>> packed = np.zeros(6)
+    >>> write_rows(packed, 3, 1, np.array([[10.0, 11.0, 0.0], [20.0, 21.0, 22.0]]))
+    >>> packed
+    array([ 0., 10., 20., 22., 11., 21.])
+    """
+    stride, half = packed_shape(n)
+    even = 1 - n % 2
+    rectangle = packed.reshape(half, stride)
+    whole = min(first, half)  # these columns take all rows, at once
+    rectangle[:whole, even + first : even + first + len(rows)] = rows[:, :whole].T
+    for i, row in enumerate(rows, first):
+        rectangle[whole : min(i + 1, half), even + i] = row[whole : min(i + 1, half)]
+        if i >= half:
+            rectangle[i - half + 1 - even, : i - half + 1] = row[half : i + 1]
+
+
+def unpack(packed: Array, n: int) -> Array:
+    """Return the full symmetric matrix of a packed one."""
+    K = np.empty((n, n), dtype=packed.dtype)
+    for i, start, view in runs(packed, n):
+        K[i, start : start + len(view)] = K[start : start + len(view), i] = view
+    return K
+
+
 def scale(packed: Array, factors: Array) -> None:
     """Multiply row i and column i by factors[i], for all i, in place."""
     for i, start, view in runs(packed, len(factors)):

@@ -76,6 +76,11 @@ class KernelMachine:
     X_fit_: Any
     n_features_in_: int
 
+    @property
+    def _sums_kernel(self) -> bool:
+        """Whether f is a sum of c_i K(x, x_i) over the samples that came, and nothing else."""
+        return True
+
     def plan(self) -> Plan:
         """Tell how the fitted kernel is averaged over the group.
 

@@ -207,6 +207,8 @@ def _function(model: Any, n_features: int, scaler: _Scaler | None) -> KernelFunc
     if isinstance(model, Pipeline) and scaler is None:
         return _piped(model, n_features)
     if isinstance(model, InvariantKernelRidge | InvariantKernelRidgeCV):
+        if not model._sums_kernel:
+            raise _NoGradientError
         alpha = getattr(model, "alpha_", getattr(model, "alpha", 0.0))
         kernel = model.kernel_
         if isinstance(kernel, str):
