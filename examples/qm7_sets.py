@@ -10,8 +10,8 @@ choose length scale and regularisation by leave-one-out, on training molecules a
     python examples/qm7_sets.py [folder] [--quick] [--output picture.png]
 
 `folder` holds qm7/qm7_5000.npz, 5000 molecules of QM7 (Rupp et al., 2012); by default the
-environment variable SYMKERNEL_DATA, else ../shared/data beside the repository. Takes about six
-minutes on two cores, with --quick twenty seconds.
+environment variable SYMKERNEL_DATA, else ../shared/data beside the repository. Takes about a
+minute and a quarter on two cores, with --quick some seconds.
 """
 
 from __future__ import annotations
