@@ -77,7 +77,11 @@ def run(n: int, seed: int, noise: float = 0.1) -> dict[str, Outcome]:
     outcomes = {}
     for penalty in PENALTIES:
         model = lie.SymmetryPromotingRegressor(
-            lie.monomials(DEGREE), lie.special_euclidean(3), penalty=penalty, gamma="cv"
+            lie.monomials(DEGREE),
+            lie.special_euclidean(3),
+            penalty=penalty,
+            gamma="cv",
+            random_state=seed,
         ).fit(X, y)
         kept = model.kept_.dim
         angle = np.nan

@@ -26,6 +26,7 @@ def radial(n, d=3, level=0.05, seed=0):
 
 
 def promote(*args, **parameters):
+    parameters.setdefault("random_state", 0)
     return lie.SymmetryPromotingRegressor(*args, **parameters)
 
 
