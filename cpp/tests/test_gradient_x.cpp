@@ -186,6 +186,7 @@ void check_values(const char* name, const BaseKernel* kernel, const ClosedForm* 
         diagonals(static_cast<std::size_t>(n));
     const bool has_diagonal = action.kind() != ActionKind::shifts;
     r.y = {nullptr, 0, 0};
+    r.v = {nullptr, 0, 0};  // diagonals have no weights
     r.k = diagonals.data();
     r.dk = own.data();
     if (has_diagonal) diagonal(r, token);
