@@ -10,7 +10,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from symkernel.backends.packed import pack
 from symkernel.solvers.matrices import FullMatrix, PackedMatrix
-from symkernel.solvers.pcg import low_rank_start, solve_pcg, warn_unconverged
+from symkernel.solvers.pcg import solve_pcg, warn_unconverged
+from symkernel.solvers.preconditioner import Preconditioner
 
 
 def partial_cholesky(K, rank, rng):
@@ -28,7 +29,7 @@ def partial_cholesky(K, rank, rng):
         left = np.maximum(left - column**2, 0.0)
         left[s] = 0.0
     r = len(pivots)
-    return SimpleNamespace(F=F[:, :r], residual=left, pivots=np.array(pivots, int))
+    return SimpleNamespace(factor=F[:, :r], residual=left, pivots=np.array(pivots, int))
 
 
 def smooth(n, seed=0, length=1.0):
@@ -114,7 +115,7 @@ def test_mu_counts_what_the_factor_leaves():
     K = np.exp(-np.sqrt(((X[:, None] - X[None]) ** 2).sum(axis=2)))  # eigenvalues fall slowly
     y = np.sin(3 * X).prod(axis=1)[:, None]
     low_rank = partial_cholesky(K, 60, np.random.default_rng(1))
-    naive = SimpleNamespace(F=low_rank.F, residual=np.zeros(600))
+    naive = SimpleNamespace(factor=low_rank.factor, residual=np.zeros(600), pivots=low_rank.pivots)
     few = {"tol": 0.0, "max_iter": 25}
     ours = solve_pcg(FullMatrix(K), y, 1e-8, low_rank=low_rank, **few)
     theirs = solve_pcg(FullMatrix(K), y, 1e-8, low_rank=naive, **few)
@@ -134,13 +135,33 @@ def test_the_start_is_the_fit_in_the_span_of_the_pivots():
         pivots = low_rank.pivots
         KnM, KMM = K[:, pivots], K[np.ix_(pivots, pivots)]
         want = np.linalg.solve(KnM.T @ W @ KnM + 0.1 * KMM, KnM.T @ W @ y)
-        found = low_rank_start(low_rank, y, 0.1, weights)
+        root = None if weights is None else np.sqrt(weights)
+        b = y if root is None else y * root[:, None]
+        found = Preconditioner(low_rank, np.full(2, 0.1), root, 120).start(b)
         np.testing.assert_allclose(K @ found, KnM @ want, atol=1e-8)
         assert set(np.flatnonzero(found.any(axis=1))) <= set(pivots)
-        one = solve_pcg(FullMatrix(K), y, 0.1, weights, low_rank=low_rank, start=found, max_iter=0)
+        one = solve_pcg(FullMatrix(K), y, 0.1, weights, low_rank=low_rank, max_iter=0)
+        np.testing.assert_allclose(one.solution, found, atol=1e-12)
         assert (one.residuals < 0.9).all() and one.iterations == 0
-        done = solve_pcg(FullMatrix(K), y, 0.1, weights, low_rank=low_rank, start=found, tol=1e-10)
+        done = solve_pcg(FullMatrix(K), y, 0.1, weights, start=found, tol=1e-10)
         np.testing.assert_allclose(K @ done.solution, K @ exact(K, y, 0.1, weights), atol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 1e-12])  # F^T F will do, and will not
+def test_the_preconditioner_inverts_what_it_says(alpha):
+    _, K = smooth(150)
+    w = RNG.uniform(0.0, 2.0, 150)
+    w[7] = 0.0
+    low_rank = partial_cholesky(K, 90, RNG)
+    R = RNG.normal(size=(150, 2))
+    for root in (None, np.sqrt(w)):
+        P = Preconditioner(low_rank, np.array([alpha, 10 * alpha]), root, 150)
+        S = np.eye(150) if root is None else np.diag(root)
+        for j in range(2):
+            found = P.apply(R[:, [j]], np.array([j])) / P.mu[j]
+            back = S @ low_rank.factor @ (low_rank.factor.T @ (S @ found)) + P.mu[j] * found
+            scale = np.linalg.norm(K, 2) * np.abs(found).max()
+            np.testing.assert_allclose(back, R[:, [j]], atol=1e-14 * scale + 1e-9)
 
 
 # ---- bad input ---------------------------------------------------------------------------------
@@ -169,7 +190,7 @@ def test_duplicates_and_no_ridge():
     np.testing.assert_allclose(K2 @ found.solution, K2 @ exact(K2, y, 1e-4), atol=1e-8)
     bare = solve_pcg(PackedMatrix(pack(K2), 120), y, 0.0, low_rank=low_rank)
     left = np.linalg.norm(y - K2 @ bare.solution) / np.linalg.norm(y)
-    assert bare.converged and bare.residuals[0] == pytest.approx(left, rel=1e-3)
+    assert bare.converged and bare.residuals[0] == pytest.approx(left, rel=1e-3, abs=1e-9)
     assert left <= 1e-4  # interpolates
 
 

@@ -13,17 +13,15 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular, svd
 from sklearn.exceptions import ConvergenceWarning
 
+from symkernel.solvers.preconditioner import LowRank, Preconditioner
 from symkernel.solvers.ridge import one_per_target
 
 __all__ = [
-    "LowRank",
     "PCGSolution",
     "PCGState",
     "SymmetricOperator",
-    "low_rank_start",
     "solve_pcg",
     "warn_unconverged",
 ]
@@ -32,8 +30,6 @@ Array = NDArray[Any]
 
 # Iterations after which residuals are computed anew: those of the recursion drift.
 _VERIFIED_EVERY = 10
-# Rows of a factor whose triangle is updated at once.
-_ROWS = 4096
 
 
 class SymmetricOperator(Protocol):
@@ -49,24 +45,6 @@ class SymmetricOperator(Protocol):
     def matvec(self, V: Array) -> Array:
         """Return the product (n, k) with columns V (n, k)."""
         ...
-
-
-class LowRank(Protocol):
-    """A matrix approximated from below, by a partial Cholesky decomposition: A = F F^T + E.
-
-    Attributes
-    ----------
-    F : ndarray of shape (n, r)
-        The factor; r may be 0.
-    residual : ndarray of shape (n,)
-        Diagonal of E, not negative.
-    pivots : ndarray of int, shape (r,)
-        Rows at which F is a lower triangle, in the order of its columns.
-    """
-
-    F: Array
-    residual: Array
-    pivots: NDArray[np.intp]
 
 
 @dataclass
@@ -173,7 +151,7 @@ def solve_pcg(
     low_rank : LowRank, optional
         What A is approximated by; None iterates without preconditioner.
     start : ndarray of shape (n, k), optional
-        Coefficients to start from, such as ``low_rank_start``; 0 by default.
+        Coefficients to start from; None solves within the span of the pivots of `low_rank`.
     tol : float, default=1e-4
         Relative residual to reach. The fitted values of a column then differ from the exact ones,
         in root mean square over the samples, by at most tol times the root mean square of y.
@@ -198,11 +176,9 @@ def solve_pcg(
     Notes
     -----
     One product with k columns an iteration, with 2 k in every tenth and the last, and 2 n r k
-    multiply-adds for the preconditioner; n r^2 once, for the triangle of a QR decomposition of F,
-    whose singular values are good to rounding of the largest where those of F^T F would be good to
-    its root. Memory for F, r^2 and 5 n k numbers. Sources: M. Hestenes, E. Stiefel, 1952; M. Diaz,
-    E. Epperly, Z. Frangella, J. Tropp, R. Webber, Robust, randomized preconditioning for kernel
-    ridge regression, 2023 (the factor; mu is ours).
+    multiply-adds for the preconditioner. Memory for the factor F and 5 n k numbers. Sources: M.
+    Hestenes, E. Stiefel, 1952; M. Diaz, E. Epperly, Z. Frangella, J. Tropp, R. Webber, Robust,
+    randomized preconditioning for kernel ridge regression, 2023 (the factor; mu is ours).
 
     Examples
     --------
@@ -218,7 +194,7 @@ def solve_pcg(
         raise ValueError(f"operator must have {n} rows, as many as y; it has {len(operator)}")
     alphas = np.broadcast_to(one_per_target(alpha, k), (k,))
     system = _System(operator, alphas, sample_weight)
-    preconditioner = _Preconditioner(low_rank, alphas, system.root, n)
+    preconditioner = Preconditioner(low_rank, alphas, system.root, n)
     b = system.scaled(y.astype(np.float64))
     norms = np.linalg.norm(b, axis=0)
     lengths = np.where(norms > 0.0, norms, 1.0)
@@ -276,60 +252,20 @@ class _System:
         return np.asarray(self.sums(V) + self.alphas * V)
 
 
-class _Preconditioner:
-    """P^-1 by Woodbury's formula, from the singular values of the factor."""
-
-    def __init__(self, low_rank: LowRank | None, alphas: Array, root: Array | None, n: int) -> None:
-        self.mu = np.array(alphas, np.float64)
-        self._FV: Array | None = None
-        if low_rank is None:
-            self.mu[:] = 1.0
-            return
-        F, rest = low_rank.F, low_rank.residual.astype(np.float64)
-        count = n
-        if root is not None:
-            F, rest = F * root[:, None], rest * root**2
-            count = max(1, int(np.count_nonzero(root)))
-        self.mu += np.maximum(rest, 0.0).sum() / count
-        _, self._values, Vt = svd(_triangle(F))
-        largest = float(self._values.max(initial=0.0))
-        # P is no more singular than rounding lets it be seen.
-        floor = np.finfo(np.float64).eps * largest**2
-        self.mu = np.maximum(self.mu, floor if floor > 0.0 else np.finfo(np.float64).tiny)
-        self._FV = F @ Vt.T
-
-    def apply(self, R: Array, columns: NDArray[np.intp]) -> Array:
-        """Return mu P^-1 of some columns: what the factor does not see is left as it is."""
-        if self._FV is None:
-            return R.copy()
-        inner = self._FV.T @ R
-        inner /= self._values[:, None] ** 2 + self.mu[columns]
-        return np.asarray(R - self._FV @ inner)
-
-
-def _triangle(F: Array) -> Array:
-    """Triangle (r, r) of the QR decomposition of F (n, r), by blocks of rows; 0 below n."""
-    r = F.shape[1]
-    R = np.zeros((r, r))
-    for first in range(0, len(F), _ROWS):
-        stacked = np.concatenate([R, F[first : first + _ROWS]])
-        R = np.asarray(np.linalg.qr(stacked, mode="r"))
-    return R
-
-
 def _begin(
     system: _System,
-    preconditioner: _Preconditioner,
+    preconditioner: Preconditioner,
     b: Array,
     lengths: Array,
     start: Array | None,
 ) -> PCGState:
     k = b.shape[1]
     solution, residual = np.zeros(b.shape), b.copy()
-    if start is not None:
-        if start.shape != b.shape:
-            raise ValueError(f"start must have shape {b.shape}, as y has; got {start.shape}")
-        begun = system.unscaled(start.astype(np.float64))
+    if start is not None and start.shape != b.shape:
+        raise ValueError(f"start must have shape {b.shape}, as y has; got {start.shape}")
+    given = preconditioner.start(b) if start is None else start.astype(np.float64)
+    if given.any():
+        begun = system.unscaled(given)
         left = b - system.product(begun)
         # Rounding may spoil a start from an ill-conditioned factor.
         better = np.linalg.norm(left, axis=0) < np.linalg.norm(b, axis=0)
@@ -347,7 +283,7 @@ def _begin(
 
 def _iterate(
     system: _System,
-    preconditioner: _Preconditioner,
+    preconditioner: Preconditioner,
     b: Array,
     lengths: Array,
     tol: float,
@@ -391,54 +327,6 @@ def _iterate(
         state.history.append(relative)
     else:  # nothing was done but to look
         state.history[-1] = relative
-
-
-def low_rank_start(
-    low_rank: LowRank, y: Array, alpha: float | Array, sample_weight: Array | None = None
-) -> Array:
-    r"""Return the solution within the span of the columns that a factor was made of.
-
-    With F = A_{:S} L^{-T} and L = F_S the triangle at the pivots S,
-    :math:`w = (F^T W F + \alpha I)^{-1} F^T W y` and the coefficients at the pivots are
-    :math:`L^{-T} w`, the subset-of-regressors or Nystroem fit.
-
-    Parameters
-    ----------
-    low_rank : LowRank
-    y : ndarray of shape (n, k)
-    alpha : float or ndarray of shape (k,)
-    sample_weight : ndarray of shape (n,), optional
-
-    Returns
-    -------
-    ndarray of shape (n, k)
-        Coefficients, 0 beside the pivots.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> import numpy as np
-    >>> from symkernel.solvers.pcg import low_rank_start
-    >>> factor = SimpleNamespace(F=np.array([[2.0], [0.0]]), pivots=np.array([0]))  # of diag(4, 1)
-    >>> low_rank_start(factor, np.array([[6.0], [4.0]]), 1.0)
-    array([[1.2],
-           [0. ]])
-    """
-    k = y.shape[1]
-    alphas = np.broadcast_to(one_per_target(alpha, k), (k,))
-    F, scaled = low_rank.F, y.astype(np.float64)
-    if sample_weight is not None:
-        root = np.sqrt(sample_weight.astype(np.float64))[:, None]
-        F, scaled = F * root, scaled * root
-    _, values, Vt = svd(_triangle(F))
-    floor = np.finfo(np.float64).eps * values.max(initial=0.0) ** 2
-    square = np.maximum(values[:, None] ** 2 + alphas, max(floor, np.finfo(np.float64).tiny))
-    w = Vt.T @ ((Vt @ (F.T @ scaled)) / square)
-    found = np.zeros(y.shape)
-    if len(w):
-        triangle = low_rank.F[low_rank.pivots]
-        found[low_rank.pivots] = solve_triangular(triangle, w, lower=True, trans="T")
-    return found
 
 
 def warn_unconverged(solution: PCGSolution, alpha: float) -> None:
