@@ -13,7 +13,7 @@ import numpy as np
 from symkernel.backends import cpu
 from symkernel.backends.element_tables import SignedPermutationTable
 
-__all__ = ["Cost", "Estimate", "estimate"]
+__all__ = ["Cost", "Estimate", "estimate", "in_bytes", "in_seconds"]
 
 NativeKernel: TypeAlias = tuple[str, tuple[float, ...]]
 
@@ -100,16 +100,16 @@ class Estimate:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         time = "a time set by the data"
         if not math.isnan(self.seconds):
-            took = _in_seconds(self.seconds)
+            took = in_seconds(self.seconds)
             time = f"about {took} on {threads}, estimated from this machine's rates"
-        parts = [f"Gram matrix {_in_bytes(self.gram)}"]
+        parts = [f"Gram matrix {in_bytes(self.gram)}"]
         if self.packed:
-            parts.append(f"or {_in_bytes(self.packed)} packed")
-        parts.append(f"samples {_in_bytes(self.samples)}")
+            parts.append(f"or {in_bytes(self.packed)} packed")
+        parts.append(f"samples {in_bytes(self.samples)}")
         if self.prepared:
-            parts.append(f"prepared {_in_bytes(self.prepared)}")
+            parts.append(f"prepared {in_bytes(self.prepared)}")
         if self.scratch:
-            parts.append(f"scratch {_in_bytes(self.scratch)}")
+            parts.append(f"scratch {in_bytes(self.scratch)}")
         return f"{shape}: {time}; {', '.join(parts)}"
 
 
@@ -202,7 +202,8 @@ def _map_time(kernel: NativeKernel, isa: str) -> float:
     return max(0.0, per_map * exponentials)
 
 
-def _in_seconds(seconds: float) -> str:
+def in_seconds(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
     if seconds < 1e-3:
         return f"{seconds * 1e6:.2g} us"
     if seconds < 1.0:
@@ -210,7 +211,8 @@ def _in_seconds(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 100.0 else f"{seconds / 3600.0:.2g} h"
 
 
-def _in_bytes(size: int) -> str:
+def in_bytes(size: int) -> str:
+    """Return a size in the unit that suits it."""
     if size < 10**6:
         return f"{size / 1e3:.3g} kB"
     return f"{size / 1e6:.3g} MB" if size < 10**9 else f"{size / 1e9:.3g} GB"
