@@ -158,16 +158,20 @@ def test_gram_matrix_larger_than_memory(monkeypatch):
     """Refused before anything is computed, with the number of GB it needs."""
     monkeypatch.setattr(memory, "available_bytes", lambda: 10**6)
     many, y = np.zeros((50_000, 2)), np.arange(50_000) % 2
+    direct = {"solver": "cholesky"}
     for model, size in (
-        (InvariantKernelRidge(group="symmetric"), "20.0 GB"),
-        (InvariantKernelRidge(), "20.0 GB"),
-        (InvariantKernelClassifier(group="cyclic"), "20.0 GB"),
-        (InvariantKernelRidgeCV([1.0], [1.0], group="cyclic"), "80.0 GB"),
+        (InvariantKernelRidge(group="symmetric", **direct), "20.0 GB"),
+        (InvariantKernelRidge(**direct), "20.0 GB"),
+        (InvariantKernelClassifier(group="cyclic", **direct), "20.0 GB"),
+        (InvariantKernelRidgeCV([1.0], [1.0], group="cyclic", **direct), "80.0 GB"),
     ):
         with pytest.raises(MemoryError, match=f"50000 samples.* needs {size}; 0.0 GB"):
             model.fit(many, y)
     with pytest.raises(MemoryError, match=r"needs 10.0 GB"):
-        InvariantKernelRidge().fit(many.astype(np.float32), y)
+        InvariantKernelRidge(**direct).fit(many.astype(np.float32), y)
+    for model in (InvariantKernelRidge(group="symmetric"), InvariantKernelClassifier()):
+        with pytest.raises(MemoryError, match=r"50,000 samples by any method: the least is .* MB"):
+            model.fit(many, y)
 
 
 def test_group_too_large_to_enumerate():

@@ -167,7 +167,10 @@ def orbit_distance(
     two = np.ldexp(second, -exponent) if exponent and second is not None else second
     shape = (len(first), len(first if second is None else second))
     require_memory(
-        shape, first.itemsize, "the matrix of distances", "Take fewer samples, or fewer at a time."
+        shape,
+        first.itemsize,
+        "the matrix of distances",
+        "Call it with some rows of X at a time, X[i : i + 1000], against all of Y.",
     )
     squares = route.squares(one, two, n_jobs)
     if not route.exact and method == "auto":

@@ -92,8 +92,7 @@ def gram(bound: BoundKernel, X: Any, copies: int) -> Any:
         (copies, n, n),
         X.itemsize,
         f"the Gram matrix of {n} samples with the workspace of its factorisation, on the GPU,",
-        "Use fewer samples, float32, or device='cpu'; sklearn.kernel_approximation.Nystroem"
-        "(kernel=InvariantKernel(...)) and a linear model need no square matrix.",
+        "device='cpu' with solver='pcg' or 'nystroem' fits without it; float32 samples halve it.",
     )
     return bound.kernel.gram(X)
 

@@ -108,7 +108,7 @@ class JointSystem:
             (n, n),
             8,
             f"the joint matrix of {n} values and derivatives",
-            "Use fewer samples, or a larger alpha.",
+            "A larger alpha lets one triangle of it do, and solver='pcg' products with it.",
         )
         return unpack(self.packed(), n)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators import _device as on_device
 from symkernel.estimators import _sets as of_sets
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
+from symkernel.estimators._large import LargeFit
+from symkernel.estimators._solvers import ChoosesSolver, plan_fit, read_options, solve_large
 from symkernel.groups import Group
 from symkernel.kernels import InvariantKernel, Quadrature, Sample, SetKernel
 from symkernel.kernels.kept import KeptSamples
@@ -33,9 +36,9 @@ Array = NDArray[Any]
 MATRICES_OF_EIGENSOLVER = 4
 
 # Where there are too many samples for a Gram matrix.
-_NYSTROEM = (
-    "or sklearn.kernel_approximation.Nystroem(kernel=..., n_components=...), which takes an "
-    "InvariantKernel, before a linear model"
+_ADVICE = (
+    "solver='nystroem' fits in one pass without it, InvariantKernelRidge(solver='pcg') for all "
+    "samples; float32 samples halve it."
 )
 
 
@@ -53,12 +56,13 @@ class Fitted:
     weights: Array | None
     factor: RidgeFactor | None = None
     samples: KeptSamples | KeptSets | None = None
+    large: LargeFit | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "factor": None, "samples": None}
 
 
-class KernelMachine:
+class KernelMachine(ChoosesSolver):
     """Mixin of estimators of the form f(x) = sum_i c_i K(x, x_i); the first of their bases."""
 
     kernel: Any
@@ -74,6 +78,7 @@ class KernelMachine:
     kernel_: Any
     dual_coef_: Array
     X_fit_: Any
+    n_iter_: int
     n_features_in_: int
 
     @property
@@ -116,6 +121,7 @@ class KernelMachine:
             method=self.method,
         )
         check_n_jobs(self.n_jobs)
+        read_options(self)
         spec.check()
         return spec
 
@@ -134,7 +140,7 @@ class KernelMachine:
             if len(X) < options.get("ensure_min_samples", 1):
                 raise ValueError(f"Found array with {len(X)} sample(s); at least 2 are required")
             return X, y
-        X, y = check_data(self, X, y, **_accepted(spec), **options)
+        X, y = check_data(self, X, y, **self._accepted(spec), **options)
         return X, y
 
     def _check_samples(self, spec: KernelSpec, X: Any) -> Any:
@@ -143,7 +149,13 @@ class KernelMachine:
             return of_sets.check_prediction(self, X)
         if is_on_device(X):
             return on_device.check_prediction(self, flat_samples(X, _shaping(spec), "X"))
-        return check_data(self, X, reset=False, **_accepted(spec))
+        return check_data(self, X, reset=False, **self._accepted(spec))
+
+    def _accepted(self, spec: KernelSpec) -> dict[str, Any]:
+        """Kinds of samples that are taken, as options of ``check_data``."""
+        if spec.invariant:
+            return {"group": spec.named_group}
+        return {"sparse": self.solver != "nystroem", "dtype": "numeric"}
 
     def _bind(self, spec: KernelSpec, X: Any) -> BoundKernel:
         if spec.of_sets:
@@ -165,7 +177,7 @@ class KernelMachine:
             (copies, n, n) if copies > 1 else (n, n),
             4 if single else 8,
             f"the Gram matrix of {n} samples" + (" with workspace" if copies > 1 else ""),
-            f"Use fewer samples{'' if single else ', float32'}, {_NYSTROEM}.",
+            _ADVICE,
         )
         return bound.gram(X, self.n_jobs)
 
@@ -180,15 +192,25 @@ class KernelMachine:
         computed = on_device.placed(X, self.device)
         bound = self._bind(spec, computed)
         targets = y.reshape(len(y), -1)
+        options = read_options(self)
+        plan, start = plan_fit(options, bound, computed, targets.shape[1], alpha), perf_counter()
+        large, centres = None, X
         if is_on_device(computed):
             dual_coef = on_device.solve(bound, computed, targets, alpha, sample_weight)
-        else:
+        elif plan.method == "cholesky":
             dual_coef = self._solve_on_host(bound, computed, targets, alpha, sample_weight)
-        self.dual_coef_ = on_device.beside(dual_coef.reshape(y.shape), X)
-        self._fitted = Fitted(spec, bound, np.ravel(alpha), sample_weight)
+        else:
+            solved = solve_large(plan, options, bound, computed, targets, alpha, sample_weight)
+            dual_coef, large = solved.dual_coef, solved.large
+            centres = X if solved.centres is computed else on_device.beside(solved.centres, X)
+            plan = replace(plan, n_components=solved.n_components)
+        self.n_iter_ = 1 if large is None else large.n_iter
+        self.solver_plan_ = replace(plan, seconds=perf_counter() - start)
+        self.dual_coef_ = on_device.beside(dual_coef.reshape(-1, *y.shape[1:]), X)
+        self._fitted = Fitted(spec, bound, np.ravel(alpha), sample_weight, large=large)
         self.kernel_ = bound.kernel
         self.group_ = bound.group
-        self.X_fit_ = X
+        self.X_fit_ = centres
 
     def _solve_on_host(
         self, bound: BoundKernel, X: Any, targets: Array, alpha: Any, sample_weight: Array | None
@@ -204,10 +226,7 @@ class KernelMachine:
 
     def _gram_packed(self, bound: BoundKernel, X: Any) -> Array:
         """Gram matrix in packed form, after a check that it fits in memory."""
-        try:
-            return bound.gram_packed(X, self.n_jobs)
-        except MemoryError as error:
-            raise MemoryError(f"{str(error).removesuffix('.')}, {_NYSTROEM}.") from None
+        return bound.gram_packed(X, self.n_jobs)
 
     def _factor(self) -> RidgeFactor:
         """The factored system, made at the first call."""
@@ -224,6 +243,11 @@ class KernelMachine:
 
             fitted.factor = factor_ridge(packed, full, X.shape[0], fitted.alpha, fitted.weights)
         return fitted.factor
+
+    def _explaining(self, m: int) -> tuple[RidgeFactor, Any]:
+        """What tells variances at m samples, and the samples it takes covariances with."""
+        large = self._fitted.large
+        return (self._factor(), self.X_fit_) if large is None else large.explaining(self, m)
 
     def _training(self, X: Any) -> Any:
         """Training samples beside X, prepared at the first call where the kernel prepares."""
@@ -259,7 +283,7 @@ class KernelMachine:
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
         plain = self.group is None and not isinstance(self.kernel, InvariantKernel | SetKernel)
-        tags.input_tags.sparse = plain
+        tags.input_tags.sparse = plain and self.solver != "nystroem"
         tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
         # An invariant function cannot follow a target that is not: scikit-learn's checks, whose
         # targets have no symmetry, must not expect a good score.
@@ -267,13 +291,6 @@ class KernelMachine:
             if kind is not None:
                 kind.poor_score = not plain
         return tags
-
-
-def _accepted(spec: KernelSpec) -> dict[str, Any]:
-    """Kinds of samples a kernel takes, as options of ``check_data``."""
-    if spec.invariant:
-        return {"group": spec.named_group}
-    return {"sparse": True, "dtype": "numeric"}
 
 
 def _shaping(spec: KernelSpec) -> Group | None:

@@ -159,9 +159,9 @@ class KernelRegressor(KernelMachine):
         fitted = self._fitted
         X = self._check_samples(fitted.spec, X)
         computed = on_device.placed(X, self.device)
-        centres = on_device.beside(self.X_fit_, computed)
+        factor, centres = self._explaining(X.shape[0])
+        centres = on_device.beside(centres, computed)
         prior = fitted.bound.diag(computed)
-        factor = self._factor()
         xp = namespace(prior)
         rows = max(1, _BLOCK_ENTRIES // self.dual_coef_.shape[0])
         computed = computed.tocsr() if issparse(computed) else computed
@@ -170,7 +170,7 @@ class KernelRegressor(KernelMachine):
             for i in range(0, X.shape[0], rows)
         ]
         variance = prior[:, None] - xp.concatenate(blocks)
-        rounding = np.sqrt(np.finfo(variance.dtype).eps)
+        rounding = max(np.sqrt(np.finfo(variance.dtype).eps), factor.error)
         if bool((variance < -rounding * xp.abs(prior)[:, None]).any()):
             warnings.warn(
                 "Variances are negative, so that the kernel is not positive definite; their "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from symkernel.estimators._calibration import (
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
+from symkernel.validation import RandomState
 
 Array = NDArray[Any]
 
@@ -121,6 +123,16 @@ class InvariantKernelClassifier(
         coef0: float = 1,
         kernel_params: Mapping[str, Any] | None = None,
         method: str | Quadrature | Sample = "auto",
+        solver: Literal["auto", "cholesky", "pcg", "nystroem"] = "auto",
+        n_components: int | None = None,
+        centers: Literal["rpcholesky", "uniform"] = "rpcholesky",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        precision: Literal["auto", "float32", "float64"] = "auto",
+        memory_limit: float | None = None,
+        checkpoint: str | Path | None = None,
+        verbose: int = 0,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
@@ -132,6 +144,16 @@ class InvariantKernelClassifier(
         self.coef0 = coef0
         self.kernel_params = kernel_params
         self.method = method
+        self.solver = solver
+        self.n_components = n_components
+        self.centers = centers
+        self.tol = tol
+        self.max_iter = max_iter
+        self.precision = precision
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.verbose = verbose
+        self.random_state = random_state
         self.n_jobs = n_jobs
         self.device = device
 
@@ -278,14 +300,7 @@ class InvariantKernelClassifier(
             weights = np.ones(len(made.codes)) if weights is None else weights.astype(np.float64)
             used = weights > 0
             targets = self._targets(made.codes, np.float64).reshape(len(made.codes), -1)
-            values = left_out_values(
-                to_host(self.dual_coef_).reshape(targets.shape)[used],
-                self._factor().inverse_diagonal()[used, 0],
-                float(self._fitted.alpha[0]),
-                targets[used],
-                weights[used],
-                identical_rows(to_host(self.X_fit_))[used],
-            )
+            used, values = self._left_out(targets, np.flatnonzero(used), weights)
             finite = np.isfinite(values).all(axis=1)
             if not finite.any():
                 raise ValueError(
@@ -296,6 +311,22 @@ class InvariantKernelClassifier(
             codes, weights = made.codes[used], weights[used]
             made.slope = fit_slope(values[finite], codes[finite], weights[finite])
         return made.slope
+
+    def _left_out(self, targets: Array, used: Array, weights: Array) -> tuple[Array, Array]:
+        """Samples, of those that count, and the decision values of the fit without each."""
+        large = self._fitted.large
+        if large is not None:
+            rows, values = large.left_out(self, targets)
+            counted = weights[rows] > 0
+            return rows[counted], values[counted]
+        return used, left_out_values(
+            to_host(self.dual_coef_).reshape(targets.shape)[used],
+            self._factor().inverse_diagonal()[used, 0],
+            float(self._fitted.alpha[0]),
+            targets[used],
+            weights[used],
+            identical_rows(to_host(self.X_fit_))[used],
+        )
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -11,15 +12,18 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from symkernel.estimators._gradients import GradientRegressor
 from symkernel.estimators._machine import check_alpha, check_weights
+from symkernel.estimators._partial import LearnsInParts
 from symkernel.estimators._regression import check_normalize_y
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
+from symkernel.validation import RandomState
 
 Array = NDArray[Any]
 
 
 class InvariantKernelRidge(
     GradientRegressor,
+    LearnsInParts,
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -164,6 +168,16 @@ class InvariantKernelRidge(
         normalize_y: bool = False,
         gradient_alpha: float | None = None,
         descriptor: Any = None,
+        solver: Literal["auto", "cholesky", "pcg", "nystroem"] = "auto",
+        n_components: int | None = None,
+        centers: Literal["rpcholesky", "uniform"] = "rpcholesky",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        precision: Literal["auto", "float32", "float64"] = "auto",
+        memory_limit: float | None = None,
+        checkpoint: str | Path | None = None,
+        verbose: int = 0,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
@@ -178,6 +192,16 @@ class InvariantKernelRidge(
         self.normalize_y = normalize_y
         self.gradient_alpha = gradient_alpha
         self.descriptor = descriptor
+        self.solver = solver
+        self.n_components = n_components
+        self.centers = centers
+        self.tol = tol
+        self.max_iter = max_iter
+        self.precision = precision
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.verbose = verbose
+        self.random_state = random_state
         self.n_jobs = n_jobs
         self.device = device
 

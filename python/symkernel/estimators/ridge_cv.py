@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers.centring import centred_residuals
 from symkernel.solvers.leave_one_out import leave_one_out_residuals
+from symkernel.validation import RandomState
 
 Array = NDArray[Any]
 
@@ -169,7 +171,17 @@ class InvariantKernelRidgeCV(
         scoring: str | Callable[..., float] | None = None,
         store_cv_results: bool = False,
         refit: bool = True,
+        solver: Literal["auto", "cholesky", "pcg", "nystroem"] = "auto",
+        n_components: int | None = None,
+        centers: Literal["rpcholesky", "uniform"] = "rpcholesky",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        precision: Literal["auto", "float32", "float64"] = "auto",
+        memory_limit: float | None = None,
+        checkpoint: str | Path | None = None,
+        cv: Literal["gcv", "holdout"] | None = None,
         verbose: int = 0,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
@@ -186,7 +198,17 @@ class InvariantKernelRidgeCV(
         self.scoring = scoring
         self.store_cv_results = store_cv_results
         self.refit = refit
+        self.solver = solver
+        self.n_components = n_components
+        self.centers = centers
+        self.tol = tol
+        self.max_iter = max_iter
+        self.precision = precision
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.cv = cv
         self.verbose = verbose
+        self.random_state = random_state
         self.n_jobs = n_jobs
         self.device = device
 

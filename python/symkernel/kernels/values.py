@@ -25,11 +25,10 @@ from symkernel.validation import as_array
 
 Array = NDArray[Any]
 
-_NYSTROEM = (
-    "sklearn.kernel_approximation.Nystroem(kernel=InvariantKernel(...)) and a linear model need no "
-    "square matrix."
+_ADVICE = (
+    "matvec multiplies with the matrix without storing it; InvariantKernelRidge(solver='pcg') fits "
+    "all samples so, solver='nystroem' in one pass; float32 samples halve the matrix."
 )
-_ADVICE = f"Use fewer samples, float32, or matvec, which never stores the matrix; {_NYSTROEM}"
 
 
 class KernelValues(PlannedKernel):
@@ -166,7 +165,7 @@ class KernelValues(PlannedKernel):
             packed_shape(n) if plan.packs else (n, n),
             X.dtype.itemsize,
             f"the Gram matrix of {n} samples" + (", in packed form" if plan.packs else ""),
-            f"Use fewer samples{'' if X.dtype == np.float32 else ', or float32'}; {_NYSTROEM}",
+            _ADVICE,
         )
         packed = plan.gram_packed(X, n_jobs)
         if self.normalize:
@@ -293,7 +292,8 @@ class KernelValues(PlannedKernel):
                 lambda A, B, V: there.gradient_x(A, B, V, n_jobs=n_jobs), X, Y, columns
             )
             return moved.reshape(n, *tail, *shape)
-        require_room(X, (n, c, X.shape[1]), X.dtype.itemsize, "the gradient", "Use fewer samples.")
+        advice = "Call it with some rows of X at a time: rows of the result are independent."
+        require_room(X, (n, c, X.shape[1]), X.dtype.itemsize, "the gradient", advice)
         if self.normalize:
             columns = columns * inverse_root(plan.diag(Y, n_jobs))[:, None]
         gradient = plan.gradient_x(X, Y, columns, n_jobs)

@@ -208,7 +208,9 @@ def in_seconds(seconds: float) -> str:
         return f"{seconds * 1e6:.2g} us"
     if seconds < 1.0:
         return f"{seconds * 1e3:.2g} ms"
-    return f"{seconds:.2g} s" if seconds < 100.0 else f"{seconds / 3600.0:.2g} h"
+    if seconds < 100.0:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60.0:.2g} min" if seconds < 5400.0 else f"{seconds / 3600.0:.2g} h"
 
 
 def in_bytes(size: int) -> str:

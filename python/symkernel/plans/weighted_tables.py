@@ -126,6 +126,6 @@ def require_entries(count: int, degree: int) -> None:
     """Refuse a table of so many dense matrices if it would not fit in memory."""
     if count * degree * degree > _MAX_ENTRIES:
         raise NotApplicableError(
-            f"{count:,} matrices of {degree} x {degree} entries would not fit: use fewer samples "
-            "or a lower degree, or a group that acts along one axis of the samples"
+            f"{count:,} matrices of {degree} x {degree} entries would not fit: use Sample(n) with "
+            "a smaller n, a lower degree, or a group that acts along one axis of the samples"
         )

@@ -12,8 +12,17 @@ import numpy as np
 
 from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.plans.estimate import in_bytes, in_seconds
+from symkernel.solvers.chunks import rows_per_chunk
 
-__all__ = ["SOLVERS", "SolverPlan", "Task", "choose_solver", "default_rank"]
+__all__ = [
+    "SOLVERS",
+    "SolverPlan",
+    "Task",
+    "choose_solver",
+    "default_rank",
+    "plan_unmeasured",
+    "searched",
+]
 
 SOLVERS = ("auto", "cholesky", "pcg", "nystroem")
 
@@ -29,10 +38,9 @@ _LEAST_RANK, _MOST_RANK = 100, 1000
 # Components of a Nystroem fit that an estimate counts on where their number is to be found, and
 # the least there is any point in.
 _COMPONENTS, _LEAST_COMPONENTS = 1000, 10
-# Samples among which centres are looked for: this many, or this many per component.
-AMONG, AMONG_PER_COMPONENT = 20_000, 10
-# Kernel values of one chunk of a pass.
-CHUNK_ENTRIES = 2**21
+# Samples among which centres are looked for: so many at most, whose factor takes so many numbers,
+# but so many for each centre.
+_AMONG, _AMONG_ENTRIES, _AMONG_EACH = 20_000, 2**22, 10
 _DOUBLE = 8
 # Of the rate of a product of matrices that a Cholesky factorisation, of n^3 / 6 multiply-adds,
 # reaches, and how many multiply-adds an eigendecomposition takes, as m^3.
@@ -174,10 +182,9 @@ def choose_solver(
     >>> choose_solver(Task(1000, 1e-8)).method, choose_solver(Task(10**7, 1e-7)).method
     ('cholesky', 'nystroem')
     """
-    small = task.n <= _FEW and "cholesky" in task.methods
-    if solver == "auto" and small and _bytes_of_cholesky(task) <= memory:
-        plan = _cholesky(task, _rates())
-        return replace(plan, reason=f"there are at most {_FEW:,} samples")
+    unmeasured = plan_unmeasured(task, solver, memory)
+    if unmeasured is not None:
+        return replace(_cholesky(task, _rates()), reason=unmeasured.reason)
     rates = _rates()
     plans = {name: _PLANS[name](task, rates, memory) for name in task.methods}
     fitting = {name: plan for name, plan in plans.items() if plan.bytes <= memory}
@@ -185,8 +192,7 @@ def choose_solver(
     if not any(name in fitting for name in wanted):
         raise MemoryError(_too_small(task, solver, memory, named, plans))
     if solver != "auto":
-        reason = f"solver={solver!r} was asked for"
-        return _with_others(plans[solver], reason, plans, memory)
+        return _with_others(plans[solver], "it was asked for", plans, memory)
     exact = [plan for name, plan in fitting.items() if name != "nystroem"]
     best = min(exact, key=lambda plan: plan.seconds) if exact else None
     if best is not None and (best.seconds <= _PATIENCE or "nystroem" not in fitting):
@@ -237,22 +243,42 @@ def _pcg(task: Task, rates: Rates, memory: float) -> SolverPlan:
 
 
 def _nystroem(task: Task, rates: Rates, memory: float) -> SolverPlan:
-    n, k = task.n, task.n_targets
+    n = task.n
     m = min(n, _COMPONENTS if task.n_components is None else task.n_components)
     if task.n_components is None:
-        while _bytes_of_nystroem(n, m, k) > memory and m > min(n, _LEAST_COMPONENTS):
+        while _bytes_of_nystroem(task, m) > memory and m > min(n, _LEAST_COMPONENTS):
             m = max(min(n, _LEAST_COMPONENTS), m // 2)
-    among = min(n, max(AMONG, AMONG_PER_COMPONENT * m))
+    among = searched(n, m)
     pairs = float(m) * n + float(m) * among
     work = 1.0 * n * m**2 + 1.5 * among * m**2 + _EIGEN * m**3
     seconds = pairs * task.seconds_per_pair + work / rates[0]
-    return SolverPlan("nystroem", n, m, False, pairs, _bytes_of_nystroem(n, m, k), seconds)
+    return SolverPlan("nystroem", n, m, False, pairs, _bytes_of_nystroem(task, m), seconds)
 
 
-def _bytes_of_nystroem(n: int, m: int, k: int) -> int:
-    among = min(n, max(AMONG, AMONG_PER_COMPONENT * m))
-    chunk = min(n * m, CHUNK_ENTRIES)
-    return _DOUBLE * (4 * m * m + max(among * m, 2 * chunk) + 2 * m * k)
+def _bytes_of_nystroem(task: Task, m: int) -> int:
+    n, d = task.n, task.n_features
+    chunk = min(n, rows_per_chunk(m, d)) * (2 * m + 5 * d)
+    return _DOUBLE * (4 * m * m + max(searched(n, m) * m, chunk) + 2 * m * task.n_targets)
+
+
+def searched(n: int, n_components: int) -> int:
+    """Return among how many of n samples so many centres are looked for."""
+    most = min(_AMONG, _AMONG_ENTRIES // max(1, n_components))
+    return min(n, max(_AMONG_EACH * n_components, most))
+
+
+def plan_unmeasured(task: Task, solver: str, memory: float) -> SolverPlan | None:
+    """Return the plan where no time has to be known for it: of few samples, or of Cholesky.
+
+    None where times decide, or the memory is too small.
+    """
+    few = solver == "auto" and task.n <= _FEW and "cholesky" in task.methods
+    size = _bytes_of_cholesky(task)
+    if not (few or solver == "cholesky") or size > memory:
+        return None
+    reason = f"there are at most {_FEW:,} samples" if few else "it was asked for"
+    pairs = task.n * (task.n + 1) / 2
+    return SolverPlan("cholesky", task.n, 0, True, pairs, size, math.nan, reason)
 
 
 _PLANS: dict[str, Callable[[Task, Rates, float], SolverPlan]] = {

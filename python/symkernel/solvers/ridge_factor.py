@@ -22,7 +22,15 @@ _FEW = 10
 
 
 class RidgeFactor(ABC):
-    """What answers questions about A^-1, with S = diag(sqrt(w)) and w the sample weights."""
+    """What answers questions about A^-1, with S = diag(sqrt(w)) and w the sample weights.
+
+    Attributes
+    ----------
+    error : float
+        What answers may be off by beside rounding, relative to K(x, x).
+    """
+
+    error: float = 0.0
 
     @abstractmethod
     def explained(self, cross: Any) -> Any:

@@ -1,0 +1,334 @@
+"""Fit on centres in one pass over the samples, and choose their number."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symkernel.estimators._calibration import identical_rows
+from symkernel.estimators._kernel import BoundKernel
+from symkernel.estimators._large import KernelMatrix, LargeFit, NystroemFactor, Options
+from symkernel.estimators._progress import Progress
+from symkernel.exceptions import ApproximationWarning, NotApplicableError
+from symkernel.kernels import InvariantKernel
+from symkernel.solvers.checkpoint import Checkpoint
+from symkernel.solvers.choose import SolverPlan, searched
+from symkernel.solvers.chunks import Chunk, chunks_of, rows_per_chunk
+from symkernel.solvers.nystroem import NystroemSums
+from symkernel.solvers.nystroem_pass import nystroem_sums
+from symkernel.solvers.nystroem_system import NystroemSystem
+from symkernel.solvers.rpcholesky import rpcholesky, uniform_pivots
+from symkernel.solvers.whitening import Whitening, whiten
+
+Array = NDArray[Any]
+
+# Samples held out while the number of centres is chosen: a tenth, at most so many.
+_HELD_OUT = 2000
+# Centres to begin with, at most, and the share of the error that twice as many must take off.
+_FIRST, _MOST, _GAIN = 100, 4000, 0.01
+# What the centres may leave of the trace, in ridges.
+_LEFT = 0.1
+# Training samples whose left-out values are kept for probabilities.
+_LEFT_OUT = 2000
+
+
+@dataclass
+class Centres:
+    """Centres, and the triangle that turns kernel values with them into features."""
+
+    bound: BoundKernel
+    points: Any
+    whitening: Whitening
+    n_jobs: int | None
+    _kept: Any = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.whitening)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
+
+    def cross(self, X: Any) -> Array:
+        """Return kernel values (c, M) of samples with the centres, in memory of their own."""
+        if self._kept is None:
+            prepares = isinstance(self.bound.kernel, InvariantKernel)
+            self._kept = self.bound.kernel.prepare(self.points) if prepares else self.points
+        return np.array(self.bound.cross(X, self._kept, self.n_jobs), np.float64, order="F")
+
+    def features(self, X: Any) -> Array:
+        """Return features (c, M) of samples."""
+        return self.whitening.apply(self.cross(X))
+
+
+def find_centres(
+    bound: BoundKernel, X: Array, m: int, centers: str, seed: int, n_jobs: int | None
+) -> Centres:
+    """Find m centres among the samples, or fewer where the kernel matrix has no higher rank.
+
+    By randomly pivoted Cholesky among a random choice of the samples, whose factor fits.
+    """
+    n = len(X)
+    if centers == "uniform":
+        points = X[np.sort(uniform_pivots(n, m, seed))]
+        K = np.asarray(bound.cross(points, points, n_jobs))
+        return Centres(bound, points, whiten(K), n_jobs)
+    among = np.sort(uniform_pivots(n, searched(n, m), seed))
+    some = KernelMatrix(bound, X if len(among) == n else X[among], n_jobs)
+    found = rpcholesky(some.columns_of, m, random_state=seed)
+    return Centres(bound, some.X[found.pivots], Whitening(found.triangle), n_jobs)
+
+
+@dataclass
+class NystroemFit(LargeFit):
+    """Centres, the sums over all samples, and values of left-out samples.
+
+    Attributes
+    ----------
+    centres : Centres
+    sums : NystroemSums
+    alpha : ndarray of shape (t,)
+    raw : bool
+        Whether the sums are of the targets as they came, or less a constant.
+    rows : ndarray of int, shape (s,)
+        Samples whose `features` and `weights` were kept, with `labels` that are the same for
+        identical samples; of a fit in one call.
+    """
+
+    centres: Centres
+    sums: NystroemSums
+    alpha: Array
+    raw: bool = False
+    rows: NDArray[np.intp] | None = None
+    features: Array | None = None
+    weights: Array | None = None
+    labels: Array | None = None
+    _factor: NystroemFactor | None = field(default=None, repr=False)
+
+    @property
+    def n_components(self) -> int:
+        """Number of centres."""
+        return len(self.centres)
+
+    def factor(self) -> NystroemFactor:
+        """Eigenvectors of the sums, made at the first call."""
+        if self._factor is None:
+            system = self.sums.system(centred=False)
+            self._factor = NystroemFactor(
+                self.centres.whitening, system.values, system.vectors, self.alpha
+            )
+        return self._factor
+
+    def explaining(self, machine: Any, m: int) -> tuple[NystroemFactor, Any]:
+        """Return the eigenvectors of the sums, and the centres."""
+        return self.factor(), self.centres.points
+
+    def left_out(self, machine: Any, targets: Array) -> tuple[NDArray[np.intp], Array]:
+        r"""Return samples that were kept, and their values without themselves and their copies.
+
+        With the leverage h of features b and the weights W of identical samples,
+        :math:`f_{-i} = (f - W h m) / (1 - W h)`, m their mean target.
+        """
+        if (
+            self.rows is None
+            or self.features is None
+            or self.weights is None
+            or self.labels is None
+        ):
+            raise NotApplicableError(
+                "probabilities are calibrated on values of left-out samples, of which partial_fit "
+                "keeps none; use fit"
+            )
+        B, w, y, labels = self.features, self.weights, targets[self.rows], self.labels
+        total = np.bincount(labels, w)[labels]
+        safe = np.where(total > 0.0, total, 1.0)
+        mean = np.stack([np.bincount(labels, w * t)[labels] / safe for t in y.T], axis=1)
+        system = self.sums.system(centred=False)
+        values = B @ system.coefficients(self.alpha)[0]
+        share = self.factor().leverage(B) * total[:, None]
+        left = np.where(1.0 - share > 1e-12, 1.0 - share, np.nan)
+        return self.rows, (values - share * mean) / left
+
+
+def fit_nystroem(
+    plan: SolverPlan,
+    options: Options,
+    bound: BoundKernel,
+    X: Array,
+    targets: Array,
+    alpha: Any,
+    sample_weight: Array | None,
+) -> tuple[Array, Any, NystroemFit]:
+    """Fit on centres: coefficients (M, t), the centres, and what is kept for later."""
+    alphas = np.ravel(alpha).astype(np.float64)
+    words = f"nystroem {options.n_components} {alphas.tolist()}"
+    kept = options.kept(bound, words, X, targets, sample_weight)
+    state = None if kept is None else kept.load()
+    seed = options.seed() if state is None else int(state["seed"])
+    run = _Run(options, bound, X, targets, sample_weight, seed, kept, state)
+    if options.n_components is None and state is None:
+        centres, sums = run.doubled(plan, alphas)
+    else:
+        m = plan.n_components if state is None else int(state["asked"])
+        centres = run.centres(m)
+        sums = run.passed(centres, np.arange(len(X)), m)
+    w, _ = sums.system(centred=False).coefficients(alphas)
+    if kept is not None:
+        kept.remove()
+    rows = np.sort(uniform_pivots(len(X), _LEFT_OUT, seed))
+    weights = np.ones(len(rows)) if sample_weight is None else sample_weight[rows]
+    large = NystroemFit(
+        centres,
+        sums,
+        alphas,
+        rows=rows,
+        features=centres.features(X[rows]),
+        weights=weights.astype(np.float64),
+        labels=identical_rows(X[rows]),
+    )
+    return centres.whitening.coefficients(w), centres.points, large
+
+
+class _Run:
+    """One fit: its samples, its seed, and where it keeps its state."""
+
+    def __init__(
+        self,
+        options: Options,
+        bound: BoundKernel,
+        X: Array,
+        targets: Array,
+        sample_weight: Array | None,
+        seed: int,
+        kept: Checkpoint | None,
+        state: dict[str, Array] | None,
+    ) -> None:
+        self._options, self._bound, self._X = options, bound, X
+        self._y, self._w, self._seed = targets, sample_weight, seed
+        self._kept, self._state = kept, state
+
+    def centres(self, m: int) -> Centres:
+        options = self._options
+        return find_centres(self._bound, self._X, m, options.centers, self._seed, options.n_jobs)
+
+    def passed(self, centres: Centres, rows: NDArray[np.intp], asked: int) -> NystroemSums:
+        """Sum over some samples, all of them from a checkpoint on."""
+        whole = len(rows) == len(self._X)
+        limit = self._options.memory_limit
+        d = int(self._X.shape[1])
+        size = rows_per_chunk(len(centres), d, None if limit is None else int(limit))
+        sums = NystroemSums.zeros(len(centres), self._y.shape[1])
+        if self._state is not None:
+            sums = NystroemSums.from_arrays(self._state)
+        begun = sums.rows
+
+        def after(sums: NystroemSums) -> None:
+            progress.step(f"{sums.rows:,} of {len(rows):,} samples")
+            if whole and self._kept is not None:
+                extra = {"seed": np.array(self._seed), "asked": np.array(asked)}
+                self._kept.save({**extra, **sums.arrays()})
+
+        steps = -(-(len(rows) - begun) // size)
+        with Progress(steps, f"{len(centres)} centres", self._options.verbose > 0) as progress:
+            return nystroem_sums(
+                self._chunks(rows, begun, size),
+                centres.cross,
+                centres.whitening,
+                self._y.shape[1],
+                diag=self._bound.diag,
+                sums=sums,
+                after=after,
+            )
+
+    def _chunks(self, rows: NDArray[np.intp], begun: int, size: int) -> Any:
+        if len(rows) == len(self._X):
+            w = None if self._w is None else self._w[begun:]
+            return chunks_of(self._X[begun:], self._y[begun:], w, rows=size)
+        w = None if self._w is None else self._w
+        return (
+            Chunk(
+                int(at[0]),
+                self._X[at],
+                self._y[at].astype(np.float64),
+                None if w is None else w[at].astype(np.float64),
+            )
+            for at in (rows[first : first + size] for first in range(0, len(rows), size))
+        )
+
+    def doubled(self, plan: SolverPlan, alphas: Array) -> tuple[Centres, NystroemSums]:
+        """Double the number of centres until held-out samples gain less than 1 %."""
+        n = len(self._X)
+        if n <= 2 * _FIRST:
+            centres = self.centres(n)
+            return centres, self.passed(centres, np.arange(n), n)
+        order = np.random.default_rng(self._seed).permutation(n)
+        held = np.sort(order[: min(_HELD_OUT, n // 10)])
+        rest = np.sort(order[min(_HELD_OUT, n // 10) :])
+        y, w = self._y[held].astype(np.float64), None if self._w is None else self._w[held]
+        if w is not None and not w.any():
+            w = None
+        most = most_components(plan, self._options.memory_limit)
+        m, before = min(_FIRST, most), np.inf
+        while True:
+            centres = self.centres(m)
+            sums = self.passed(centres, rest, m)
+            B = centres.features(self._X[held])
+            error = _error(sums.system(centred=False), B, y, w, alphas)
+            enough = error >= (1.0 - _GAIN) * before or len(centres) < m
+            enough |= sums.residual_trace <= _LEFT * float(alphas.min())
+            if not enough and m >= most:
+                _warn_of_more(len(centres), error, before)
+            if enough or m >= most:
+                weight = None if self._w is None else self._w[held].astype(np.float64)
+                sums.add(B, y, weight, np.asarray(self._bound.diag(self._X[held]), np.float64))
+                return centres, sums
+            m, before = min(2 * m, most), error
+
+
+def most_components(plan: SolverPlan, memory_limit: float | None) -> int:
+    """Return up to how many centres are tried: those that a limit of memory allows."""
+    if memory_limit is not None:
+        return plan.n_components
+    return min(plan.n, max(_MOST, plan.n_components))
+
+
+def _warn_of_more(m: int, error: float, before: float) -> None:
+    gained = f"by {1.0 - error / before:.0%}" if np.isfinite(before) else "with their number"
+    warnings.warn(
+        f"The error at held-out samples still falls {gained} at {m:,} centres, the most that are "
+        "tried here: more are to be had by n_components=, or a larger memory_limit.",
+        ApproximationWarning,
+        stacklevel=6,
+    )
+
+
+def _error(system: NystroemSystem, B: Array, y: Array, w: Array | None, alphas: Array) -> float:
+    """Mean squared error at held-out samples, over all targets."""
+    coefficients, _ = system.coefficients(alphas)
+    squares = np.square(y - B @ coefficients).sum(axis=1)
+    return float(np.average(squares, weights=w))
+
+
+def solved_from_sums(fit: NystroemFit, centred: bool) -> tuple[Array, Array]:
+    """Return coefficients (M, t) and constants (t,) of a fit."""
+    w, intercept = fit.sums.system(centred).coefficients(np.ravel(fit.alpha))
+    return fit.centres.whitening.coefficients(w), intercept
+
+
+def add_samples(fit: NystroemFit, X: Array, targets: Array, weights: Array | None) -> None:
+    """Add samples to the sums of a fit, chunk by chunk."""
+    size = rows_per_chunk(len(fit.centres), int(X.shape[1]))
+    diag: Callable[[Any], Array] = fit.centres.bound.diag
+    fit.sums = nystroem_sums(
+        chunks_of(X, targets, weights, rows=size),
+        fit.centres.cross,
+        fit.centres.whitening,
+        targets.shape[1],
+        diag=diag,
+        sums=fit.sums,
+    )
+    fit.rows = fit.features = fit.weights = fit.labels = fit._factor = None

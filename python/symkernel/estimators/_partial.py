@@ -1,0 +1,146 @@
+"""Learn from samples that come in parts, by sums over all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
+
+from symkernel.backends.arrays import is_on_device
+from symkernel.estimators._large import Options
+from symkernel.estimators._machine import Fitted, KernelMachine, check_alpha, check_weights
+from symkernel.estimators._nystroem import (
+    NystroemFit,
+    add_samples,
+    find_centres,
+    solved_from_sums,
+)
+from symkernel.estimators._regression import KernelRegressor, check_normalize_y
+from symkernel.estimators._solvers import read_options, refuse_method
+from symkernel.exceptions import NotApplicableError
+from symkernel.solvers.choose import SolverPlan
+from symkernel.solvers.nystroem import NystroemSums
+
+Array = NDArray[Any]
+
+# Centres of a fit in parts where their number is not given, at most.
+_CENTRES = 500
+
+
+def _sums(estimator: Any) -> bool:
+    if estimator.solver != "nystroem":
+        raise AttributeError(
+            f"partial_fit needs solver='nystroem', whose sums can be added to; it is "
+            f"solver={estimator.solver!r}"
+        )
+    return True
+
+
+class LearnsInParts(KernelRegressor):
+    """Mixin of regressors with ``partial_fit``."""
+
+    alpha: Any
+
+    @available_if(_sums)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Add samples to a fit with ``solver="nystroem"``, and solve anew.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
+            Further samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        InvariantKernelRidge
+            The fitted estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``fit``; also if the targets have another number of columns than before.
+
+        Notes
+        -----
+        The first call chooses the centres among its samples, `n_components` or else up to 500, so
+        that it should hold a fair selection; ``fit`` chooses among all, and may come first. What
+        is fitted then equals a fit to all samples with these centres, whatever the parts: only
+        sums are kept, M^2 numbers for M centres. A part of c samples takes c M kernel values, c M^2
+        multiply-adds, and 9 M^3 operations to solve.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from symkernel import InvariantKernelRidge
+        >>> X = np.random.default_rng(0).normal(size=(3000, 4))
+        >>> y = X.max(axis=1)
+        >>> model = InvariantKernelRidge(1e-2, group="symmetric", solver="nystroem")
+        >>> for part in range(0, 3000, 1000):
+        ...     model = model.partial_fit(X[part : part + 1000], y[part : part + 1000])
+        >>> bool(model.score(X, y) > 0.99)
+        True
+        """
+        alpha = check_alpha(self.alpha)
+        centred = check_normalize_y(self.normalize_y)
+        spec, options = self._spec(), read_options(self)
+        if spec.of_sets:
+            raise NotApplicableError("partial_fit needs samples that are rows of features")
+        first = not hasattr(self, "_fitted") or not isinstance(self._fitted.large, NystroemFit)
+        described: Any = self
+        if first and hasattr(described, "_read_descriptor"):
+            described._read_descriptor(spec)
+        X, y = self._check_training(spec, X, y, multi_output=True, y_numeric=True, reset=first)
+        weights = check_weights(sample_weight, X)
+        targets = y.reshape(len(y), -1)
+        if first:
+            begin(self, spec, options, X, targets.shape[1], alpha)
+            self._fitted.large.raw = True  # type: ignore[union-attr]
+        large = self._fitted.large
+        assert isinstance(large, NystroemFit)
+        if not large.raw:  # fit has subtracted the constant before it summed
+            large.sums.offset = large.sums.offset + np.ravel(self.intercept_)
+            large.raw = True
+        if targets.shape[1] != large.sums.cross.shape[1]:
+            raise ValueError(
+                f"y must have {large.sums.cross.shape[1]} columns, as before; got "
+                f"{targets.shape[1]}"
+            )
+        large.alpha = alpha
+        add_samples(large, X, targets, weights)
+        dual_coef, intercept = solved_from_sums(large, centred)
+        self.dual_coef_ = dual_coef.reshape(-1, *y.shape[1:])
+        mean = intercept.reshape(y.shape[1:])
+        self.intercept_ = float(mean) if mean.ndim == 0 else mean
+        self._fitted.alpha = np.ravel(alpha)
+        return self
+
+
+def begin(
+    machine: KernelMachine, spec: Any, options: Options, X: Any, n_targets: int, alpha: Array
+) -> None:
+    """Choose centres among the first samples, and set what does not depend on targets."""
+    bound = machine._bind(spec, X)
+    if is_on_device(X) or not isinstance(X, np.ndarray):
+        refuse_method("nystroem", bound)
+    m = min(len(X), _CENTRES) if options.n_components is None else options.n_components
+    centres = find_centres(bound, X, m, options.centers, options.seed(), options.n_jobs)
+    large = NystroemFit(centres, NystroemSums.zeros(len(centres), n_targets), alpha)
+    machine.n_iter_ = 1
+    machine._fitted = Fitted(spec, bound, np.ravel(alpha), None, large=large)
+    machine.kernel_, machine.group_, machine.X_fit_ = bound.kernel, bound.group, centres.points
+    machine.solver_plan_ = SolverPlan(
+        "nystroem",
+        len(X),
+        len(centres),
+        False,
+        float(len(X) * len(centres)),
+        8 * 4 * len(centres) ** 2,
+        float("nan"),
+        "samples come in parts",
+    )
