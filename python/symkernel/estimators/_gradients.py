@@ -57,8 +57,8 @@ class JointSystem:
         self._kernel, self._rows = kernel, rows
         self._valued, self._sloped = valued, sloped
         self._descriptor, self._inputs = descriptor, inputs
-        # Coefficients, and what they make of each sample; kept from the first prediction on.
-        self._fields: tuple[Array, Array, Array] | None = None
+        # Coefficients, and what is prepared from them; kept from the first prediction on.
+        self._fields: tuple[Array, Any] | None = None
 
     # Derived, and remade after a copy or a pickle.
     @cached_property
@@ -120,8 +120,8 @@ class JointSystem:
             width = (self._rows if self._inputs is None else self._inputs).shape[1]
             slopes = coefficients[count:].reshape(-1, width)
             own = np.concatenate([coefficients[:count], self.reduced(slopes).ravel()])
-            kept = self._fields = coefficients, *self.joint.fields(self.observed, own)
-        return self.joint.evaluate_fields(X, self.observed.X, *kept[1:], gradient)
+            kept = self._fields = coefficients, self.joint.prepare(self.observed, own)
+        return self.joint.evaluate_fields(X, kept[1], gradient)
 
 
 @dataclass
