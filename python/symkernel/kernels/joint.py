@@ -13,6 +13,7 @@ from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.joint_observations import Observations
+from symkernel.kernels.joint_rows import Pairs
 from symkernel.kernels.joint_sum import OrbitPairs
 from symkernel.kernels.methods import name_and_options
 from symkernel.kernels.radial import length_of, radial_of
@@ -191,8 +192,8 @@ class JointKernel:
 
         Notes
         -----
-        Six to eight passes over |G| numbers d per pair of samples; memory O(N d) and a cache. The
-        directions take part once a call, in ``b_j``.
+        A pair of samples costs 4 |G| d multiply-adds, half of them without gradients; memory
+        O(N d). The directions take part once, in ``b_j``.
         """
         return self.evaluate_fields(X, self.prepare(observed, coefficients), gradient, n_jobs)
 
@@ -223,7 +224,7 @@ class JointKernel:
         return units
 
 
-def _pairs_of(kernel: InvariantKernel, group: Group, spec: BaseSpec) -> OrbitPairs:
+def _pairs_of(kernel: InvariantKernel, group: Group, spec: BaseSpec) -> Pairs:
     """Choose how pairs of samples are computed."""
     return OrbitPairs(group, radial_of(spec, kernel.base))
 
