@@ -12,6 +12,7 @@ void bind_closure(pybind11::module_& m);    // groups from generators
 void bind_modes(pybind11::module_& m);      // sums of monomials and Fourier modes over orbits
 void bind_least_images(pybind11::module_& m);  // canonical forms by stabiliser chains
 void bind_frames(pybind11::module_& m);        // frames of clouds of points
+void bind_joint(pybind11::module_& m);         // values and derivatives of kernels, together
 void bind_segments(pybind11::module_& m);      // sums over segments of rows and columns
 void bind_canonical(pybind11::module_& m);     // canonical forms of permutation kind
 

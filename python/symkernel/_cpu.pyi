@@ -15,6 +15,7 @@ __all__: list[str] = [
     "BaseKernel",
     "ClosedForm",
     "ElementTrie",
+    "JointFields",
     "OrbitAction",
     "OrderedChain",
     "PermutationChain",
@@ -33,6 +34,7 @@ __all__: list[str] = [
     "gram_gradient",
     "gram_packed",
     "isa",
+    "joint_blocks",
     "kernel_names",
     "labelled_frames",
     "least_images",
@@ -224,6 +226,40 @@ class OrderedChain:
         """
     @property
     def degree(self) -> int: ...
+
+class JointFields:
+    """
+    A sum over values and derivatives, packed.
+    """
+    def __init__(
+        self,
+        kernel: typing.SupportsInt | typing.SupportsIndex,
+        parameter: typing.SupportsFloat | typing.SupportsIndex,
+        metrics: numpy.typing.NDArray[numpy.float64],
+        amplitudes: numpy.typing.NDArray[numpy.float64],
+        Y: numpy.typing.NDArray[numpy.float64],
+        a: numpy.typing.NDArray[numpy.float64],
+        b: numpy.typing.NDArray[numpy.float64],
+    ) -> None: ...
+    def apply(
+        self,
+        images: numpy.typing.NDArray[numpy.float64],
+        gradient: bool,
+        n_threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64] | None]:
+        """
+        Values (n) and gradients (n, order, p) or None.
+        """
+    def contract(
+        self,
+        images: numpy.typing.NDArray[numpy.float64],
+        a: numpy.typing.NDArray[numpy.float64],
+        b: numpy.typing.NDArray[numpy.float64],
+        n_threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The form, its derivatives in the metrics (C, p) and in the amplitudes (C).
+        """
 
 class ElementTrie:
     """
@@ -608,6 +644,27 @@ def gram_packed(
 def isa() -> str:
     """
     Instruction set in use.
+    """
+
+def joint_blocks(
+    kernel: typing.SupportsInt | typing.SupportsIndex,
+    parameter: typing.SupportsFloat | typing.SupportsIndex,
+    metrics: numpy.typing.NDArray[numpy.float64],
+    amplitudes: numpy.typing.NDArray[numpy.float64],
+    images: numpy.typing.NDArray[numpy.float64],
+    x_directions: numpy.typing.NDArray[numpy.float64] | None,
+    Y: numpy.typing.NDArray[numpy.float64],
+    y_directions: numpy.typing.NDArray[numpy.float64] | None,
+    out: numpy.typing.NDArray[numpy.float64],
+    packed_rows: typing.SupportsInt | typing.SupportsIndex,
+    row: typing.SupportsInt | typing.SupportsIndex,
+    column: typing.SupportsInt | typing.SupportsIndex,
+    add: bool,
+    first: typing.SupportsInt | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> None:
+    """
+    Covariances of values, or derivatives along directions, written to a matrix, packed where packed_rows is not negative.
     """
 
 def kernel_names() -> list[str]:

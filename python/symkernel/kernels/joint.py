@@ -2,66 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.element_tables import ActionTable
 from symkernel.backends.memory import require_memory
-from symkernel.backends.packed import packed_shape, write_rows
+from symkernel.backends.packed import packed_shape
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.kernels.invariant import InvariantKernel
+from symkernel.kernels.joint_observations import Observations
+from symkernel.kernels.joint_rows import Pairs
+from symkernel.kernels.joint_sum import OrbitPairs
 from symkernel.kernels.methods import name_and_options
 from symkernel.kernels.radial import length_of, radial_of
 from symkernel.kernels.translate import spec_of
+from symkernel.plans.base import BaseSpec
+
+__all__ = ["JointKernel", "Observations"]
 
 Array = NDArray[Any]
 
-# Elements that are summed over, one by one.
-_MAX_ORDER = 20_000
-# Numbers held at once beside the result: what a core's cache holds, and moved directions.
-_IN_CACHE = 2**17
-_IN_MEMORY = 2**20
 # Products of four such numbers, summed over features, stay finite.
 _LARGEST = 1e75
 # Methods that compute the average itself.
 _EXACT = ("auto", "sum", "fourier", "closed_form")
-_DISTANCES = (
-    "functions of the distances of a molecule, whatever its place and orientation, are those of "
-    "descriptor=InversePairDistances(n_atoms) with group=molecule(z, R).on_pairs()"
-)
-
-
-@dataclass(frozen=True)
-class Observations:
-    """What is known of a function: values at some samples, derivatives at some.
-
-    The rows of a joint matrix are the values, in the order of their samples, and then for one
-    sample after the other its derivatives along each of its m directions.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Samples, in units of the length scale.
-    directions : ndarray of shape (k, m, d)
-        Of the samples with derivatives, in the same units.
-    valued : ndarray of int of shape (v,)
-        Samples with values, ascending.
-    sloped : ndarray of int of shape (k,)
-        Samples with derivatives, ascending.
-    """
-
-    X: Array
-    directions: Array
-    valued: NDArray[np.intp]
-    sloped: NDArray[np.intp]
-
-    def __len__(self) -> int:
-        return len(self.valued) + len(self.sloped) * int(self.directions.shape[1])
 
 
 class JointKernel:
@@ -121,12 +87,11 @@ class JointKernel:
             )
         group = kernel._bound_group(None)
         spec = spec_of(kernel.base, group)
-        self._radial = radial_of(spec, kernel.base)
+        self._pairs = _pairs_of(kernel, group, spec)
         if spec.name == "matern" or method != "auto":
             kernel.plan()  # says why there is none
         self._length = length_of(spec)
         self._structure = group.structure
-        self._table = _table_of(group)
         self._degree = group.degree
 
     def observe(
@@ -160,13 +125,15 @@ class JointKernel:
 
     # ---- the matrix -----------------------------------------------------------------------------
 
-    def gram_packed(self, observed: Observations) -> Array:
+    def gram_packed(self, observed: Observations, n_jobs: int | None = None) -> Array:
         """Covariances of all observations in LAPACK's rectangular full packed format.
 
         Parameters
         ----------
         observed : Observations
             N in all.
+        n_jobs : int, optional
+            Threads: None for as many as OpenMP is set to, -1 for all.
 
         Returns
         -------
@@ -178,8 +145,7 @@ class JointKernel:
         MemoryError
             If it does not fit; raised before it is allocated.
         """
-        total, count = len(observed), len(observed.valued)
-        m = observed.directions.shape[1]
+        total = len(observed)
         require_memory(
             packed_shape(total),
             8,
@@ -187,66 +153,22 @@ class JointKernel:
             "Use fewer samples, or gradients of fewer of them.",
         )
         packed = np.empty(total * (total + 1) // 2)
-        values = observed.X[observed.valued]
-        points = observed.X[observed.sloped]
-        for i, x in enumerate(values):
-            write_rows(packed, total, i, self._values(x, values[: i + 1])[None])
-        rows = np.empty((m, total))
-        for i, (x, A) in enumerate(zip(points, observed.directions, strict=True)):
-            self._slopes(x, A, values, rows[:, :count])
-            mixed = rows[:, count : count + m * (i + 1)].reshape(m, i + 1, m)
-            self._mixed(x, A, points[: i + 1], observed.directions[: i + 1], mixed)
-            write_rows(packed, total, count + m * i, rows)
+        self._pairs.fill(packed, observed, n_jobs)
         return packed
 
-    def cross(self, X: Array, observed: Observations) -> Array:
+    def cross(self, X: Array, observed: Observations, n_jobs: int | None = None) -> Array:
         """Covariances (n, N) of the values at n samples with all observations."""
-        values, points = observed.X[observed.valued], observed.X[observed.sloped]
-        K = np.empty((len(X), len(observed)))
-        for row, x in zip(K, self._in_units(X), strict=True):
-            row[: len(values)] = self._values(x, values)
-            fields = np.zeros_like(points)
-            for table, at in self._tiles(len(points), self._degree):
-                d, s = _differences(table.moved(x[None]), points[at])
-                fields[at] -= 2.0 * np.einsum("gk,gkd->kd", self._radial(s)[1], d)
-            slopes = observed.directions @ fields[:, :, None]
-            row[len(values) :] = slopes.ravel() / len(self._table)
-        return K
-
-    def _values(self, x: Array, Y: Array) -> Array:
-        found = np.zeros(len(Y))
-        for table, at in self._tiles(len(Y), self._degree):
-            found[at] += self._radial(_differences(table.moved(x[None]), Y[at])[1])[0].sum(axis=0)
-        return found / len(self._table)
-
-    def _slopes(self, x: Array, A: Array, Y: Array, out: Array) -> None:
-        """Write the covariances (m, k) of derivatives along A at x with the values at Y."""
-        out[:] = 0.0
-        for table, at in self._tiles(len(Y), A.size):
-            d, s = _differences(table.moved(x[None]), Y[at])
-            along = d @ table.moved(A).transpose(0, 2, 1)
-            out[:, at] += np.einsum("gk,gkm->mk", 2.0 * self._radial(s)[1], along)
-        out /= len(self._table)
-
-    def _mixed(self, x: Array, A: Array, Y: Array, B: Array, out: Array) -> None:
-        """Write the covariances (m, k, m) of derivatives along A at x with those along B at Y."""
-        out[:] = 0.0
-        for table, at in self._tiles(len(Y), A.size):
-            moved = table.moved(A)
-            d, s = _differences(table.moved(x[None]), Y[at])
-            _, first, second = self._radial(s)
-            straight = (first.T @ moved.reshape(len(table), -1)).reshape(-1, *A.shape)
-            along = (d @ moved.transpose(0, 2, 1)) * second[:, :, None]
-            across = d.transpose(1, 0, 2) @ B[at].transpose(0, 2, 1)  # (k, g, m)
-            block = -2.0 * (straight @ B[at].transpose(0, 2, 1))
-            block -= 4.0 * (along.transpose(1, 2, 0) @ across)
-            out[:, at] += block.transpose(1, 0, 2)
-        out /= len(self._table)
+        return self._pairs.cross(self._in_units(X), observed, n_jobs)
 
     # ---- the function ---------------------------------------------------------------------------
 
     def evaluate(
-        self, X: Array, observed: Observations, coefficients: Array, gradient: bool = False
+        self,
+        X: Array,
+        observed: Observations,
+        coefficients: Array,
+        gradient: bool = False,
+        n_jobs: int | None = None,
     ) -> tuple[Array, Array | None]:
         r"""Values of ``sum_j [a_j + b_j . grad_y] K(x, y_j)`` and their gradients.
 
@@ -260,6 +182,8 @@ class JointKernel:
             One of each observation, in the order of the joint matrix.
         gradient : bool, default=False
             Whether to return gradients.
+        n_jobs : int, optional
+            Threads: None for as many as OpenMP is set to, -1 for all.
 
         Returns
         -------
@@ -268,43 +192,23 @@ class JointKernel:
 
         Notes
         -----
-        Six to eight passes over |G| numbers d per pair of samples; memory O(N d) and a cache. The
-        directions take part once a call, in ``b_j``.
+        A pair of samples costs 4 |G| d multiply-adds, half of them without gradients; memory
+        O(N d). The directions take part once, in ``b_j``.
         """
-        a, b = self.fields(observed, coefficients)
-        return self.evaluate_fields(X, observed.X, a, b, gradient)
+        return self.evaluate_fields(X, self.prepare(observed, coefficients), gradient, n_jobs)
 
-    def fields(self, observed: Observations, coefficients: Array) -> tuple[Array, Array]:
-        """Coefficients of each sample: a of its value (n,), and b of its gradient (n, d)."""
-        count = len(observed.valued)
-        a, b = np.zeros(len(observed.X)), np.zeros_like(observed.X)
-        a[observed.valued] = coefficients[:count]
-        k, m, _ = observed.directions.shape
-        along = coefficients[count:].reshape(k, 1, m)
-        b[observed.sloped] = (along @ observed.directions)[:, 0]
-        return a, b
+    def prepare(self, observed: Observations, coefficients: Array) -> Any:
+        """Prepare the sum of `evaluate` for many calls of `evaluate_fields`."""
+        return self._pairs.fields(observed.X, *_fields(observed, coefficients))
 
     def evaluate_fields(
-        self, X: Array, Y: Array, a: Array, b: Array, gradient: bool
+        self, X: Array, fields: Any, gradient: bool, n_jobs: int | None = None
     ) -> tuple[Array, Array | None]:
-        """As ``evaluate``, of samples Y in units of the length scale and `fields` at them."""
-        order = len(self._table)
-        values = np.zeros(len(X))
-        slopes = np.zeros((len(X), self._degree)) if gradient else None
-        units = self._in_units(X)
-        for i, x in enumerate(units):
-            for table, at in self._tiles(len(Y), self._degree):
-                d, s = _differences(table.moved(x[None]), Y[at])
-                phi, first, second = self._radial(s)
-                inward = np.einsum("gkd,kd->gk", d, b[at])
-                values[i] += (phi @ a[at]).sum() - 2.0 * np.vdot(first, inward)
-                if slopes is not None:
-                    weights = 2.0 * a[at] * first - 4.0 * second * inward
-                    turned = (weights[:, None] @ d)[:, 0] - 2.0 * (first @ b[at])
-                    slopes[i] += table.moved_back(turned[:, None])[0]
+        """As ``evaluate``, of what `prepare` returned."""
+        values, slopes = self._pairs.apply(self._in_units(X), fields, gradient, n_jobs)
         if slopes is not None:
-            slopes = self._structure.centred(slopes / self._length) / order
-        return values / order, slopes
+            slopes = self._structure.centred(slopes / self._length)
+        return values, slopes
 
     # ---- parts ----------------------------------------------------------------------------------
 
@@ -319,36 +223,18 @@ class JointKernel:
             )
         return units
 
-    def _tiles(self, n: int, width: int) -> Iterator[tuple[ActionTable, slice]]:
-        """Yield some elements and some of n samples, so that what is held at once is bounded.
 
-        `width` is how many numbers an element moves.
-        """
-        held = _IN_CACHE if width == self._degree else _IN_MEMORY
-        elements = max(1, min(len(self._table), held // (4 * max(1, width))))
-        rows = max(1, held // (elements * self._degree + width))
-        for start in range(0, len(self._table), elements):
-            table = self._table.part(start, start + elements)
-            for first in range(0, n, rows):
-                yield table, slice(first, min(first + rows, n))
+def _pairs_of(kernel: InvariantKernel, group: Group, spec: BaseSpec) -> Pairs:
+    """Choose how pairs of samples are computed."""
+    return OrbitPairs(group, radial_of(spec, kernel.base))
 
 
-def _table_of(group: Group) -> ActionTable:
-    structure = group.structure
-    rest = structure.rest if structure.translates else group
-    if not rest.is_finite:
-        raise NotApplicableError(
-            "gradient observations need a finite group, beside translations or not; "
-            f"{group!r} turns samples continuously: {_DISTANCES}"
-        )
-    advice = "gradient observations sum over all of them; use a smaller group"
-    return rest.table(_MAX_ORDER, advice)
-
-
-def _differences(moved: Array, Y: Array) -> tuple[Array, Array]:
-    """Return g x - y (g, k, d) of a moved sample (g, 1, d), and the squares (g, k) of its length.
-
-    Differences, not products: near samples keep their digits.
-    """
-    d = moved - Y
-    return d, np.einsum("gkd,gkd->gk", d, d)
+def _fields(observed: Observations, coefficients: Array) -> tuple[Array, Array]:
+    """Coefficients of each sample: a of its value (n,), and b of its gradient (n, d)."""
+    count = len(observed.valued)
+    a, b = np.zeros(len(observed.X)), np.zeros_like(observed.X)
+    a[observed.valued] = coefficients[:count]
+    k, m, _ = observed.directions.shape
+    along = coefficients[count:].reshape(k, 1, m)
+    b[observed.sloped] = (along @ observed.directions)[:, 0]
+    return a, b
