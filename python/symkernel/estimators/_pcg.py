@@ -168,7 +168,7 @@ class Run:
                 tol=options.tol,
                 max_iter=options.max_iter,
                 callback=self._after(progress),
-                resume=None if self._state is None else _state_of(self._state),
+                resume=None if self._state is None else PCGState.from_arrays(self._state),
             )
 
     def solve_quietly(self, columns: Array) -> Array:
@@ -193,7 +193,7 @@ class Run:
             progress.step(f"residual {state.worst:.2g}")
             late = time.monotonic() - last > _KEPT_AFTER
             if self._kept is not None and (late or state.iteration % _KEPT_EVERY == 0):
-                self._kept.save({"seed": np.array(self.seed), **_arrays_of(state)})
+                self._kept.save({"seed": np.array(self.seed), **state.arrays()})
                 last = time.monotonic()
 
         return after
@@ -222,20 +222,6 @@ def _stored(matrix: KernelMatrix) -> SymmetricOperator:
     if matrix.bound.packs:
         return PackedMatrix(matrix.bound.gram_packed(matrix.kept, matrix.n_jobs), len(matrix))
     return FullMatrix(matrix.bound.gram(matrix.kept, matrix.n_jobs))
-
-
-_FIELDS = ("iteration", "solution", "residual", "direction", "active", "indefinite", "history")
-
-
-def _arrays_of(state: PCGState) -> dict[str, Array]:
-    return {name: np.asarray(getattr(state, name)) for name in _FIELDS}
-
-
-def _state_of(arrays: dict[str, Array]) -> PCGState:
-    values: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
-    values["iteration"] = int(values["iteration"])
-    values["history"] = list(values["history"])
-    return PCGState(**values)
 
 
 @dataclass

@@ -7,8 +7,8 @@ all targets and probes. Columns take their own steps, and leave when they are do
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,6 +75,18 @@ class PCGState:
     def worst(self) -> float:
         """Largest relative residual of the last iteration."""
         return float(self.history[-1].max(initial=0.0))
+
+    def arrays(self) -> dict[str, Array]:
+        """Return everything as arrays, for a file."""
+        return {own.name: np.asarray(getattr(self, own.name)) for own in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> PCGState:
+        """Return the state of such arrays; others among them are left alone."""
+        values: dict[str, Any] = {own.name: arrays[own.name] for own in fields(cls)}
+        values["iteration"] = int(values["iteration"])
+        values["history"] = list(values["history"])
+        return cls(**values)
 
 
 @dataclass(frozen=True)
