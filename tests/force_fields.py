@@ -67,7 +67,7 @@ class Springs:
 
 def water(n=20, seed=0):
     """Frames of water."""
-    return Springs(*WATER).frames(n, seed)
+    return Springs(*WATER, bond=1.3).frames(n, seed)
 
 
 def ethanol(n=20, seed=0):

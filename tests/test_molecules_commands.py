@@ -172,6 +172,23 @@ def test_errors_are_one_sentence_and_status_two(folder, tmp_path, monkeypatch, c
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interrupted_training_says_where_it_goes_on(folder, tmp_path, capsys, monkeypatch):
+    from symkernel.molecules import force_field
+
+    def interrupted(*_, checkpoint, **__):
+        checkpoint.write_text("state")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(force_field, "fit_potential", interrupted)
+    status, _, err = run(
+        capsys, "train", folder / "water.xyz", "-o", tmp_path / "m.npz", "--checkpoint",
+        tmp_path / "state", "--quiet",
+    )  # fmt: skip
+    assert status == 130
+    assert "state: the same command goes on from here" in err
+    assert not (tmp_path / "m.npz").exists()
+
+
 def test_warnings_are_sentences(tmp_path, capsys):
     frames = water(20)
     frames.forces *= -1.0

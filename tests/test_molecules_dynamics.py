@@ -86,6 +86,12 @@ def test_an_arrangement_is_computed_once(small):
     assert calls["evaluate"] == 2
     atoms.positions[0, 0] -= 0.01
     assert atoms.get_potential_energy() != moved
+    kept = atoms.calc.atoms
+    np.testing.assert_array_equal(kept.positions, atoms.positions)
+    atoms.positions[0, 0] += 1.0
+    np.testing.assert_array_equal(atoms.calc.atoms.positions, kept.positions)
+    assert atoms.calc.get_potential_energy() != moved  # of what was calculated last
+    assert calls["evaluate"] == 3
     other = Atoms(WATER[0], WATER[1] + 0.001, calculator=atoms.calc)
     other.get_forces()
     assert calls["evaluate"] == 4
@@ -157,7 +163,7 @@ def test_a_warning_far_from_the_data_comes_once(small):
 
 
 def test_optimisation_and_vibrations(small, tmp_path):
-    exact = Springs(*WATER)
+    exact = Springs(*WATER, bond=1.3)
     atoms = Atoms(WATER[0], WATER[1] + 0.05, calculator=small.calculator())
     atoms.positions[1] *= 1.05
     BFGS(atoms, logfile=None).run(fmax=1e-3, steps=100)

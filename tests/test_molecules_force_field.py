@@ -21,6 +21,11 @@ from symkernel.molecules.selection import greedy_choice
 from symkernel.molecules.storage import FORMAT
 from symkernel.molecules.units import Units
 
+RMD17 = Path(os.environ.get("SYMKERNEL_DATA", "../shared/data")) / "rmd17" / "ethanol.npz"
+needs_data = pytest.mark.skipif(
+    not RMD17.is_file(), reason=f"{RMD17} is absent; set SYMKERNEL_DATA"
+)
+
 
 @pytest.fixture(scope="module")
 def ff():
@@ -315,6 +320,25 @@ def test_parameters_and_text():
     np.testing.assert_array_equal(model.reference_, frames.positions[int(frames.energies.argmin())])
 
 
+def test_the_model_is_fitted_with_what_was_asked_for(monkeypatch):
+    from symkernel.molecules import force_field
+
+    asked = {}
+
+    def recorded(numbers, positions, energies, forces, permutations, **options):
+        asked.update(options, shapes=[np.shape(a) for a in (positions, energies, forces)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(force_field, "fit_potential", recorded)
+    options = {"n_search": 30, "noise": 1e-7, "length": 4.0, "local": 2.0, "solver": "pcg",
+               "random_state": 5, "n_jobs": 2}  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        ForceField(verbose=False, **options).fit(water(9), checkpoint="here.npz")
+    assert asked.pop("shapes") == [(9, 3, 3), (9,), (9, 3, 3)]
+    assert callable(asked.pop("progress"))
+    assert asked == {**options, "checkpoint": "here.npz"}
+
+
 def test_progress_is_told(capsys):
     ForceField().fit(water(5))
     assert "1/1" in capsys.readouterr().err
@@ -481,11 +505,10 @@ def test_importing_the_library_imports_neither_ase_nor_molecules():
 
 
 @pytest.mark.data
+@needs_data
 def test_ethanol_of_rmd17():
-    folder = Path(os.environ.get("SYMKERNEL_DATA", "../shared/data"))
-    path = folder / "rmd17" / "ethanol.npz"
-    frames = read_structures(path, units=("kcal/mol", "Angstrom"))
-    with np.load(path) as data:
+    frames = read_structures(RMD17, units=("kcal/mol", "Angstrom"))
+    with np.load(RMD17) as data:
         training, test = data["train_idx"][0][:50], data["test_idx"][0][:200]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from symkernel.groups.molecule_words import formula
 
 try:
+    from ase import Atoms
     from ase.calculators.calculator import Calculator, all_changes
 except ImportError as missing:
     raise ImportError(
@@ -60,13 +61,27 @@ class ForceFieldCalculator(Calculator):  # type: ignore[misc]
     ]
 
     def __init__(self, potential: Potential, *, std: bool = False, far: float = 3.0) -> None:
+        self._seen: tuple[Array, Array] | None = None
         super().__init__()
+        # What ASE would keep is a copy of the atoms, which takes twice as long as all else here.
+        self.use_cache = False
         self.results: dict[str, Any] = {}
         self._potential, self._std, self._far = potential, std, far
         self._numbers = np.asarray(potential.numbers)
-        self._seen: tuple[Array, Array] | None = None
         self._calls = 0
         self._warned = False
+
+    @property
+    def atoms(self) -> Any:
+        """The atoms of the last calculation, or None."""
+        if self._seen is None:
+            return None
+        positions, numbers = self._seen
+        return Atoms(numbers, positions)
+
+    @atoms.setter
+    def atoms(self, atoms: Any) -> None:
+        self._seen = None if atoms is None else _copied(atoms)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ForceFieldCalculator:
         # Images of a band share what was fitted, which nobody changes.
@@ -87,11 +102,6 @@ class ForceFieldCalculator(Calculator):  # type: ignore[misc]
             return ["positions"]
         return ["cell", "pbc"] if _is_periodic(atoms) else []
 
-    def reset(self) -> None:
-        """Forget the results."""
-        super().reset()
-        self._seen = None
-
     def calculate(
         self,
         atoms: Any = None,
@@ -99,16 +109,19 @@ class ForceFieldCalculator(Calculator):  # type: ignore[misc]
         system_changes: Sequence[str] = tuple(all_changes),
     ) -> None:
         """Fill ``results``; ASE calls this when a property is asked for."""
-        if atoms is not None:
-            self.atoms = atoms.copy()
-        numbers, positions = self.atoms.arrays["numbers"], self.atoms.arrays["positions"]
+        if atoms is None:
+            if self._seen is None:
+                raise ValueError("atoms must be given: nothing was calculated before")
+            positions, numbers = self._seen
+        else:
+            if _is_periodic(atoms):
+                raise ValueError(
+                    "atoms are periodic, and the force field is that of a molecule: set "
+                    "atoms.pbc = False"
+                )
+            positions, numbers = _copied(atoms)
         if not np.array_equal(numbers, self._numbers):
             self._refuse(numbers)
-        if _is_periodic(self.atoms):
-            raise ValueError(
-                "atoms are periodic, and the force field is that of a molecule: set "
-                "atoms.pbc = False"
-            )
         if not np.isfinite(positions).all():
             raise ValueError("positions of atoms are not finite: the molecule broke apart")
         R = positions[None]
@@ -118,7 +131,6 @@ class ForceFieldCalculator(Calculator):  # type: ignore[misc]
             assert forces is not None
             self.results = {"energy": energy, "free_energy": energy, "forces": forces[0]}
             self._look(R)
-        # atoms.copy() above is not changed by who holds the atoms
         self._seen = positions, numbers
         if "forces_std" in properties:
             std, of_forces = self._potential.deviations(R, True)
@@ -151,6 +163,12 @@ class ForceFieldCalculator(Calculator):  # type: ignore[misc]
                 f"as {self._numbers.tolist()}, or match them by read_structures"
             )
         raise ValueError(f"the force field is of {own}, and atoms are {formula(numbers)}")
+
+
+def _copied(atoms: Any) -> tuple[Array, Array]:
+    """Positions and numbers that who holds the atoms does not change."""
+    positions = np.array(atoms.arrays["positions"], np.float64)
+    return positions, np.array(atoms.arrays["numbers"])
 
 
 def _is_periodic(atoms: Any) -> bool:

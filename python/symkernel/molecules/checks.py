@@ -27,7 +27,7 @@ Array = NDArray[Any]
 
 # Fewer pairs, or bonds, say too little.
 _FEWEST = 8
-# At most so many structures are compared with each other.
+# At most so many structures are compared.
 _COMPARED = 500
 # Correlations that tell, of bonds (0.86 to 0.93 on rMD17) and of pairs of structures.
 _BONDS_TELL, _PAIRS_TELL = 0.6, 0.8
@@ -108,9 +108,7 @@ def work_along_forces(frames: Frames) -> WorkAlongForces:
     >>> found.n, round(found.correlation, 9), round(found.ratio, 9)
     (9, 1.0, 1.0)
     """
-    rows = np.flatnonzero(frames.has_energy & frames.has_forces)
-    if len(rows) > _COMPARED:
-        rows = rows[np.linspace(0, len(rows) - 1, _COMPARED).astype(int)]
+    rows = _spread(np.flatnonzero(frames.has_energy & frames.has_forces))
     part = frames[rows]
     n = len(part)
     if n < 2 or part.n_atoms < 2:
@@ -145,7 +143,8 @@ def bond_tension(frames: Frames) -> BondTension:
     Parameters
     ----------
     frames : Frames
-        Those with forces count. Bonds are those of H, C, N, O and F on the mean of all.
+        Those with forces count, 500 of them at most. Bonds are those of H, C, N, O and F on the
+        mean of all.
 
     Returns
     -------
@@ -163,9 +162,10 @@ def bond_tension(frames: Frames) -> BondTension:
     >>> found.n, round(found.correlation, 9), round(found.stiffness, 9)
     (9, 1.0, 35.0)
     """
-    part = frames[frames.has_forces]
-    if len(part) < 2:
+    rows = _spread(np.flatnonzero(frames.has_forces))
+    if len(rows) < 2:
         return BondTension(0, np.nan, np.nan)
+    part = frames[rows]
     i, j = np.triu_indices(part.n_atoms, 1)
     radii = np.array(RADII)[part.numbers - 1]
     kept = np.isin(part.numbers, _COVALENT)[i] & np.isin(part.numbers, _COVALENT)[j]
@@ -272,6 +272,13 @@ def without_repeats(frames: Frames, stacklevel: int = 3) -> Frames:
             stacklevel,
         )
     return frames if kept.all() else frames[kept]
+
+
+def _spread(rows: Array) -> Array:
+    """At most as many rows as are compared, spread evenly."""
+    if len(rows) <= _COMPARED:
+        return rows
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, _COMPARED).astype(int)])
 
 
 def _turns(A: Array, B: Array) -> Array:

@@ -156,7 +156,12 @@ def _train(options: argparse.Namespace) -> int:
         n_jobs=options.threads,
         verbose=not options.quiet,
     )
-    model.fit(training, checkpoint=options.checkpoint, units=options.units)
+    try:
+        model.fit(training, checkpoint=options.checkpoint, units=options.units)
+    except KeyboardInterrupt:
+        if options.checkpoint is not None and options.checkpoint.exists():
+            print(f"{options.checkpoint}: the same command goes on from here", file=sys.stderr)
+        raise
     model.save(output)
     _say(options, f"{model.summary_['molecule']}\ntrained in {model.summary_['seconds']:.3g} s")
     found: dict[str, Any] = {

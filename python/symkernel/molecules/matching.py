@@ -20,6 +20,8 @@ __all__ = ["AtomMatcher"]
 Array = NDArray[Any]
 # Most automorphisms that are tried for the one that fits distances best.
 _TRIED = 20_000
+# Most distances held at once.
+_BLOCK = 1_000_000
 
 
 class AtomMatcher:
@@ -57,10 +59,15 @@ class AtomMatcher:
 
     def agrees(self, positions: Array) -> NDArray[np.bool_]:
         """Tell which of some structures (m, n, 3), atoms as in the reference, have its bonds."""
-        lengths = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1) / self._sums
         others = ~self._bonded & ~np.eye(len(self._sums), dtype=bool)
-        broken = (lengths > BROKEN) & self._bonded
-        return np.asarray(~(broken | ((lengths < FORMED) & others)).any(axis=(1, 2)))
+        found = np.empty(len(positions), bool)
+        rows = max(1, _BLOCK // self._sums.size)
+        for start in range(0, len(positions), rows):
+            R = positions[start : start + rows]
+            lengths = np.linalg.norm(R[:, :, None] - R[:, None], axis=-1) / self._sums
+            changed = ((lengths > BROKEN) & self._bonded) | ((lengths < FORMED) & others)
+            found[start : start + rows] = ~changed.any(axis=(1, 2))
+        return found
 
     def order(self, numbers: Array, positions: Array) -> Array | None:
         """Return p such that atoms ``p`` of a structure are those of the reference, or None.

@@ -70,12 +70,12 @@ def draw_predictions(
         (distances[valued], dE, f"energies, {energy_unit}", _BLUE, "D"),
     ):
         if y.size:
-            rastered = y.size > _FEW
+            rastered, alpha = y.size > _FEW, float(np.clip(150.0 / y.size, 0.1, 0.4))
             right.plot(
-                x, y, marker, ms=3, alpha=0.35, color=colour, mec="none", rasterized=rastered
+                x, y, marker, ms=3, alpha=alpha, color=colour, mec="none", rasterized=rastered
             )
             middles, medians = _binned(x, y)
-            right.plot(middles, medians, "-" + marker, color=colour, mec="white", label=name)
+            right.plot(middles, medians, "-" + marker, color=colour, mec="black", label=name)
     right.set_yscale("log")
     right.set_xlabel("distance from the training data (1: typical neighbours)")
     right.set_ylabel("mean absolute error of a structure")
@@ -109,10 +109,16 @@ def draw_run(run: DynamicsRun) -> Figure:
     late = run.times[-1] > 2000.0
     t, unit = (run.times / 1000.0, "ps") if late else (run.times, "fs")
     total = run.total_energy
-    potential = 1000.0 * (run.potential_energy - run.potential_energy[0])
-    axes[0].plot(t, potential, color=_GREY, lw=0.8, label="potential")
-    axes[0].plot(t, 1000.0 * (total - total[0]), color=_ORANGE, lw=1.4, label="total")
-    axes[0].set_ylabel("energy above the start, meV")
+    change = 1000.0 * (total - total[0])
+    if run.thermostat:
+        potential = 1000.0 * (run.potential_energy - run.potential_energy[0])
+        axes[0].plot(t, potential, color=_GREY, lw=0.8, label="potential")
+        axes[0].plot(t, change, color=_ORANGE, lw=1.4, label="total")
+        axes[0].set_ylabel("energy above the start, meV")
+        axes[0].legend(frameon=False)
+    else:
+        axes[0].plot(t, change / run.frames.n_atoms, color=_ORANGE, lw=0.8)
+        axes[0].set_ylabel("change of the total energy, meV/atom")
     axes[1].plot(t, run.temperature, color=_BLUE, lw=0.8)
     axes[1].axhline(run.temperature.mean(), color=_BLUE, ls="--", lw=1)
     axes[1].set_ylabel(f"temperature, K (mean {run.temperature.mean():.0f})")
@@ -123,7 +129,6 @@ def draw_run(run: DynamicsRun) -> Figure:
         panel.set_xlabel(f"time, {unit}")
         if run.stopped:
             panel.axvline(t[-1], color="black", ls=":", lw=1)
-    axes[0].legend(frameon=False)
     if run.stopped:
         figure.suptitle(f"stopped: {run.stopped}", fontsize=10)
     _plain(*axes)
