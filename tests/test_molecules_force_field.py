@@ -112,6 +112,19 @@ def test_one_structure_answers_as_one(ff):
     np.testing.assert_array_equal(ff.predict(frames)[0], E)
 
 
+def test_many_structures_are_taken_block_by_block(small, capsys):
+    frames = water(230, seed=12)
+    E, F = small.predict(frames)
+    one = [small.predict(R) for R in frames.positions[[0, 99, 100, 200, 229]]]
+    np.testing.assert_allclose(E[[0, 99, 100, 200, 229]], [e for e, _ in one], atol=1e-11)
+    np.testing.assert_allclose(F[[0, 99, 100, 200, 229]], [f for _, f in one], atol=1e-10)
+    assert small.predict(frames[[]])[1].shape == (0, 3, 3)
+    shown = clone(small).set_params(verbose=True).fit(frames[:5])
+    capsys.readouterr()
+    shown.score_table(frames)
+    assert "230/230" in capsys.readouterr().err
+
+
 def test_standard_deviations_grow_away_from_the_data(small):
     near = water(4, seed=0)
     far = Frames(near.numbers, 1.3 * near.positions)
@@ -234,14 +247,25 @@ def test_forces_of_the_wrong_sign_are_told():
     [
         (23.06, 1.0, "energies and forces have different scales.*energies in kcal/mol"),
         (1.0 / 27.2, 1.0, "energies and forces have different scales.*energies in Hartree"),
-        (1.0, 23.06, "forces have another scale than eV/Angstrom.*kcal/mol/Angstrom"),
-        (23.06, 23.06, "forces have another scale than eV/Angstrom.*kcal/mol/Angstrom"),
-        (1.0 / 27.2, 1.0 / 51.4, "forces have another scale than eV/Angstrom.*Hartree/Bohr"),
+        (1.0, 23.06, "forces or positions are not in eV and Angstrom.*kcal/mol/Angstrom"),
+        (23.06, 23.06, "forces or positions are not in eV and Angstrom.*kcal/mol/Angstrom"),
+        (1.0 / 27.2, 1.0 / 51.4, "forces or positions are not in eV and Angstrom.*Hartree/Bohr"),
     ],
 )
 def test_mixed_units_are_told(energy, force, words):
     with pytest.warns(UserWarning, match=words):
         check_frames(changed(ethanol(200), energy, force))
+
+
+def test_positions_in_other_units_are_told():
+    frames = ethanol(20)
+    given = arrays(frames)
+    bohr = {**given, "positions": frames.positions / 0.529177, "forces": frames.forces * 0.529177}
+    with pytest.warns(UserWarning, match="R must be in Angstrom: multiply bohr by 0.529177"):
+        ForceField(verbose=False).fit(**bohr)
+    nm = pytest.warns(UserWarning, match="forces or positions are not in eV and Angstrom")
+    with nm, pytest.raises(ValueError, match="R must be in Angstrom"):
+        ForceField(verbose=False).fit(**{**given, "positions": frames.positions / 10})
 
 
 def test_correlations_of_both_checks():
@@ -382,6 +406,13 @@ def test_files_that_are_refused(tmp_path, small):
     small.save(path)
     with np.load(path) as data:
         content = {name: data[name] for name in data.files}
+    for name in ("potential.numbers", "about"):
+        damaged = {key: value for key, value in content.items() if key != name}
+        if name == "about":
+            damaged["about"] = np.array(str(content["about"]).replace('"reference"', '"other"'))
+        np.savez(path, **damaged)
+        with pytest.raises(ValueError, match=r"is damaged: KeyError"):
+            ForceField.load(path)
     newer = str(content["about"]).replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}')
     np.savez(path, **{**content, "about": np.array(newer)})
     with pytest.raises(ValueError, match=f"format {FORMAT + 1} of a newer symkernel.*upgrade"):

@@ -212,7 +212,7 @@ def check_frames(frames: Frames, stacklevel: int = 3) -> None:
     stiff = abs(bonds.stiffness)
     if bonds_tell and not _SOFT < stiff < _STIFF:
         _warn(
-            f"forces have another scale than eV/Angstrom: bonds have a stiffness of {stiff:.3g} "
+            f"forces or positions are not in eV and Angstrom: bonds have a stiffness of {stiff:.3g} "
             f"eV/Angstrom^2, where chemical ones have 10 to 140{_likely_forces(stiff)}. State "
             "units",
             stacklevel,

@@ -74,7 +74,8 @@ class Compared:
         data = known_frames(frames, self.numbers_)
         own = self.units_ if units is None else Units.of(units)
         E, F = self._evaluate(data.positions)
-        return draw_predictions(data, E, F, self.potential_.distances(data.positions), own)
+        apart = [self.potential_.distances(data.positions[block]) for block in _blocks(len(data))]
+        return draw_predictions(data, E, F, np.concatenate(apart), own)
 
     def learning_curve(
         self,
@@ -151,12 +152,23 @@ class Compared:
         return rows
 
     def _evaluate(self, positions: Array) -> tuple[Array, Array]:
-        """Energies and forces in eV and Angstrom, block by block."""
+        """Energies and forces in eV and Angstrom."""
+        return self._both("predict", self.potential_.evaluate, positions)
+
+    def _deviations(self, positions: Array) -> tuple[Array, Array]:
+        """Standard deviations of energies and forces in eV and Angstrom."""
+        return self._both("standard deviations", self.potential_.deviations, positions)
+
+    def _both(self, stage: str, ask: Any, positions: Array) -> tuple[Array, Array]:
+        """Answers for energies and forces, block by block under progress."""
         E, F = np.empty(len(positions)), np.empty(positions.shape)
         with Stages(show=bool(self.verbose) and len(positions) > _BLOCK) as tell:
-            tell("predict", 0, len(positions))
-            for i in range(0, len(positions), _BLOCK):
-                block = slice(i, min(i + _BLOCK, len(positions)))
-                E[block], F[block] = self.potential_.evaluate(positions[block], True)
-                tell("predict", block.stop, len(positions))
+            tell(stage, 0, len(positions))
+            for block in _blocks(len(positions)):
+                E[block], F[block] = ask(positions[block], True)
+                tell(stage, block.stop, len(positions))
         return E, F
+
+
+def _blocks(n: int) -> list[slice]:
+    return [slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK)]

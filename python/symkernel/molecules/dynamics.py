@@ -168,6 +168,19 @@ def run_dynamics(
     Notes
     -----
     One force call a step. Velocities at the start have no net or angular momentum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symkernel.molecules import ForceField, run_dynamics
+    >>> r = np.linspace(0.6, 0.95, 15)
+    >>> R, F = np.zeros((15, 2, 3)), np.zeros((15, 2, 3))
+    >>> R[:, 1, 0], F[:, 1, 0], F[:, 0, 0] = r, 35 * (0.74 - r), 35 * (r - 0.74)
+    >>> ff = ForceField(verbose=False)
+    >>> ff = ff.fit(z=["H", "H"], positions=R, energies=35 * (r - 0.74) ** 2 / 2, forces=F)
+    >>> run = run_dynamics(ff, temperature=100, n_steps=100, timestep=0.2, friction=None)
+    >>> run.stopped, bool(abs(run.total_energy - run.total_energy[0]).max() < 1e-3)
+    ('', True)
     """
     n_steps, every = as_count(n_steps, "n_steps"), as_count(record_every, "record_every")
     kelvin = as_number(temperature, "temperature", 0.0)

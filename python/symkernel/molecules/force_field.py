@@ -253,8 +253,7 @@ default="feasible"
         E, F = self._evaluate(positions)
         found = [own.energies_from_ev(E), own.forces_from_ev(F)]
         if return_std:
-            sE, sF = self.potential_.deviations(positions, True)
-            assert sF is not None
+            sE, sF = self._deviations(positions)
             found += [own.energies_from_ev(sE), own.forces_from_ev(sF)]
         return tuple(value[0] if single else value for value in found)
 
@@ -307,11 +306,14 @@ default="feasible"
             If it is something else, or of a newer version.
         """
         about, state = read_arrays(path)
-        made = cls(**about["parameters"])
-        made.potential_ = Potential.from_state(state)
-        made.units_ = Units.of(about["units"])
-        made.reference_ = np.array(about["reference"])
-        made.summary_ = about["summary"]
+        try:
+            made = cls(**about["parameters"])
+            made.potential_ = Potential.from_state(state)
+            made.units_ = Units.of(about["units"])
+            made.reference_ = np.array(about["reference"])
+            made.summary_ = about["summary"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged: {error!r}; save the model again") from error
         return made
 
 
