@@ -21,6 +21,7 @@ from symkernel import (
     groups,
     kernels,
     lie,
+    molecules,
     orbit_distance,
     spectral,
     suggest_length_scale,
@@ -51,6 +52,7 @@ MODULES = (
     "groups",
     "kernels",
     "lie",
+    "molecules",
     "spectral",
     "theory",
 )
@@ -66,6 +68,8 @@ DATA = {f"spectral.{name}": UNIT for name in SPHERE} | {
     "spectral.Product": np.hstack([UNIT, UNIT]),
     "descriptors.PairDistances": UNIT,
     "descriptors.InversePairDistances": UNIT,
+    "molecules.ForceField": UNIT,
+    "molecules.Frames": UNIT,
     "groups.molecule": UNIT,  # eight frames of a ring of three
     "lie.discover_equation": (GRID[:, None] ** 2 + GRID**2)[None],  # of the wave equation
 }
@@ -206,6 +210,23 @@ def _learning_curve(X, y):
     return curve.run().risks("ridge")
 
 
+def _force_field(X, y):
+    if hasattr(X, "toarray"):
+        return molecules.Frames([1, 1, 1], X)
+    R = X.reshape(8, 3, 3)
+    model = molecules.ForceField(permutations="none", noise=0.1, verbose=False)
+    model.fit(z=[1, 1, 1], positions=R, energies=y[:8], forces=R)
+    return model.predict(R, return_std=True)
+
+
+def _frames(X, y):
+    if hasattr(X, "toarray"):
+        return molecules.Frames([1, 1, 1], X)
+    R = X.reshape(8, 3, 3)
+    found = molecules.Frames([1, 1, 1], R, y[:8], R, units=("kcal/mol", "Bohr"))
+    return [found.positions, found.energies, found.forces]
+
+
 def _report(X, y):
     found = diagnostics.invariance_report(
         Ridge().fit(ROWS, Y), X, group=CYCLIC, y=y, X_train=X, n_bootstrap=2, random_state=0
@@ -338,6 +359,12 @@ EXAMPLES = {
         "special_orthogonal": NO_ARRAY,
         "symplectic": NO_ARRAY,
         "translations": NO_ARRAY,
+    },
+    "molecules": {
+        "ForceField": _force_field,
+        "Frames": _frames,
+        "read_structures": "takes files",
+        "run_dynamics": "takes a force field and atoms of ASE",
     },
     "spectral": {
         "SO3": NO_ARRAY,

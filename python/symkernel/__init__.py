@@ -27,7 +27,7 @@ from symkernel.kernels import InvariantKernel
 from symkernel.kernels.ragged import Ragged
 
 if TYPE_CHECKING:
-    from symkernel import descriptors, diagnostics, lie, spectral, theory
+    from symkernel import descriptors, diagnostics, lie, molecules, spectral, theory
 
 __version__ = version("symkernel")
 
@@ -49,6 +49,7 @@ __all__ = [
     "groups",
     "kernels",
     "lie",
+    "molecules",
     "orbit_distance",
     "spectral",
     "suggest_length_scale",
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 # Subpackages that most programs do without are imported when they are first named.
-_ON_DEMAND = ("descriptors", "diagnostics", "lie", "spectral", "theory")
+_ON_DEMAND = ("descriptors", "diagnostics", "lie", "molecules", "spectral", "theory")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Run the ``symkernel`` command: ``info``, ``plan``, ``demo`` and ``bench``."""
+"""Run the ``symkernel`` command: what the library plans and shows, and force fields."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from symkernel.molecules.commands import add_commands
+
 __all__ = ["main"]
 
 
@@ -29,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 1 when something that was asked for could not be done, 130 after Ctrl-C.
-        Unusable arguments leave through ``SystemExit`` with status 2, as argparse does.
+        0 on success, 1 when something that was asked for could not be done, 2 from the commands of
+        force fields when something that was given cannot be used, 130 after Ctrl-C. Unusable
+        arguments leave through ``SystemExit`` with status 2, as argparse does.
 
     Examples
     --------
@@ -57,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     version = importlib.metadata.version("symkernel")
     parser.add_argument("--version", action="version", version=f"symkernel {version}")
     commands = parser.add_subparsers(
-        title="commands", required=True, metavar="{info,plan,demo,bench}"
+        title="commands",
+        required=True,
+        metavar="{info,plan,demo,bench,train,evaluate,predict,md}",
     )
 
     info = commands.add_parser("info", help="say what this build and this machine offer")
@@ -127,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     readme.add_argument("results", type=Path, help="file of results")
     readme.add_argument("--readme", type=Path, default=Path("README.md"), help="file to change")
     readme.set_defaults(run=_readme)
+    add_commands(commands)
     return parser
 
 

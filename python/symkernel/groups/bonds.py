@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from symkernel.groups.covalent_radii import RADII, SYMBOLS
 from symkernel.validation import as_array, as_floats
 
-__all__ = ["atom_name", "find_bonds", "read_molecule", "unbonded"]
+__all__ = ["atom_name", "atomic_numbers", "find_bonds", "read_molecule", "unbonded"]
 
 # In units of the sum of two covalent radii: atoms closer than BOND on average are bonded. A frame
 # disagrees where a bond is longer than BROKEN, or other atoms are closer than FORMED; in between
@@ -69,7 +69,7 @@ def _has_atoms(thing: Any) -> bool:
 
 
 def _read_arrays(z: Any, R: Any, name: str) -> tuple[Integers, Floats]:
-    numbers = _atomic_numbers(z)
+    numbers = atomic_numbers(z)
     frames = np.array(as_floats(as_array(R, name), name, finite=True), np.float64)
     if frames.ndim not in (2, 3) or frames.shape[-2:] != (len(numbers), 3) or not len(frames):
         n = len(numbers)
@@ -80,18 +80,27 @@ def _read_arrays(z: Any, R: Any, name: str) -> tuple[Integers, Floats]:
     return numbers, frames.reshape(-1, len(numbers), 3)
 
 
-def _atomic_numbers(z: Any) -> Integers:
+def atomic_numbers(z: Any, name: str = "z") -> Integers:
+    """Return atomic numbers (n,) of atoms given by numbers or symbols.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are something else; the message calls them `name`.
+    """
     wanted = "a sequence of atomic numbers or symbols, one per atom"
     if isinstance(z, (str, bytes)) or np.ndim(z) != 1:
         text = f"{z!r}" if isinstance(z, (str, bytes)) else f"{np.ndim(z)} dimensions"
-        raise TypeError(f"z must be {wanted}, got {text}")
+        raise TypeError(f"{name} must be {wanted}, got {text}")
     listed = z.tolist() if hasattr(z, "tolist") else list(z)
     if not listed:
-        raise ValueError(f"z must be {wanted}, got no atom")
-    return np.array([_atomic_number(entry, k) for k, entry in enumerate(listed)], np.int64)
+        raise ValueError(f"{name} must be {wanted}, got no atom")
+    return np.array(
+        [_atomic_number(entry, f"{name}[{k}]") for k, entry in enumerate(listed)], np.int64
+    )
 
 
-def _atomic_number(entry: Any, place: int) -> int:
+def _atomic_number(entry: Any, place: str) -> int:
     if isinstance(entry, str):
         if entry in SYMBOLS:
             return SYMBOLS.index(entry) + 1
@@ -99,10 +108,10 @@ def _atomic_number(entry: Any, place: int) -> int:
         if entry in range(1, len(SYMBOLS) + 1):
             return int(entry)
     else:
-        raise TypeError(f"z[{place}] must be an atomic number or a symbol, got {entry!r}")
+        raise TypeError(f"{place} must be an atomic number or a symbol, got {entry!r}")
     hint = "; leave out what pads a row" if entry == 0 else ""
     raise ValueError(
-        f"z[{place}] must be an element, its number from 1 to {len(SYMBOLS)} or its symbol, got "
+        f"{place} must be an element, its number from 1 to {len(SYMBOLS)} or its symbol, got "
         f"{entry!r}{hint}"
     )
 

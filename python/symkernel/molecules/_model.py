@@ -175,7 +175,7 @@ class Potential:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Array], summary: Mapping[str, Any]) -> Potential:
+    def from_state(cls, state: Mapping[str, Array]) -> Potential:
         """Return the potential of a state."""
         positions = state["positions"]
         known = Known(Geometry(positions), state["energies"], state["forces"])
@@ -189,7 +189,7 @@ class Potential:
             float(state["constant"]),
             state["subset"],
             state["scales"],
-            summary,
+            {},
         )
 
 
@@ -203,6 +203,7 @@ def fit_potential(
     hyperparameters: Hyperparameters | None = None,
     n_search: int | None = None,
     local: bool = True,
+    noise: float | None = None,
     solver: str = "auto",
     random_state: int = 0,
     n_jobs: int | None = None,
@@ -225,7 +226,7 @@ def fit_potential(
         All elements of a group that keeps the energy.
     hyperparameters : Hyperparameters, optional
         Where they are known; there is no search then.
-    n_search, local, random_state
+    n_search, local, noise, random_state
         See ``search``.
     solver : {"auto", "cholesky", "pcg"}, default="auto"
         How coefficients are found: "auto" by Cholesky where memory allows.
@@ -246,7 +247,7 @@ def fit_potential(
     began = time.perf_counter()
     offset = 0.0 if np.isnan(energies).all() else float(np.nanmean(energies))
     known = Known(Geometry(positions), energies - offset, forces)
-    words = f"{n_search} {local} {solver} {random_state} {numbers.tolist()}"
+    words = f"{n_search} {local} {noise} {solver} {random_state} {numbers.tolist()}"
     kept = _checkpoint(checkpoint, "", words, known)
     if hyperparameters is None:
         arrays = None if kept is None else kept.load()
@@ -257,6 +258,7 @@ def fit_potential(
                 permutations,
                 n_search=n_search,
                 local=local,
+                noise=noise,
                 random_state=random_state,
                 n_jobs=n_jobs,
                 progress=progress,

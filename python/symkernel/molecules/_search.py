@@ -209,6 +209,7 @@ def search(
     *,
     n_search: int | None = None,
     local: bool = True,
+    noise: float | None = None,
     random_state: int = 0,
     n_jobs: int | None = None,
     progress: Progress | None = None,
@@ -227,6 +228,9 @@ def search(
         How many structures a round looks at; None: as many as make 3300 rows of each half.
     local : bool
         Whether every atom has a kernel of its own.
+    noise : float or None
+        Variance of the noise over the mean prior variance of what is observed, of the kernel that
+        the search begins with; None: found.
     random_state : int
         Draws the halves.
     n_jobs : int or None
@@ -248,8 +252,11 @@ def search(
         first = LocalWeights(pairs, squares_of(permutations, distances, centers))
     start = first.start(scale)
     components = first.components(start)
-    noise = _first_noise(known, pairs, components)
-    limits = np.log(noise / _NOISE * _LEAST), np.log(noise / _NOISE * _MOST)
+    variances = _mean_variances(known, pairs, components)
+    limits = np.log(variances * _LEAST), np.log(variances * _MOST)
+    if noise is not None:
+        limits = np.log(variances * noise), np.log(variances * noise)
+    noises = variances * (_NOISE if noise is None else noise)
 
     def descend(weights: Weights, at: Array, noise: Array, steps: int) -> tuple[Array, Array]:
         halves = Halves(known, _halves(known, size, rng), pairs, n_jobs)
@@ -274,14 +281,14 @@ def search(
             method="L-BFGS-B",
             bounds=bounds,
             callback=report.step,
-            options={"maxiter": steps},
+            options={"maxiter": steps, "maxfun": 2 * steps, "maxls": 8},
         )
         report.end(steps)
         return found.x[:-2], np.exp(found.x[-2:])
 
     at = start
     for steps in _ROUNDS["local"]:
-        at, noise = descend(first, at, noise, steps)
+        at, noises = descend(first, at, noises, steps)
     components = first.components(at)
     if len(centers):
         index = np.full(len(numbers), -1)
@@ -289,20 +296,20 @@ def search(
         free = FreeWeights(pairs, index[permutations[:, centers]])
         at = free.start(components)
         for steps in _ROUNDS["free"]:
-            at, noise = descend(free, at, noise, steps)
+            at, noises = descend(free, at, noises, steps)
         components = free.components(at)
-    return Hyperparameters(components, noise)
+    return Hyperparameters(components, noises)
 
 
-def _first_noise(known: Known, pairs: Array, components: Components) -> Array:
-    """Noise to begin with, in proportion to the mean variances of values and of slopes."""
+def _mean_variances(known: Known, pairs: Array, components: Components) -> Array:
+    """Mean prior variances of values and of slopes, (2,)."""
     part = known.take(np.arange(min(len(known.energies), 20)))
     everywhere = np.ones(len(part.energies), bool)
     system = System(part.geometry, pairs, everywhere, everywhere)
     array = system.packed(components)
     variances = np.concatenate(diagonal(array, len(system)))
     count = len(everywhere)
-    return _NOISE * np.array([variances[:count].mean(), variances[count:].mean()])
+    return np.array([variances[:count].mean(), variances[count:].mean()])
 
 
 def _halves(known: Known, size: int, rng: np.random.Generator) -> list[tuple[Array, Array]]:
