@@ -206,6 +206,17 @@ def test_repeated_structures():
     frames = water(12)
     with pytest.warns(UserWarning, match="3 of 15 structures repeat another one"):
         assert fitted(frames + frames[:3]).n_structures_ == 12
+    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turned = Frames(
+        frames.numbers,
+        frames.positions[4:6] @ Q + 1.0,
+        frames.energies[4:6],
+        frames.forces[4:6] @ Q,
+    )
+    with pytest.warns(UserWarning, match="2 of 14 structures repeat another one"):
+        assert fitted(turned + frames).n_structures_ == 12
+    with pytest.warns(UserWarning, match="12 of 14 structures repeat another one"):
+        assert fitted(frames[[0, 1] + 12 * [0]]).n_structures_ == 2
     other = frames[:2]
     other = Frames(other.numbers, other.positions, other.energies + 0.01, other.forces)
     with pytest.warns(UserWarning, match="2 of 14 structures repeat the positions"):
@@ -533,6 +544,29 @@ def test_importing_the_library_imports_neither_ase_nor_molecules():
         "assert 'ase' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.data
+@needs_data
+@pytest.mark.parametrize("name", ["ethanol", "benzene", "aspirin"])
+def test_signs_and_scales_of_real_data(name):
+    frames = read_structures(RMD17.with_name(f"{name}.npz"), units=("kcal/mol", "Angstrom"))
+    for seed, n in enumerate((3, 10, 30, 300)):
+        part = frames.split(n, seed)[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_frames(part)
+        with pytest.warns(UserWarning, match="wrong sign"):
+            check_frames(changed(part, force=-1.0))
+        for energy, force, words in (
+            (1.0, 23.06, "forces or positions are not in eV and Angstrom.*kcal/mol"),
+            (1.0, 1 / 51.4, "forces or positions are not in eV and Angstrom.*Hartree/Bohr"),
+            (23.06, 1.0, "different scales.*energies in kcal/mol"),
+            (1 / 27.2, 1.0, "different scales.*energies in Hartree"),
+        ):
+            if n >= 10:
+                with pytest.warns(UserWarning, match=words):
+                    check_frames(changed(part, energy, force))
 
 
 @pytest.mark.data
