@@ -75,6 +75,11 @@ def ethanol(n=20, seed=0):
     return Springs(*ETHANOL).frames(n, seed)
 
 
+def silent(**options):
+    """A force field that shows no progress, and chooses hyperparameters on a few structures."""
+    return ForceField(**{"n_search": 12, "verbose": False, **options})
+
+
 def fitted(frames, **options):
-    """A force field, in silence."""
-    return ForceField(verbose=False, **options).fit(frames)
+    """A silent force field, fitted."""
+    return silent(**options).fit(frames)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
 import pytest
-from force_fields import ETHANOL, WATER, Springs, ethanol, fitted, water
+from force_fields import ETHANOL, WATER, Springs, ethanol, fitted, silent, water
 
 pytest.importorskip("ase")
 
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
-from ase.io import read
+from ase.constraints import FixAtoms
+from ase.io import read, write
 from ase.md.verlet import VelocityVerlet
 from ase.mep import NEB
 from ase.optimize import BFGS
 from ase.vibrations import Vibrations
-from symkernel.molecules import ForceField, Frames, run_dynamics
+from symkernel.molecules import Frames, run_dynamics
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def counted(model, **options):
 def test_the_calculator_speaks_ev_and_angstrom():
     frames = water(30)
     kcal = units.kcal / units.mol
-    model = ForceField(verbose=False).fit(
+    model = silent().fit(
         z=frames.numbers,
         positions=frames.positions,
         energies=frames.energies / kcal,
@@ -115,6 +118,23 @@ def test_standard_deviations_on_request_or_always(small):
     assert atoms.calc.results["energy_std"] == pytest.approx(expected, rel=1e-9)
     with pytest.raises(PropertyNotImplementedError):
         atoms.get_stress()
+
+
+def test_programs_of_ase_keep_the_results(small, tmp_path):
+    atoms = Atoms(*WATER, calculator=small.calculator(std=True))
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    found = atoms.get_properties(["energy", "forces"])
+    assert found["energy"] == energy
+    np.testing.assert_array_equal(found["forces"], forces)
+    for name in ("w.traj", "w.xyz", "w.json", "w.db"):
+        write(tmp_path / name, atoms)
+        kept = read(tmp_path / name)
+        assert kept.get_potential_energy() == pytest.approx(energy, abs=1e-8)
+        np.testing.assert_allclose(kept.get_forces(), forces, atol=1e-7)
+    for other in (copy.deepcopy(atoms.calc), pickle.loads(pickle.dumps(atoms.calc))):
+        assert Atoms(*WATER, calculator=other).get_potential_energy() == energy
+    frozen = Atoms(*WATER, calculator=small.calculator(), constraint=FixAtoms([0]))
+    np.testing.assert_array_equal(frozen.get_forces(), [np.zeros(3), *forces[1:]])
 
 
 def test_refused_atoms(small):
@@ -260,7 +280,26 @@ def test_a_molecule_that_breaks_stops_the_run(small):
     assert "the bond O0-H1 is" in run.stopped
     assert "the molecule broke" in run.stopped
     assert run.stopped in str(run)
-    assert len(run.times) >= 1
+    # what broke is kept
+    broken = run.frames.positions[-1]
+    length = np.linalg.norm(broken[0] - broken[1])
+    assert f"{length:.3g} Angstrom" in run.stopped
+
+
+def test_a_run_whose_positions_are_no_numbers_stops(small, monkeypatch):
+    from symkernel.molecules import dynamics
+
+    class Exploding(VelocityVerlet):
+        def step(self, forces=None):
+            if self.nsteps == 25:
+                self.atoms.positions[0] = np.nan
+            return super().step(forces)
+
+    monkeypatch.setattr(dynamics, "VelocityVerlet", Exploding)
+    run = run_dynamics(small, temperature=50, n_steps=100, friction=None)
+    assert run.stopped == "after 13 fs positions are not finite: the molecule flew apart"
+    assert run.n_steps == 26
+    assert np.isfinite(run.frames.positions).all()
 
 
 def test_a_run_that_leaves_the_data_stops(small):

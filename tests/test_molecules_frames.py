@@ -186,6 +186,11 @@ def test_npz(tmp_path, keys):
     stated = {"e_unit": "kcal/mol", "r_unit": "bohr", "name": "ethanol"}
     np.savez(tmp_path / "s.npz", **dict(zip(keys, values, strict=True)), **stated)
     same(read_structures(tmp_path / "s.npz"), frames, tol=1e-12)
+    stated = {"e_unit": b"stones", "r_unit": b"bohr"}
+    np.savez(tmp_path / "o.npz", **dict(zip(keys, values, strict=True)), **stated)
+    same(read_structures(tmp_path / "o.npz", units=("kcal/mol", "bohr")), frames, tol=1e-12)
+    with pytest.raises(ValueError, match=r"units that .*o\.npz states.* got 'stones'"):
+        read_structures(tmp_path / "o.npz")
 
 
 def test_plain_xyz_of_sgdml(tmp_path):

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.molecules.checks import check_frames, without_repeats
+from symkernel.molecules.checks import check_frames
 from symkernel.molecules.frames import Frames
 from symkernel.molecules.reading import read_structures
+from symkernel.molecules.repeats import without_repeats
 from symkernel.molecules.units import Units
 
 __all__ = ["known_frames", "positions_of", "training_frames"]
@@ -53,7 +54,7 @@ def training_frames(
     if not useful.all():
         _warn(f"{(~useful).sum()} structures have neither energy nor forces, and are left out")
         data = data[useful]
-    data = without_repeats(data, stacklevel=3)
+    data = without_repeats(data, stacklevel=4)
     check_frames(data, stacklevel=3)
     return data
 

@@ -14,6 +14,7 @@ from symkernel.groups.molecule_words import formula
 try:
     from ase import Atoms
     from ase.calculators.calculator import Calculator, all_changes
+    from ase.outputs import Properties, all_outputs
 except ImportError as missing:
     raise ImportError(
         "symkernel.molecules.calculator needs ASE: pip install 'symkernel[ase]'"
@@ -101,6 +102,11 @@ class ForceFieldCalculator(Calculator):  # type: ignore[misc]
         if not np.array_equal(arrays["positions"], positions):
             return ["positions"]
         return ["cell", "pbc"] if _is_periodic(atoms) else []
+
+    def export_properties(self) -> Any:
+        """Return the results as ASE's ``Properties``, which know no standard deviations."""
+        known = {name: value for name, value in self.results.items() if name in all_outputs}
+        return Properties(known)
 
     def calculate(
         self,

@@ -1,4 +1,4 @@
-"""Look for wrong signs, mixed units and repeated structures in training data."""
+"""Look for wrong signs and mixed units in training data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ __all__ = [
     "WorkAlongForces",
     "bond_tension",
     "check_frames",
-    "without_repeats",
     "work_along_forces",
 ]
 
@@ -37,7 +36,7 @@ _OFF = 1.6
 _SOFT, _STIFF = 4.0, 200.0
 _COVALENT = (1, 6, 7, 8, 9)
 # Spread of energies by the root mean square norm of forces, Angstrom: 0.016 to 0.031 on rMD17.
-_LEAST_SPREAD, _LARGEST_SPREAD = 2e-3, 0.35
+_LEAST_SPREAD, _USUAL_SPREAD, _LARGEST_SPREAD = 2e-3, 0.025, 0.35
 
 
 class BondTension(NamedTuple):
@@ -212,66 +211,30 @@ def check_frames(frames: Frames, stacklevel: int = 3) -> None:
     stiff = abs(bonds.stiffness)
     if bonds_tell and not _SOFT < stiff < _STIFF:
         _warn(
-            f"forces or positions are not in eV and Angstrom: bonds have a stiffness of {stiff:.3g} "
-            f"eV/Angstrom^2, where chemical ones have 10 to 140{_likely_forces(stiff)}. State "
-            "units",
+            "forces or positions are not in eV and Angstrom: bonds have a stiffness of "
+            f"{stiff:.3g} eV/Angstrom^2, where chemical ones have 10 to 140"
+            f"{_likely_forces(stiff)}. State units",
             stacklevel,
         )
     elif pairs_tell and not 1.0 / _OFF < pairs.ratio < _OFF:
-        _warn_of_energies(
-            f"{pairs.ratio:.3g} times the work of the forces", pairs.ratio, stacklevel
-        )
+        words = f"{pairs.ratio:.3g} times the work of the forces"
+        _warn_of_energies(words, _likely(pairs.ratio, bonds_tell), stacklevel)
     elif not pairs_tell and pairs.n >= _FEWEST:
         known = frames[frames.has_energy & frames.has_forces]
         size = float(np.sqrt((known.forces**2).sum(axis=(1, 2)).mean()))
         spread = float(known.energies.std()) / size if size > 0.0 else 0.0
         if spread > 0.0 and not _LEAST_SPREAD < spread < _LARGEST_SPREAD:
-            usual = 0.025
-            _warn_of_energies(f"{spread / usual:.2g} times what forces let expect",
-                              spread / usual, stacklevel)  # fmt: skip
+            ratio = spread / _USUAL_SPREAD
+            words = f"{ratio:.2g} times what forces let expect"
+            _warn_of_energies(words, _likely(ratio, bonds_tell), stacklevel)
 
 
-def _warn_of_energies(words: str, ratio: float, stacklevel: int) -> None:
+def _warn_of_energies(words: str, likely: str, stacklevel: int) -> None:
     _warn(
-        f"energies and forces have different scales: differences of energies are {words}"
-        f"{_likely(ratio)}. State units, or convert one of them",
+        f"energies and forces have different scales: differences of energies are {words}{likely}. "
+        "State units, or convert one of them",
         stacklevel + 1,
     )
-
-
-def without_repeats(frames: Frames, stacklevel: int = 3) -> Frames:
-    """Leave out structures that repeat another with the same energy and forces.
-
-    Structures with the same positions, and other energies or forces, are kept: the noise of the
-    model averages them.
-
-    Warns
-    -----
-    UserWarning
-        With the count of either.
-    """
-    n = len(frames)
-    keys = np.ascontiguousarray(frames.positions.reshape(n, -1))
-    first: dict[bytes, int] = {}
-    kept = np.ones(n, bool)
-    contradicting = 0
-    for k, row in enumerate(keys):
-        other = first.setdefault(row.tobytes(), k)
-        if other == k:
-            continue
-        same = np.array_equal(frames.energies[k], frames.energies[other], equal_nan=True)
-        same &= np.array_equal(frames.forces[k], frames.forces[other], equal_nan=True)
-        kept[k] = not same
-        contradicting += not same
-    if not kept.all():
-        _warn(f"{(~kept).sum()} of {n} structures repeat another one, and are left out", stacklevel)
-    if contradicting:
-        _warn(
-            f"{contradicting} of {n} structures repeat the positions of another one with another "
-            "energy or other forces; the fit averages them",
-            stacklevel,
-        )
-    return frames if kept.all() else frames[kept]
 
 
 def _spread(rows: Array) -> Array:
@@ -288,12 +251,13 @@ def _turns(A: Array, B: Array) -> Array:
     return np.asarray(U @ V)
 
 
-def _likely(ratio: float) -> str:
+def _likely(ratio: float, forces_right: bool) -> str:
     """Name units of energies, or of forces, that would explain a ratio of scales."""
     others = {name: 1.0 / value for name, value in ENERGIES.items() if name not in ("eV", "meV")}
     words = {f"energies in {name}": factor for name, factor in others.items()}
-    words |= {f"forces in {name}/Angstrom": 1.0 / factor for name, factor in others.items()}
-    words["forces in Hartree/Bohr"] = ENERGIES["Hartree"] / LENGTHS["Bohr"]
+    if not forces_right:
+        words |= {f"forces in {name}/Angstrom": 1.0 / factor for name, factor in others.items()}
+        words["forces in Hartree/Bohr"] = ENERGIES["Hartree"] / LENGTHS["Bohr"]
     off = {name: abs(np.log(ratio / factor)) for name, factor in words.items()}
     best = min(off, key=lambda name: off[name])
     return f", as with {best} and the rest in eV and Angstrom" if off[best] < np.log(1.6) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 import warnings
@@ -144,7 +145,7 @@ def _train(options: argparse.Namespace) -> int:
     from symkernel.molecules.force_field import ForceField
 
     output = options.output or options.data[0].with_suffix(".model.npz")
-    _writable(output, options.plot, options.json, options.checkpoint)
+    _writable(options.plot, output, options.json, options.checkpoint)
     frames = _read(options, options.data)
     training, tested = _drawn(frames, options)
     _say(options, f"{len(training)} of {len(frames)} structures of {frames.formula} for training")
@@ -188,7 +189,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from symkernel.molecules.units import Units
 
-    _writable(options.output, options.json)
+    _writable(None, options.output, options.json)
     model = _load(options)
     frames = _read(options, options.data, model)
     units = Units.of(options.units)
@@ -213,7 +214,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _md(options: argparse.Namespace) -> int:
     from symkernel.molecules.dynamics import run_dynamics
 
-    _writable(options.output, options.plot, options.json)
+    _writable(options.plot, options.output, options.json)
     model = _load(options)
     start = None
     if options.start is not None:
@@ -318,8 +319,6 @@ def _load(options: argparse.Namespace) -> ForceField:
 
 
 def _write_structures(path: Path, frames: Frames, found: tuple[Any, ...], units: Any) -> None:
-    from ase.io import write
-
     from symkernel.molecules.frames import Frames
 
     told = Frames(
@@ -328,7 +327,9 @@ def _write_structures(path: Path, frames: Frames, found: tuple[Any, ...], units:
         units.energies_to_ev(found[0]),
         units.forces_to_ev(found[1]),
     )
-    structures = told.to_ase()
+    structures = told.to_ase()  # says what to install where ASE is absent
+    from ase.io import write
+
     if len(found) > 2:
         deviations = units.energies_to_ev(found[2]), units.forces_to_ev(found[3])
         for atoms, energy, forces in zip(structures, *deviations, strict=True):
@@ -338,9 +339,11 @@ def _write_structures(path: Path, frames: Frames, found: tuple[Any, ...], units:
     write(path, structures, **options)
 
 
-def _writable(*paths: Any) -> None:
-    """Refuse, before the work, paths that could not be written after it."""
-    for path in paths:
+def _writable(picture: Path | None, *paths: Any) -> None:
+    """Refuse, before the work, what could not be drawn or written after it."""
+    if picture is not None and importlib.util.find_spec("matplotlib") is None:
+        raise ModuleNotFoundError("--plot needs matplotlib: pip install 'symkernel[demo]'")
+    for path in (picture, *paths):
         if path is None or str(path) == "-":
             continue
         folder = Path(path).parent

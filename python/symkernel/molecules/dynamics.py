@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,22 +206,34 @@ def run_dynamics(
     bonds = _Bonds(atoms, limit)
     kept = _Recorder(atoms, force_field, trajectory)
     stopped, taken = "", 0
-    with Stages(show=progress) as tell:
-        for taken, _ in enumerate(mover.irun(n_steps)):
+    with Stages(show=progress) as tell, kept:
+        for taken in _steps(mover, n_steps):
             stopped = bonds.objection(atoms.arrays["positions"])
-            if not stopped and (taken % every == 0 or taken == n_steps):
+            last = bool(stopped) or taken == n_steps
+            if (last or taken % every == 0) and np.isfinite(atoms.positions).all():
                 distance = kept.record(taken * step)
-                if distance > furthest:
+                if distance > furthest and not stopped:
                     stopped = (
-                        f"after {taken * step:g} fs the structure is {distance:.3g} times as far "
-                        "from the training data as typical neighbours there are from each other"
+                        f"the structure is {distance:.3g} times as far from the training data as "
+                        "typical neighbours there are from each other"
                     )
                 tell("dynamics", taken, n_steps, f"{kept.kelvin(degrees):.0f} K")
-            elif stopped:
-                stopped = f"after {taken * step:g} fs {stopped}"
             if stopped:
+                stopped = f"after {taken * step:g} fs {stopped}"
                 break
     return kept.run(degrees, friction is not None, taken, stopped)
+
+
+def _steps(mover: Any, n_steps: int) -> Iterator[int]:
+    """Count steps as they are taken; ends where positions are no numbers, which are refused."""
+    taken = 0
+    try:
+        for taken, _ in enumerate(mover.irun(n_steps)):
+            yield taken
+    except ValueError:
+        if np.isfinite(mover.atoms.positions).all():
+            raise
+        yield taken + 1
 
 
 def _thermal_momenta(atoms: Any, kelvin: float, rng: np.random.RandomState) -> Array:
@@ -281,6 +294,13 @@ class _Recorder:
         self._positions: list[Array] = []
         self._forces: list[Array] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:  # a run that is interrupted leaves its trajectory
+            self._writer.close()
+
     def record(self, time: float) -> float:
         """Keep the structure as it is; return its distance from the training data."""
         atoms = self._atoms
@@ -302,8 +322,6 @@ class _Recorder:
 
     def run(self, degrees: int, thermostat: bool, n_steps: int, stopped: str) -> DynamicsRun:
         """Everything that was kept."""
-        if self._writer is not None:
-            self._writer.close()
         times, potential, kinetic, distances = np.array(self._rows).T
         return DynamicsRun(
             times=times,

@@ -131,6 +131,8 @@ def read_structures(
         read = _read_npz if name.suffix == ".npz" else _read_ase
         own, found = read(name, rows, *keys)
         in_units = own if given is None else given
+        if isinstance(in_units, tuple):
+            in_units = Units.of(in_units[:2], in_units[2])
         parts += [_converted(part, in_units) for part in found]
     what = ", ".join(str(p) for p in paths[:3]) or "the list"
     parts = _finite(parts, what)
@@ -144,7 +146,7 @@ def read_structures(
 
 def _read_npz(
     path: Path, rows: slice, energy_keys: Sequence[str], forces_keys: Sequence[str]
-) -> tuple[Units, list[_Part]]:
+) -> tuple[Any, list[_Part]]:
     with np.load(path, allow_pickle=False) as data:
         names = set(data.files)
         layout = next((one for one in _LAYOUTS if {one[0], one[1]} <= names), None)
@@ -168,14 +170,22 @@ def _read_npz(
             forces = _present(forces_keys[0], names, path)
         E = np.full(len(R), np.nan) if energy is None else np.asarray(data[energy], np.float64)
         F = np.full(R.shape, np.nan) if forces is None else np.asarray(data[forces], np.float64)
-        stated = [str(data[k]) for k in ("e_unit", "r_unit") if k in names]
+        stated = [_text(data[k]) for k in ("e_unit", "r_unit") if k in names]
     if E.size != len(R) or F.shape != R.shape:
         raise ValueError(
             f"{path}: {len(R)} structures need energies ({len(R)},) and forces {R.shape}, got "
             f"{E.shape} and {F.shape}"
         )
-    units = Units.of(stated, f"the units that {path} states") if len(stated) == 2 else Units()
+    units: Any = Units()
+    if len(stated) == 2:
+        units = (*stated, f"the units that {path} states")  # read where no others are given
     return units, [_Part(numbers, R[rows], E.reshape(-1)[rows], F[rows])]
+
+
+def _text(value: Array) -> str:
+    """Text of an array of text or bytes without axes."""
+    item = value.item()
+    return item.decode() if isinstance(item, bytes) else str(item)
 
 
 def _present(key: str, names: set[str], path: Path) -> str:
