@@ -150,7 +150,7 @@ def test_units_of_fit_are_those_of_predict(ff, units):
     E, F = other.predict(R)
     expected_E, expected_F = ff.predict(test.positions)
     np.testing.assert_allclose(own.energies_to_ev(E), expected_E, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(own.forces_to_ev(F), expected_F, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(own.forces_to_ev(F), expected_F, rtol=0, atol=1e-4)
     again = other.predict(test.positions, units=("eV", "Angstrom"))
     np.testing.assert_allclose(again[0], expected_E, rtol=0, atol=1e-6)
     np.testing.assert_allclose(other.predict(test)[0], E, rtol=1e-9)  # frames are in Angstrom
@@ -270,7 +270,7 @@ def test_mixed_units_are_told(energy, force, words):
 
 
 def test_positions_in_other_units_are_told():
-    frames = ethanol(20)
+    frames = ethanol(5)
     given = arrays(frames)
     bohr = {**given, "positions": frames.positions / 0.529177, "forces": frames.forces * 0.529177}
     with pytest.warns(UserWarning, match="R must be in Angstrom: multiply bohr by 0.529177"):
@@ -366,13 +366,13 @@ def test_the_model_is_fitted_with_what_was_asked_for(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(force_field, "fit_potential", recorded)
-    options = {"n_search": 30, "noise": 1e-7, "length": 4.0, "local": 2.0, "solver": "pcg",
+    options = {"n_search": 30, "noise": 1e-7, "local": False, "solver": "pcg",
                "random_state": 5, "n_jobs": 2}  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         silent(**options).fit(water(9), checkpoint="here.npz")
     assert asked.pop("shapes") == [(9, 3, 3), (9,), (9, 3, 3)]
     assert callable(asked.pop("progress"))
-    assert asked == {**options, "checkpoint": "here.npz"}
+    assert asked == {**options, "checkpoint": "here.npz", "hyperparameters": None}
 
 
 def test_progress_is_told(capsys, monkeypatch):

@@ -86,6 +86,10 @@ class Potential:
         own = self._known.geometry.features, *self._coefficients
         return Function(self.hyperparameters.components, self._pairs, *own, n_jobs=self._n_jobs)
 
+    def __getstate__(self) -> dict[str, Any]:
+        derived = ("_function", "_posterior", "_near")  # remade after a copy or a pickle
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
+
     def evaluate(self, positions: Array, forces: bool = True) -> tuple[Array, Array | None]:
         """Return energies (n,) and forces (n, n_atoms, 3) of structures."""
         energies = np.empty(len(positions))
