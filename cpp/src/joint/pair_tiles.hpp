@@ -389,21 +389,25 @@ class PairLoop {
     *to = t.add ? *to + value : value;
   }
 
-  // Rows row .. row + r of one column of the lower triangle, next to each other in `from`.
-  static void write_packed(const BlockTarget& t, std::int64_t row, std::int64_t r,
-                           std::int64_t column, const double* from) {
+  // The block's rows from `row` and columns from `column` on, as far as they lie in the lower
+  // triangle. The first half of the matrix's columns is stored by columns, the rest by rows.
+  static void write_packed(const BlockTarget& t, std::int64_t row, std::int64_t rows,
+                           std::int64_t column, std::int64_t columns, const double* from,
+                           std::int64_t step) {
     const std::int64_t half = (t.n + 1) / 2, stride = t.n | 1, even = 1 - t.n % 2;
-    if (row < column) {  // what lies above the diagonal is left out
-      from += column - row;
-      r -= column - row;
-      row = column;
+    std::int64_t whole = half - column;
+    whole = whole < 0 ? 0 : whole > columns ? columns : whole;
+    for (std::int64_t k = 0; k < whole; ++k) {
+      double* to = t.data + (column + k) * stride + even + row;
+      const std::int64_t above = column + k - row;
+      for (std::int64_t r = above > 0 ? above : 0; r < rows; ++r)
+        put(t, to + r, from[k * step + r]);
     }
-    if (column < half) {
-      double* to = t.data + column * stride + even + row;
-      for (std::int64_t k = 0; k < r; ++k) put(t, to + k, from[k]);
-    } else {
-      for (std::int64_t k = 0; k < r; ++k)
-        put(t, t.data + (row + k - half + 1 - even) * stride + column - half, from[k]);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int64_t left = row + r + 1 - column, end = left < columns ? left : columns;
+      if (end <= whole) continue;
+      double* to = t.data + (row + r - half + 1 - even) * stride + column - half;
+      for (std::int64_t k = whole; k < end; ++k) put(t, to + k, from[k * step + r]);
     }
   }
 
@@ -416,8 +420,7 @@ class PairLoop {
         job.x_directions == nullptr && job.y_directions != nullptr ? job.y_padded : job.s;
     const double* from = m.block + j * step * columns;
     if (t.packed) {
-      for (std::int64_t k = 0; k < job.s; ++k)
-        write_packed(t, row, job.r, column + k, from + k * step);
+      write_packed(t, row, job.r, column, job.s, from, step);
       return;
     }
     for (std::int64_t r = 0; r < job.r; ++r) {
