@@ -33,6 +33,8 @@ __all__: list[str] = [
     "gram_gradient",
     "gram_packed",
     "isa",
+    "joint_rotation_blocks",
+    "joint_rotation_field",
     "kernel_names",
     "labelled_frames",
     "least_images",
@@ -608,6 +610,40 @@ def gram_packed(
 def isa() -> str:
     """
     Instruction set in use.
+    """
+
+def joint_rotation_blocks(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    derivatives: typing.SupportsInt | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+]:
+    """
+    K (n, m), with one derivative those in x (n, m, d), with two the mixed ones as well, (n, m, d, d), of x first.
+    """
+
+def joint_rotation_field(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    gradient: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Values (n) and gradients (n, points, dimension), or none, of f = sum_j [a_j + b_j . grad_y] K(., y_j), K the average over rotations and row permutations of sum_r weights[r] exp(-rates[r] |x - R s y|^2).
     """
 
 def kernel_names() -> list[str]:

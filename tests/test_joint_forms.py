@@ -1,0 +1,476 @@
+"""Joint covariances of functions invariant under rotations and sign flips, in closed form."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+from oracles import cloud
+from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic
+from symkernel import InvariantKernel, InvariantKernelRidge, groups
+from symkernel.backends import cpu
+from symkernel.backends.packed import unpack
+from symkernel.exceptions import NotApplicableError
+from symkernel.kernels.joint import JointKernel
+from symkernel.kernels.joint_flips import FlipPairs
+from symkernel.kernels.joint_forms import FormPairs
+from symkernel.kernels.joint_mixture import joint_mixture
+from symkernel.kernels.joint_sum import OrbitPairs
+from symkernel.kernels.radial import radial_of
+from symkernel.kernels.translate import spec_of
+from symkernel.plans.rotation_rules import rotation_rule
+
+RNG = np.random.default_rng(17)
+BASES = {
+    "rbf": RBF(1.3),
+    "matern32": Matern(1.3, nu=1.5),
+    "matern52": Matern(1.3, nu=2.5),
+    "matern72": Matern(1.3, nu=3.5),
+    "rational_quadratic": RationalQuadratic(1.3, alpha=0.7),
+}
+
+
+def on_points(group, points, dimension):
+    return group.along(1, (points, dimension))
+
+
+def permuted(group, points, dimension, permutations):
+    return on_points(group, points, dimension) * permutations.along(0, (points, dimension))
+
+
+# Every group with one kernel, every kernel with some groups, and the rest where all is asked for.
+def cases(names, some):
+    few = [(name, "rbf") for name in names] + [(n, k) for n in some for k in BASES if k != "rbf"]
+    rest = [case for case in itertools.product(names, BASES) if case not in few]
+    return [*few, *(pytest.param(*case, marks=pytest.mark.full) for case in rest)]
+
+
+ROTATIONS = {
+    "SO(2)": (on_points(groups.SO(2), 4, 2), 4, 2, False),
+    "O(2)": (on_points(groups.O(2), 3, 2), 3, 2, True),
+    "SO(2) x S3": (permuted(groups.SO(2), 3, 2, groups.Symmetric(3)), 3, 2, False),
+    "O(2) x C4": (permuted(groups.O(2), 4, 2, groups.Cyclic(4)), 4, 2, True),
+    "SO(3)": (on_points(groups.SO(3), 4, 3), 4, 3, False),
+    "O(3)": (on_points(groups.O(3), 5, 3), 5, 3, True),
+    "SO(3) x C3": (permuted(groups.SO(3), 3, 3, groups.Cyclic(3)), 3, 3, False),
+    "O(3) x S3": (permuted(groups.O(3), 3, 3, groups.Symmetric(3)), 3, 3, True),
+    "SE(3)": (on_points(groups.SE(3), 4, 3), 4, 3, False),
+    "E(3) x S3": (permuted(groups.E(3), 3, 3, groups.Symmetric(3)), 3, 3, True),
+    "SE(2)": (on_points(groups.SE(2), 3, 2), 3, 2, False),
+    "one vector of the plane": (groups.SO(2), 1, 2, False),
+    "one vector of space": (groups.SO(3), 1, 3, False),
+    "coordinates first": (groups.SO(3).along(0, (3, 4)), 4, 3, False),
+}
+FLIPS = {
+    "features": groups.SignFlips(5),
+    "one feature": groups.SignFlips(1),
+    "points": groups.SignFlips(3).along(0, (3, 2)),
+    "coordinates": groups.SignFlips(2).along(1, (3, 2)),
+}
+
+
+def nasty(points, dimension):
+    """Clouds of full rank, planar, collinear, coincident, zero, repeated and mirrored ones."""
+    X = np.stack([cloud(points, dimension, a) for a in (0.3, 0.7, 1.1)])
+    line = np.outer(np.arange(points) - 1.2, 0.3 * np.arange(1.0, dimension + 1))
+    flat = X[0].copy()
+    flat[:, -1] = 0.0
+    mirrored = X[1] * np.r_[np.ones(dimension - 1), -1.0]
+    equal = np.ones((points, dimension))
+    clouds = [*X, line, flat, mirrored, equal, 0.0 * equal, X[0], np.repeat(X[2, :1], points, 0)]
+    return 0.5 * np.stack(clouds).reshape(len(clouds), -1)
+
+
+def distinct(points, dimension):
+    X = np.stack([cloud(points, dimension, a) for a in (0.2, 0.9, 1.7)])
+    return 0.8 * X.reshape(3, -1)
+
+
+def in_layout(name, X):
+    """Clouds, point by point, as the group has their features."""
+    if name != "coordinates first":
+        return X
+    _, points, dimension, _ = ROTATIONS[name]
+    return X.reshape(len(X), points, dimension).transpose(0, 2, 1).reshape(len(X), -1)
+
+
+def joint_matrix(joint, X):
+    observed = joint.observe(X)
+    return unpack(joint.gram_packed(observed), len(observed))
+
+
+def blocks(K, n, d):
+    """Values (n, n), slopes (n, d, n) and mixed (n, d, n, d) of a joint matrix."""
+    return K[:n, :n], K[n:, :n].reshape(n, d, n), K[n:, n:].reshape(n, d, n, d)
+
+
+@cache
+def elements(name):
+    """Matrices on centred rows and their shares: a rule exact to a high degree, permutations."""
+    _, points, dimension, reflections = ROTATIONS[name]
+    rule = rotation_rule(dimension, 50 if dimension == 2 else 18, reflections)
+    turns = [np.kron(np.eye(points), R) for R in rule.matrices]
+    shares = np.asarray(rule.weights)
+    if " x " in name:
+        permutations = {"C3": groups.Cyclic(3), "C4": groups.Cyclic(4), "S3": groups.Symmetric(3)}
+        moves = permutations[name.split(" x ")[1]].elements()
+        moved = [np.kron(g.as_matrix(), np.eye(dimension)) for g in moves]
+        turns = [P @ R for P in moved for R in turns]
+        shares = np.tile(shares / len(moved), len(moved))
+    return np.stack(turns), shares
+
+
+def oracle(name, base, X):
+    """Joint matrix from the second derivatives of a kernel of distances, averaged by the rule."""
+    group, points, dimension, _ = ROTATIONS[name]
+    matrices, shares = elements(name)
+    n, d = X.shape
+    centre = np.eye(d)
+    if "E(" in name:
+        centre = np.kron(np.eye(points) - 1.0 / points, np.eye(dimension))
+    radial, length = radial_of(spec_of(base, group), base), base.length_scale
+    Z = X @ centre / length
+    values, slopes = np.zeros((n, n)), np.zeros((n, d, n))
+    mixed = np.zeros((n, d, n, d))
+    for i, j in itertools.product(range(n), repeat=2):
+        apart = Z[i] - matrices @ Z[j]
+        phi, first, second = radial((apart**2).sum(axis=1))
+        back = (apart[:, None] @ matrices)[:, 0]
+        values[i, j] = shares @ phi
+        slopes[i, :, j] = 2.0 * (shares * first) @ apart
+        mixed[i, :, j] = np.tensordot(-2.0 * shares * first, matrices, 1)
+        mixed[i, :, j] -= 4.0 * (apart.T * (shares * second)) @ back
+    slopes = np.einsum("ab,ibj->iaj", centre, slopes) / length
+    mixed = np.einsum("ab,ibjc,ce->iaje", centre, mixed, centre) / length**2
+    return values, slopes, mixed
+
+
+def differences(f, x, step=2e-3):
+    """Derivatives of sixth order of a function of one sample, along every axis, last."""
+    found = []
+    for h in step * np.eye(len(x)):
+        sides = [(c, (f(x + k * h) - f(x - k * h)) / step) for k, c in ((1, 45), (2, -9), (3, 1))]
+        found.append(sum(c * side for c, side in sides) / 60)
+    return np.stack(found, axis=-1)
+
+
+def on_every_isa(check):
+    before = cpu.info()["isa"]
+    try:
+        for isa in cpu.info()["available_isas"]:
+            cpu.set_isa(isa)
+            check()
+    finally:
+        cpu.set_isa(before)
+
+
+# ---- kernels as sums of Gaussians ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_sums_of_gaussians_have_the_derivatives(name):
+    spec = spec_of(BASES[name], groups.Trivial(2))
+    weights, rates = joint_mixture(spec)
+    s = np.r_[0.0, np.geomspace(1e-12, 1e4, 400)]
+    terms = np.exp(-s[:, None] * rates)
+    phi, first, second = radial_of(spec, BASES[name])(s)
+    np.testing.assert_allclose(terms @ weights, phi, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(terms @ (weights * -rates), first, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(s * (terms @ (weights * rates**2)), s * second, rtol=0, atol=1e-11)
+    assert (weights > 0).all()
+
+
+# ---- blocks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROTATIONS)
+def test_blocks_agree_with_a_rule_over_rotations(name):
+    group, points, dimension, _ = ROTATIONS[name]
+    X = nasty(points, dimension)
+    if " x " in name:  # orders of magnitude more elements
+        X = X[[0, 3, 5, 6, 7]]
+    n, d = X.shape
+    want = oracle(name, BASES["rbf"], X)
+    order = in_layout(name, np.arange(d)[None])[0]
+
+    def check():
+        joint = JointKernel(InvariantKernel(BASES["rbf"], group))
+        assert isinstance(joint._pairs, FormPairs)
+        values, slopes, mixed = blocks(joint_matrix(joint, in_layout(name, X)), n, d)
+        np.testing.assert_allclose(values, want[0], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(slopes, want[1][:, order], rtol=0, atol=2e-12)
+        np.testing.assert_allclose(mixed, want[2][:, order][..., order], rtol=0, atol=5e-12)
+
+    on_every_isa(check)
+
+
+@pytest.mark.parametrize(("name", "kernel"), cases(ROTATIONS, ["O(2) x C4", "SO(3)"]))
+def test_blocks_are_derivatives_of_the_kernel(name, kernel):
+    group, points, dimension, _ = ROTATIONS[name]
+    k, X = InvariantKernel(BASES[kernel], group), in_layout(name, distinct(points, dimension))
+    n, d = X.shape
+    values, slopes, mixed = blocks(joint_matrix(JointKernel(k), X), n, d)
+    np.testing.assert_allclose(values, k(X), rtol=0, atol=2e-12)
+    for i, j in itertools.product(range(n), repeat=2):
+        if kernel == "matern32" and i == j:
+            continue  # a kink in the gradient
+        want = differences(lambda x: k(x[None], X[j : j + 1])[0, 0], X[i])  # noqa: B023
+        np.testing.assert_allclose(slopes[i, :, j], want, rtol=0, atol=1e-8)
+        want = differences(
+            lambda y: k.gradient_x(X[i : i + 1], y[None], [1.0])[0],  # noqa: B023
+            X[j],
+        )
+        np.testing.assert_allclose(mixed[i, :, j], want, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "kernel"), cases(ROTATIONS, ["O(2) x C4", "SO(3)"]))
+def test_the_matrix_is_positive_semidefinite(name, kernel):
+    group, points, dimension, _ = ROTATIONS[name]
+    X = in_layout(name, nasty(points, dimension))
+    K = joint_matrix(JointKernel(InvariantKernel(BASES[kernel], group)), X)
+    assert np.isfinite(K).all()
+    assert np.linalg.eigvalsh(K)[0] > -1e-11 * len(K)
+
+
+@pytest.mark.parametrize(
+    ("base", "curvature"),
+    [
+        (RBF(0.7), 1.0),
+        (Matern(0.7, nu=1.5), 1.5 / 2),
+        (Matern(0.7, nu=2.5), 2.5 / 3),
+        (Matern(0.7, nu=3.5), 3.5 / 4),
+        (RationalQuadratic(0.7, alpha=4.0), 2.5 / 4),
+    ],
+)
+def test_gradients_at_one_sample_of_a_large_orbit(base, curvature):
+    """Their covariance is that of the kernel averaged over the flat space that the orbit is at
+    length scales, of three dimensions: across it a Matern kernel of nu + 3/2, or a rational
+    quadratic one of alpha - 3/2, and along it none."""
+    x = cloud(4, 3, 0.4) * 3e4
+    joint = JointKernel(InvariantKernel(base, ROTATIONS["SO(3)"][0]))
+    value, _, mixed = blocks(joint_matrix(joint, x.reshape(1, -1)), 1, 12)
+    turns = np.zeros((3, 3, 3))
+    turns[[0, 1, 2], [1, 2, 0], [2, 0, 1]] = 1.0
+    turns -= turns.transpose(0, 2, 1)
+    along = np.linalg.qr(np.stack([(x @ G.T).ravel() for G in turns]).T)[0]
+    want = curvature / 0.49 * (np.eye(12) - along @ along.T)
+    np.testing.assert_allclose(mixed[0, :, 0] / value[0, 0], want, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("radius", [30.0, 1e4, 1e6])
+@pytest.mark.parametrize("name", ["SO(3)", "O(3) x S3", "SO(2)", "O(2)"])
+def test_large_samples_neither_overflow_nor_lose_their_digits(name, radius):
+    """Blocks at 30 and more length scales against central differences of the values."""
+    group, points, dimension, _ = ROTATIONS[name]
+    x = cloud(points, dimension, 0.4)
+    x = (radius * x / np.linalg.norm(x)).ravel()
+    y = x + 0.6 * cloud(points, dimension, 1.3).ravel()
+    joint = JointKernel(InvariantKernel(RBF(1.0), group))
+    pairs = joint._pairs
+    K = pairs.values(x, y[None])[0]
+    assert K > 0.0
+    moved = 1e-13 * radius  # what rounding the samples makes of a step
+    slope = pairs.slopes(x, np.eye(len(x)), y[None])[:, 0]
+    want = differences(lambda u: pairs.values(u, y[None])[0], x, 1e-2)
+    np.testing.assert_allclose(slope, want, rtol=0, atol=(1e-8 + moved) * K)
+    mixed = pairs.mixed(x, np.eye(len(x)), y[None], np.eye(len(x))[None])[:, 0]
+    want = differences(lambda v: pairs.slopes(x, np.eye(len(x)), v[None])[:, 0], y, 1e-2)
+    np.testing.assert_allclose(mixed, want, rtol=0, atol=(1e-7 + moved) * K)
+    K = joint_matrix(joint, np.stack([x, y, -x]))
+    assert np.isfinite(K).all()
+    assert np.linalg.eigvalsh(K)[0] > -(1e-12 + moved) * np.abs(K).max()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 8, 9, 17])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_any_number_of_samples(n, threads):
+    """Every remainder of a vector; two threads as one."""
+    group, points, dimension, _ = ROTATIONS["O(3) x S3"]
+    X = RNG.normal(size=(n, points * dimension))
+    pairs = JointKernel(InvariantKernel(RBF(1.3), group))._pairs
+    x, B = RNG.normal(size=points * dimension), np.eye(points * dimension)
+    values, slopes = pairs.values(x, X, threads), pairs.slopes(x, B, X, threads)
+    mixed = pairs.mixed(x, B, X, np.broadcast_to(B, (n, *B.shape)), threads)
+    assert (values.shape, slopes.shape, mixed.shape) == ((n,), (9, n), (9, n, 9))
+    for j, y in enumerate(X):
+        alone = pairs.slopes(x, B, y[None])[:, 0], pairs.mixed(x, B, y[None], B[None])[:, 0]
+        np.testing.assert_allclose(values[j], pairs.values(x, y[None])[0], rtol=1e-13)
+        np.testing.assert_allclose(slopes[:, j], alone[0], rtol=0, atol=1e-13)
+        np.testing.assert_allclose(mixed[:, j], alone[1], rtol=0, atol=1e-13)
+    a, b = RNG.normal(size=n), RNG.normal(size=X.shape)
+    fields = pairs.fields(X, a, b)
+    for count in (0, 1, 3):
+        f, gradient = pairs.apply(RNG.normal(size=(count, 9)), fields, True, threads)
+        assert f.shape == (count,) and gradient.shape == (count, 9)
+    f, gradient = pairs.apply(x[None], fields, True, threads)
+    want = values @ a + np.einsum("nd,dn->", b, pairs_slopes_at_y(pairs, x, X))
+    np.testing.assert_allclose(f[0], want, rtol=0, atol=1e-11)
+    want = slopes @ a + np.einsum("dne,ne->d", mixed, b)
+    np.testing.assert_allclose(gradient[0], want, rtol=0, atol=1e-11)
+
+
+def pairs_slopes_at_y(pairs, x, Y):
+    """Derivatives (d, n) of K(x, y_j) at y_j."""
+    axes = np.eye(len(x))
+    found = [pairs.slopes(y, axes, x[None])[:, 0] for y in Y]
+    return np.stack(found, axis=1) if found else np.zeros((len(x), 0))
+
+
+# ---- the function -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel"), cases([*ROTATIONS, *FLIPS], ["SO(2) x S3", "SE(3)", "points"])
+)
+def test_the_function_and_its_gradient(name, kernel):
+    if name in FLIPS:
+        group = FLIPS[name]
+        X, Z = RNG.normal(size=(2, 5, group.degree))
+        Z = Z[:3]
+    else:
+        group, points, dimension, _ = ROTATIONS[name]
+        X = in_layout(name, nasty(points, dimension))
+        Z = in_layout(name, distinct(points, dimension))
+    k = JointKernel(InvariantKernel(BASES[kernel], group))
+    if name in FLIPS:
+        k._pairs = flip_pairs(group, BASES[kernel])
+    observed = k.observe(X)
+    c = RNG.normal(size=len(observed))
+    values, gradient = k.evaluate(Z, observed, c, True)
+    scale = np.abs(c).sum()
+    np.testing.assert_allclose(k.cross(Z, observed) @ c, values, rtol=0, atol=1e-12 * scale)
+    want = [differences(lambda z: k.evaluate(z[None], observed, c)[0][0], z) for z in Z]
+    if kernel != "matern32":  # Z comes near X
+        np.testing.assert_allclose(gradient, want, rtol=0, atol=1e-8 * scale)
+    assert k.evaluate(Z, observed, c)[1] is None
+    # f(g x) = f(x), and grad f(g x) = g grad f(x)
+    for g in group.sample(4, random_state=1):
+        moved = k.evaluate(g.apply(Z), observed, c, True)
+        linear = g.apply(gradient) - g.apply(0.0 * gradient)  # a shift moves no gradient
+        np.testing.assert_allclose(moved[0], values, rtol=0, atol=1e-11 * scale)
+        np.testing.assert_allclose(moved[1], linear, rtol=0, atol=1e-11 * scale)
+
+
+# ---- sign flips ---------------------------------------------------------------------------------
+
+
+def flip_pairs(group, base):
+    from symkernel.plans.recognise import recognise
+
+    return FlipPairs(recognise(group.structure), *joint_mixture(spec_of(base, group)))
+
+
+@pytest.mark.parametrize("name", FLIPS)
+@pytest.mark.parametrize("kernel", BASES)
+def test_sign_flips_agree_with_the_sum_over_them(name, kernel):
+    group, base = FLIPS[name], BASES[kernel]
+    closed, summed = (
+        flip_pairs(group, base),
+        OrbitPairs(group, radial_of(spec_of(base, group), base)),
+    )
+    d = group.degree
+    X = RNG.normal(size=(7, d))
+    X[1], X[2], X[3, 0], X[4] = X[0], -X[0], 0.0, 0.0
+    A = np.eye(d)
+    for x in X:
+        np.testing.assert_allclose(closed.values(x, X), summed.values(x, X), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            closed.slopes(x, A, X), summed.slopes(x, A, X), rtol=0, atol=1e-11
+        )
+        B = RNG.normal(size=(7, 2, d))
+        np.testing.assert_allclose(
+            closed.mixed(x, A, X, B), summed.mixed(x, A, X, B), rtol=0, atol=1e-10
+        )
+    fields = RNG.normal(size=7), RNG.normal(size=(7, d))
+    got = closed.apply(X, closed.fields(X, *fields), True, None)
+    want = summed.apply(X, summed.fields(X, *fields), True, None)
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+
+
+def test_many_sign_flips_are_not_summed_over():
+    group = groups.SignFlips(60)
+    joint = JointKernel(InvariantKernel(RBF(8.0), group))
+    assert isinstance(joint._pairs, FlipPairs)
+    X = RNG.normal(size=(4, 60))
+    X[3] = 1e3 * X[0]
+    K = joint_matrix(joint, X)
+    assert np.isfinite(K).all()
+    assert np.linalg.eigvalsh(K)[0] > -1e-12
+    np.testing.assert_allclose(K[:4, :4], InvariantKernel(RBF(8.0), group)(X), rtol=1e-12)
+    none = joint._pairs.values(X[0], X[:0]), joint._pairs.slopes(X[0], X[:2], X[:0])
+    assert none[0].shape == (0,) and none[1].shape == (2, 0)
+
+
+# ---- which way ----------------------------------------------------------------------------------
+
+
+def test_closed_forms_are_taken_where_they_are_shorter():
+    flips = groups.SignFlips(3)
+    chosen = [
+        (RBF(), "auto", FlipPairs),
+        (RBF(), "sum", OrbitPairs),
+        (Matern(nu=2.5), "auto", OrbitPairs),
+    ]
+    for base, method, kind in chosen:
+        joint = JointKernel(InvariantKernel(base, flips, method=method))
+        assert isinstance(joint._pairs, kind), (base, method)
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        groups.SO(4),
+        groups.SO(3).along(1, (2, 3)) * groups.SignFlips(2).along(0, (2, 3)),
+        groups.SO(3).along(1, (9, 3)) * groups.Symmetric(9).along(0, (9, 3)),
+    ],
+)
+def test_what_has_no_closed_form_is_refused_with_the_way_out(group):
+    with pytest.raises(NotApplicableError, match="InversePairDistances"):
+        JointKernel(InvariantKernel(RBF(), group))
+
+
+# ---- a cluster of atoms -------------------------------------------------------------------------
+
+
+def lennard_jones(R):
+    """Energies (n,) and gradients (n, 12) of four atoms."""
+    R = R.reshape(len(R), 4, 3)
+    apart = R[:, :, None] - R[:, None]
+    square = (apart**2).sum(axis=3) + np.eye(4)
+    inverse = np.where(np.eye(4, dtype=bool), 0.0, 1.0 / square**3)
+    energy = 2.0 * (inverse**2 - inverse).sum(axis=(1, 2))
+    slope = (-48.0 * inverse**2 + 24.0 * inverse) / square
+    return energy, (slope[..., None] * apart).sum(axis=2).reshape(len(R), 12)
+
+
+def clusters(n, seed):
+    rng = np.random.default_rng(seed)
+    side = 2 ** (1 / 6) / np.sqrt(8.0)  # every distance at the minimum of the pair potential
+    tetrahedron = side * np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]])
+    return (tetrahedron + 0.03 * rng.normal(size=(n, 4, 3))).reshape(n, 12)
+
+
+def test_a_cluster_is_learnt_from_energies_and_gradients():
+    group = groups.E(3).along(1, (4, 3)) * groups.Symmetric(4).along(0, (4, 3))
+    X, Z = clusters(25, 0), clusters(40, 1)
+    (y, dY), (energies, gradients) = lennard_jones(X), lennard_jones(Z)
+    errors, slope_errors = [], []
+    for gradient in (None, dY):
+        model = InvariantKernelRidge(group=group, kernel=RBF(0.4), alpha=1e-4)
+        model.fit(X, y, gradient=gradient)
+        got, slope = model.predict(Z, return_gradient=True)
+        errors.append(np.abs(got - energies).mean())
+        slope_errors.append(np.abs(slope - gradients).mean())
+    assert errors[1] < 0.4 * errors[0]
+    assert slope_errors[1] < 0.5 * slope_errors[0]
+    # forces turn with the cluster
+    for g in group.sample(4, random_state=0):
+        moved, turned = model.predict(g.apply(Z), return_gradient=True)
+        linear = g.apply(slope) - g.apply(0.0 * slope)
+        np.testing.assert_allclose(moved, got, rtol=0, atol=1e-11 * np.abs(got).max())
+        np.testing.assert_allclose(turned, linear, rtol=0, atol=1e-11 * np.abs(slope).max())
+    shifted = model.predict(Z + np.tile([1.0, -2.0, 0.5], 4))
+    np.testing.assert_allclose(shifted, got, rtol=0, atol=1e-9)
