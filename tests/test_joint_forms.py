@@ -20,6 +20,7 @@ from symkernel.kernels.joint_mixture import joint_mixture
 from symkernel.kernels.joint_sum import OrbitPairs
 from symkernel.kernels.radial import radial_of
 from symkernel.kernels.translate import spec_of
+from symkernel.plans.recognise import recognise
 from symkernel.plans.rotation_rules import rotation_rule
 
 RNG = np.random.default_rng(17)
@@ -96,6 +97,32 @@ def in_layout(name, X):
     return X.reshape(len(X), points, dimension).transpose(0, 2, 1).reshape(len(X), -1)
 
 
+def radial(base, s):
+    """phi and two derivatives for s = |x - y|^2 / l^2; the second of Matern 3/2 is 0 at s = 0."""
+    if isinstance(base, RationalQuadratic):
+        u, alpha = 1.0 + s / (2.0 * base.alpha), base.alpha
+        return (
+            u**-alpha,
+            -0.5 * u ** (-alpha - 1.0),
+            (alpha + 1.0) / (4.0 * alpha) * u ** (-alpha - 2.0),
+        )
+    if not isinstance(base, Matern):
+        e = np.exp(-s / 2.0)
+        return e, -e / 2.0, e / 4.0
+    a = np.sqrt(2.0 * base.nu * s)
+    e = np.exp(-a)
+    over = np.divide(1.0, a, out=np.zeros_like(a), where=a > 0.0)
+    if base.nu == 1.5:
+        return (1.0 + a) * e, -1.5 * e, 2.25 * e * over
+    if base.nu == 2.5:
+        return (1.0 + a + a * a / 3.0) * e, -5.0 / 6.0 * (1.0 + a) * e, 25.0 / 12.0 * e
+    return (
+        (1.0 + a + 0.4 * a**2 + a**3 / 15.0) * e,
+        -0.7 * (1.0 + a + a * a / 3.0) * e,
+        49.0 / 60.0 * (1.0 + a) * e,
+    )
+
+
 def joint_matrix(joint, X):
     observed = joint.observe(X)
     return unpack(joint.gram_packed(observed), len(observed))
@@ -124,19 +151,19 @@ def elements(name):
 
 def oracle(name, base, X):
     """Joint matrix from the second derivatives of a kernel of distances, averaged by the rule."""
-    group, points, dimension, _ = ROTATIONS[name]
+    _, points, dimension, _ = ROTATIONS[name]
     matrices, shares = elements(name)
     n, d = X.shape
     centre = np.eye(d)
     if "E(" in name:
         centre = np.kron(np.eye(points) - 1.0 / points, np.eye(dimension))
-    radial, length = radial_of(spec_of(base, group), base), base.length_scale
+    length = base.length_scale
     Z = X @ centre / length
     values, slopes = np.zeros((n, n)), np.zeros((n, d, n))
     mixed = np.zeros((n, d, n, d))
     for i, j in itertools.product(range(n), repeat=2):
         apart = Z[i] - matrices @ Z[j]
-        phi, first, second = radial((apart**2).sum(axis=1))
+        phi, first, second = radial(base, (apart**2).sum(axis=1))
         back = (apart[:, None] @ matrices)[:, 0]
         values[i, j] = shares @ phi
         slopes[i, :, j] = 2.0 * (shares * first) @ apart
@@ -175,7 +202,7 @@ def test_sums_of_gaussians_have_the_derivatives(name):
     weights, rates = joint_mixture(spec)
     s = np.r_[0.0, np.geomspace(1e-12, 1e4, 400)]
     terms = np.exp(-s[:, None] * rates)
-    phi, first, second = radial_of(spec, BASES[name])(s)
+    phi, first, second = radial(BASES[name], s)
     np.testing.assert_allclose(terms @ weights, phi, rtol=0, atol=1e-12)
     np.testing.assert_allclose(terms @ (weights * -rates), first, rtol=0, atol=1e-12)
     np.testing.assert_allclose(s * (terms @ (weights * rates**2)), s * second, rtol=0, atol=1e-11)
@@ -353,12 +380,47 @@ def test_the_function_and_its_gradient(name, kernel):
         np.testing.assert_allclose(moved[1], linear, rtol=0, atol=1e-11 * scale)
 
 
+# ---- directions that count ----------------------------------------------------------------------
+
+
+SEEN = {"SO(3)": 9, "SE(3)": 6, "O(2)": 5, "SE(2)": 3, "E(3) x S3": 3, "coordinates first": 9}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_directions_along_orbits_are_left_out_exactly(name):
+    """The same predictions from fewer rows; a sample on a line among them."""
+    group, points, dimension, _ = ROTATIONS[name]
+    X, Z = in_layout(name, nasty(points, dimension)), in_layout(name, distinct(points, dimension))
+    joint = JointKernel(InvariantKernel(RBF(1.3), group))
+    assert joint.seen_directions(Z).shape == (3, SEEN[name], points * dimension)
+    y, slopes = RNG.normal(size=len(X)), RNG.normal(size=X.shape)
+    found = []
+    for directions in (None, joint.seen_directions(X)):
+        along = slopes if directions is None else (directions @ slopes[:, :, None])[:, :, 0]
+        observed = joint.observe(X, directions)
+        K = unpack(joint.gram_packed(observed), len(observed))
+        c = np.linalg.solve(K + 1e-3 * np.eye(len(K)), np.concatenate([y, along.ravel()]))
+        found.append(joint.evaluate(Z, observed, c, True))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
+
+
+def test_all_directions_count_without_orbits():
+    flips = JointKernel(InvariantKernel(RBF(), groups.SignFlips(3)))
+    assert flips.seen_directions(np.ones((2, 3))) is None
+    rotations = JointKernel(InvariantKernel(RBF(), ROTATIONS["SO(3)"][0]))
+    assert rotations.seen_directions(np.ones((0, 12))) is None
+    one_point = JointKernel(InvariantKernel(RBF(), on_points(groups.SE(3), 1, 3)))
+    assert one_point.seen_directions(np.ones((2, 3))) is None
+    shifts = groups.Symmetric(3).along(0, (3, 2)) * groups.Translations(2).along(1, (3, 2))
+    shifted = JointKernel(InvariantKernel(RBF(), shifts))
+    assert shifted.seen_directions(np.ones((2, 6))).shape == (2, 4, 6)
+
+
 # ---- sign flips ---------------------------------------------------------------------------------
 
 
 def flip_pairs(group, base):
-    from symkernel.plans.recognise import recognise
-
     return FlipPairs(recognise(group.structure), *joint_mixture(spec_of(base, group)))
 
 
@@ -366,28 +428,20 @@ def flip_pairs(group, base):
 @pytest.mark.parametrize("kernel", BASES)
 def test_sign_flips_agree_with_the_sum_over_them(name, kernel):
     group, base = FLIPS[name], BASES[kernel]
-    closed, summed = (
+    X = RNG.normal(size=(7, group.degree))
+    X[1], X[2], X[3, 0], X[4] = X[0], -X[0], 0.0, 0.0
+    joint, found = JointKernel(InvariantKernel(base, group)), []
+    c = RNG.normal(size=7 * (1 + group.degree))
+    for pairs in (
         flip_pairs(group, base),
         OrbitPairs(group, radial_of(spec_of(base, group), base)),
-    )
-    d = group.degree
-    X = RNG.normal(size=(7, d))
-    X[1], X[2], X[3, 0], X[4] = X[0], -X[0], 0.0, 0.0
-    A = np.eye(d)
-    for x in X:
-        np.testing.assert_allclose(closed.values(x, X), summed.values(x, X), rtol=0, atol=1e-12)
-        np.testing.assert_allclose(
-            closed.slopes(x, A, X), summed.slopes(x, A, X), rtol=0, atol=1e-11
-        )
-        B = RNG.normal(size=(7, 2, d))
-        np.testing.assert_allclose(
-            closed.mixed(x, A, X, B), summed.mixed(x, A, X, B), rtol=0, atol=1e-10
-        )
-    fields = RNG.normal(size=7), RNG.normal(size=(7, d))
-    got = closed.apply(X, closed.fields(X, *fields), True, None)
-    want = summed.apply(X, summed.fields(X, *fields), True, None)
-    for one, other in zip(got, want, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+    ):
+        joint._pairs = pairs
+        observed = joint.observe(X)
+        found.append((joint_matrix(joint, X), *joint.evaluate(X, observed, c, True)))
+        found[-1] += (joint.cross(X, observed),)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=2e-11)
 
 
 def test_many_sign_flips_are_not_summed_over():

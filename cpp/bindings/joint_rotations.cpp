@@ -64,20 +64,37 @@ std::tuple<Numbers, Numbers> field(const Numbers& x, const Numbers& y, const Row
   return {values, slopes};
 }
 
-std::tuple<Numbers, Numbers, Numbers> blocks(const Numbers& x, const Numbers& y, const Rows& rows,
-                                             bool reflections, const Numbers& rates,
-                                             const Numbers& weights, int derivatives,
-                                             int n_threads) {
+std::tuple<Numbers, Numbers> blocks(const Numbers& x, const Numbers& y, const Rows& rows,
+                                    bool reflections, const Numbers& rates, const Numbers& weights,
+                                    bool gradient, int n_threads) {
+  JointJob job = joint_job(x, y, rows, reflections, rates, weights);
+  Numbers values({job.n, job.m});
+  Numbers slopes({job.n, job.m, gradient ? job.points * job.dimension : 0});
+  job.values = values.mutable_data();
+  job.slopes = gradient ? slopes.mutable_data() : nullptr;
+  run_interruptible([&](StopToken& token) { joint_blocks(job, n_threads, token); });
+  return {values, slopes};
+}
+
+Numbers mixed(const Numbers& x, const Numbers& y, const Rows& rows, bool reflections,
+              const Numbers& rates, const Numbers& weights, const Numbers& a, const Numbers& b,
+              int n_threads) {
   JointJob job = joint_job(x, y, rows, reflections, rates, weights);
   const py::ssize_t d = job.points * job.dimension;
+  require(a.ndim() == 3 && a.shape(0) == job.n && a.shape(2) == d && b.ndim() == 3 &&
+              b.shape(0) == job.m && b.shape(2) == d,
+          "directions must have shapes (n, r, d) and (m, s, d)");
   Numbers values({job.n, job.m});
-  Numbers slopes({job.n, job.m, derivatives > 0 ? d : 0});
-  Numbers mixed({job.n, job.m, derivatives > 1 ? d : 0, d});
+  Numbers found({job.n, a.shape(1), job.m, b.shape(1)});
+  static double nothing = 0;  // no number is still a result
   job.values = values.mutable_data();
-  job.slopes = derivatives > 0 ? slopes.mutable_data() : nullptr;
-  job.mixed = derivatives > 1 ? mixed.mutable_data() : nullptr;
+  job.mixed = found.size() > 0 ? found.mutable_data() : &nothing;
+  job.directions_x = a.data();
+  job.directions_y = b.data();
+  job.from = a.shape(1);
+  job.to = b.shape(1);
   run_interruptible([&](StopToken& token) { joint_blocks(job, n_threads, token); });
-  return {values, slopes, mixed};
+  return found;
 }
 
 }  // namespace
@@ -90,10 +107,12 @@ void bind_joint_rotations(py::module_& m) {
         "grad_y] K(., y_j), K the average over rotations and row permutations of sum_r weights[r] "
         "exp(-rates[r] |x - R s y|^2).");
   m.def("joint_rotation_blocks", &blocks, py::arg("x"), py::arg("y"), py::arg("rows"),
-        py::arg("reflections"), py::arg("rates"), py::arg("weights"), py::arg("derivatives"),
+        py::arg("reflections"), py::arg("rates"), py::arg("weights"), py::arg("gradient"),
+        py::arg("n_threads") = 0, "K (n, m), and its gradients in x (n, m, d) or none.");
+  m.def("joint_rotation_mixed", &mixed, py::arg("x"), py::arg("y"), py::arg("rows"),
+        py::arg("reflections"), py::arg("rates"), py::arg("weights"), py::arg("a"), py::arg("b"),
         py::arg("n_threads") = 0,
-        "K (n, m), with one derivative those in x (n, m, d), with two the mixed ones as well, "
-        "(n, m, d, d), of x first.");
+        "Derivatives of K (n, r, m, s) along a (n, r, d) at x and along b (m, s, d) at y.");
 }
 
 }  // namespace symkernel

@@ -33,7 +33,7 @@ void require_parts(const JointJob& job) {
 // A job with its samples in panels and its rates in order, and the memory for that.
 struct Packed {
   JointJob job;
-  Buffer<double> y, a, b;
+  Buffer<double> y, a, b, directions;
   std::vector<double> rates, weights;
 
   Packed(const JointJob& request, int width, StopToken& token) : job(request) {
@@ -46,6 +46,10 @@ struct Packed {
       b = panels(job.b, length, width);
       job.a = a.data();
       job.b = b.data();
+    }
+    if (job.mixed != nullptr) {
+      directions = panels(job.directions_y, job.to * length, width);
+      job.directions_y = directions.data();
     }
     std::vector<std::int64_t> order(static_cast<std::size_t>(job.n_rates));
     std::iota(order.begin(), order.end(), std::int64_t{0});

@@ -7,7 +7,7 @@
 
 namespace symkernel {
 
-// What JointJob says, with rows of y, a (m) and b (m, d) as they are: (m, points, dimension). The
+// What JointJob says, with all that belongs to y not in panels but sample by sample. The
 // weights are those of the average; rates may come in any order.
 //
 // Throws std::invalid_argument for a job whose parts do not fit together.

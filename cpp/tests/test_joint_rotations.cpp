@@ -154,9 +154,25 @@ Answer blocks(JointJob job, int threads) {
   Answer answer{Numbers(pairs), Numbers(pairs * d), Numbers(pairs * d * d)};
   job.values = answer.values.data();
   job.slopes = answer.slopes.data();
-  job.mixed = answer.mixed.data();
+  // along the axes, so that derivatives come as (n, d, m, d)
+  Numbers axes_x(job.n * d * d), axes_y(job.m * d * d), mixed(pairs * d * d + 1);
+  for (std::int64_t e = 0; e < d; ++e) {
+    for (std::int64_t i = 0; i < job.n; ++i) axes_x[(i * d + e) * d + e] = 1;
+    for (std::int64_t j = 0; j < job.m; ++j) axes_y[(j * d + e) * d + e] = 1;
+  }
+  job.directions_x = axes_x.data();
+  job.directions_y = axes_y.data();
+  job.from = job.to = d;
+  job.mixed = mixed.data();
   StopToken token(nullptr);
   joint_blocks(job, threads, token);
+  for (std::int64_t i = 0; i < job.n; ++i) {
+    for (std::int64_t j = 0; j < job.m; ++j) {
+      for (std::int64_t e = 0; e < d * d; ++e)
+        answer.mixed[(i * job.m + j) * d * d + e] =
+            mixed[((i * d + e / d) * job.m + j) * d + e % d];
+    }
+  }
   return answer;
 }
 
@@ -164,6 +180,31 @@ void near(const Numbers& got, const Numbers& want, double tolerance) {
   CHECK(got.size() == want.size());
   for (std::size_t k = 0; k < std::min(got.size(), want.size()); ++k)
     CHECK_NEAR(got[k], want[k], tolerance);
+}
+
+// Directions of their own at each sample, 4 and 5 of them.
+void check_directions(JointJob job, const Answer& answer, Random& random) {
+  const auto d = job.points * job.dimension;
+  Numbers a(job.n * 4 * d), b(job.m * 5 * d), got(job.n * 4 * job.m * 5), values(job.n * job.m);
+  for (double& v : a) v = random.uniform(-1, 1);
+  for (double& v : b) v = random.uniform(-1, 1);
+  job.directions_x = a.data();
+  job.directions_y = b.data();
+  job.from = 4;
+  job.to = 5;
+  job.values = values.data();
+  job.mixed = got.data();
+  StopToken token(nullptr);
+  joint_blocks(job, 1, token);
+  Numbers want(got.size());
+  for (std::int64_t at = 0; at < static_cast<std::int64_t>(got.size()); ++at) {
+    const std::int64_t s = at % 5, j = at / 5 % job.m, r = at / (5 * job.m) % 4;
+    const std::int64_t i = at / (20 * job.m);
+    const double* block = answer.mixed.data() + (i * job.m + j) * d * d;
+    for (std::int64_t e = 0; e < d * d; ++e)
+      want[at] += a[(i * 4 + r) * d + e / d] * block[e] * b[(j * 5 + s) * d + e % d];
+  }
+  near(got, want, 1e-12);
 }
 
 // f and its gradient from blocks: K a + (d_y K) b, and with x first.
@@ -238,6 +279,7 @@ void test_agrees_with_the_grid() {
         const Answer threads = blocks(job, 3);
         near(threads.mixed, got.mixed, 0);
         check_field(job, got, random);
+        check_directions(job, got, random);
       }
     }
   }

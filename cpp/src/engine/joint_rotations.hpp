@@ -16,12 +16,13 @@ template <int D>
 class JointPairs {
   using V = TileShape<double>::V;
   static constexpr int width = V::width;
+  static constexpr int block_size = 3;  // directions at a time: sums stay in registers
   using Sums = JointSums<V, D>;
 
  public:
   static std::int64_t scratch_size(const JointJob& job) {
     const std::int64_t length = job.points * D;
-    return width * (4 * length + length + (job.mixed != nullptr ? length * length : 0));
+    return width * length * (5 + (job.mixed != nullptr ? length + job.from : 0));
   }
 
   JointPairs(const JointJob& job, double* scratch)
@@ -32,7 +33,8 @@ class JointPairs {
         b_(y_ + length_ * width),
         turned_(b_ + length_ * width),
         slope_(turned_ + length_ * width),
-        mixed_(slope_ + length_ * width) {}
+        mixed_(slope_ + length_ * width),
+        half_(mixed_ + length_ * length_ * width) {}
 
   // f(x_i) and its gradient, for f = sum_j [a_j + b_j . grad_y] K(., y_j).
   void apply(std::int64_t i, int thread) {
@@ -73,9 +75,10 @@ class JointPairs {
       const std::int64_t at = i * job_.m + q * width + l;
       job_.values[at] = total.lane(l);
       if (job_.slopes != nullptr) lane(slope_, length_, l, job_.slopes + at * length_);
-      if (job_.mixed != nullptr)
-        lane(mixed_, length_ * length_, l, job_.mixed + at * length_ * length_);
     }
+    if (job_.mixed == nullptr) return;
+    multiply_left(job_.directions_x + i * job_.from * length_);
+    multiply_right(i, q);
   }
 
  private:
@@ -85,6 +88,9 @@ class JointPairs {
   }
   static void clear(double* at, std::int64_t count) {
     for (std::int64_t k = 0; k < count * width; ++k) at[k] = 0.0;
+  }
+  static SYMKERNEL_INLINE std::int64_t least(std::int64_t a, std::int64_t b) {
+    return a < b ? a : b;
   }
   static void lane(const double* from, std::int64_t count, int l, double* to) {
     for (std::int64_t k = 0; k < count; ++k) to[k] = from[k * width + l];
@@ -276,6 +282,67 @@ class JointPairs {
     }
   }
 
+  // half_ = A mixed_, (from, d), for directions A of x.
+  void multiply_left(const double* a) {
+    for (std::int64_t r = 0; r < job_.from; r += block_size) {
+      for (std::int64_t e = 0; e < length_; e += D) {
+        V sum[block_size][D];
+        for (auto& row : sum) {
+          for (V& entry : row) entry = V(0.0);
+        }
+        const std::int64_t rows = least(block_size, job_.from - r);
+        for (std::int64_t c = 0; c < length_; ++c) {
+          V entry[D];
+          load(mixed_ + (c * length_ + e) * width, entry);
+          SYMKERNEL_UNROLL
+          for (int k = 0; k < block_size; ++k) {
+            const V factor(a[(r + (k < rows ? k : 0)) * length_ + c]);
+            SYMKERNEL_UNROLL
+            for (int l = 0; l < D; ++l) sum[k][l] = fma(factor, entry[l], sum[k][l]);
+          }
+        }
+        for (int k = 0; k < rows; ++k) {
+          for (int l = 0; l < D; ++l) sum[k][l].store(half_ + ((r + k) * length_ + e + l) * width);
+        }
+      }
+    }
+  }
+
+  // The result, half_ times the directions of y.
+  void multiply_right(std::int64_t i, std::int64_t q) {
+    const double* b = job_.directions_y + q * job_.to * length_ * width;
+    for (std::int64_t r = 0; r < job_.from; r += block_size) {
+      const std::int64_t rows = least(block_size, job_.from - r);
+      for (std::int64_t s = 0; s < job_.to; s += block_size) {
+        const std::int64_t columns = least(block_size, job_.to - s);
+        V sum[block_size][block_size];
+        for (auto& row : sum) {
+          for (V& entry : row) entry = V(0.0);
+        }
+        for (std::int64_t e = 0; e < length_; ++e) {
+          V left[block_size], right[block_size];
+          SYMKERNEL_UNROLL
+          for (int k = 0; k < block_size; ++k) {
+            left[k] = V::load(half_ + ((r + (k < rows ? k : 0)) * length_ + e) * width);
+            right[k] = V::load(b + ((s + (k < columns ? k : 0)) * length_ + e) * width);
+          }
+          SYMKERNEL_UNROLL
+          for (int k = 0; k < block_size; ++k) {
+            SYMKERNEL_UNROLL
+            for (int l = 0; l < block_size; ++l) sum[k][l] = fma(left[k], right[l], sum[k][l]);
+          }
+        }
+        for (int k = 0; k < rows; ++k) {
+          for (int lane_of = 0; lane_of < width && q * width + lane_of < job_.m; ++lane_of) {
+            double* to =
+                job_.mixed + ((i * job_.from + r + k) * job_.m + q * width + lane_of) * job_.to + s;
+            for (int l = 0; l < columns; ++l) to[l] = sum[k][l].lane(lane_of);
+          }
+        }
+      }
+    }
+  }
+
   // Of point p of x: U constant, and U tensor V^T.
   SYMKERNEL_INLINE void turned_tensor(std::int64_t p, V (&constant)[D], V (&tensor)[D][D][D]) {
     V x[D], y[D], own[D], plain[D][D][D];
@@ -314,7 +381,7 @@ class JointPairs {
 
   const JointJob& job_;
   std::int64_t length_;
-  double *x_, *y_, *b_, *turned_, *slope_, *mixed_;
+  double *x_, *y_, *b_, *turned_, *slope_, *mixed_, *half_;
   V u_[D][D], v_[D][D];
   Sums sums_;
 };

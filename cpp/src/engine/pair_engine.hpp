@@ -56,7 +56,12 @@ struct JointJob {
   // f = sum_j [a_j + b_j . grad_y] K(., y_j): a and b in panels, values (n), slopes (n, d) or none
   const double* a = nullptr;
   const double* b = nullptr;
-  // or of all pairs: values (n, m), and if asked slopes in x (n, m, d) and mixed (n, m, d, d)
+  // or of all pairs: values (n, m), and if asked slopes in x (n, m, d), and the mixed derivatives
+  // (n, from, m, to) along `from` directions at each x, (n, from, d), and `to` at each y, (m, to,
+  // d) in panels
+  const double* directions_x = nullptr;
+  const double* directions_y = nullptr;
+  std::int64_t from = 0, to = 0;
   double* values = nullptr;
   double* slopes = nullptr;
   double* mixed = nullptr;

@@ -69,23 +69,34 @@ class RotationAverage:
         return values, slopes.reshape(X.shape) if gradient else None
 
     def blocks(
-        self, X: Array, Y: Array, derivatives: int, n_jobs: int | None = None
-    ) -> tuple[Array, Array, Array]:
-        """K (n, m); with one derivative those in x (n, m, d), with two mixed ones (n, m, d, d) too.
-
-        What was not asked for has no entries.
-        """
-        values, slopes, mixed = _cpu.joint_rotation_blocks(
+        self, X: Array, Y: Array, gradient: bool, n_jobs: int | None = None
+    ) -> tuple[Array, Array]:
+        """K (n, m), and its gradients in X (n, m, d), without entries where not asked for."""
+        return _cpu.joint_rotation_blocks(
             self._clouds(X),
             self._clouds(Y),
             self.rows,
             self.reflections,
             self.rates,
             self.weights,
-            derivatives,
+            gradient,
             resolve_jobs(n_jobs),
         )
-        return values, slopes, mixed
+
+    def mixed(self, X: Array, A: Array, Y: Array, B: Array, n_jobs: int | None = None) -> Array:
+        """Derivatives (n, r, m, s) of K along A (n, r, d) at X and along B (m, s, d) at Y."""
+        found: Array = _cpu.joint_rotation_mixed(
+            self._clouds(X),
+            self._clouds(Y),
+            self.rows,
+            self.reflections,
+            self.rates,
+            self.weights,
+            np.ascontiguousarray(A, np.float64),
+            np.ascontiguousarray(B, np.float64),
+            resolve_jobs(n_jobs),
+        )
+        return found
 
     def _clouds(self, rows: Array) -> Array:
         clouds = np.ascontiguousarray(rows, np.float64)

@@ -110,14 +110,15 @@ class InvariantKernelRidge(
     m x n matrix. Fit raises MemoryError, before it allocates, if the Gram matrix does not fit.
 
     **Gradients** of n samples with m features, of which a descriptor makes p: the joint matrix of
-    N = n (1 + m) values and derivatives (m is the rank of the Jacobians where that is less: 3
-    n_atoms - 6 of distances) takes N (N + 1) / 2 numbers, and n m p for directions; n^2 / 2
-    (3 |G| m p + m^2 p) + N^3 / 6 multiply-adds. A prediction with its gradient takes eight passes
-    over n |G| p numbers. Fit needs a base kernel with second derivatives (RBF, Matern with nu 1.5,
-    2.5 or inf, RationalQuadratic) and a group that is finite with at most 20,000 elements, or has a
-    closed form with derivatives: sign flips of any number of features or points, and rotations of
-    clouds in the plane or in space (SO(2), O(2), SO(3), O(3)) with at most 100,000 permutations of
-    their points, for which Matern's nu may be 3.5 too; each beside translations or not. Rotations
+    N = n (1 + m) values and derivatives (m is the rank of the Jacobians, or the number of
+    directions across orbits, where that is less: 3 n_atoms - 6 of distances, and of positions under
+    SE(3)) takes N (N + 1) / 2 numbers, and n m p for directions; n^2 / 2 (3 |G| m p + m^2 p) +
+    N^3 / 6 multiply-adds. A prediction with its gradient takes eight passes over n |G| p numbers.
+    Fit needs a base kernel with second derivatives (RBF, Matern with nu 1.5, 2.5 or inf,
+    RationalQuadratic) and a group that is finite with at most 20,000 elements, or has a closed form
+    with derivatives: sign flips of any number of features or points, and rotations of clouds in the
+    plane or in space (SO(2), O(2), SO(3), O(3)) with at most 100,000 permutations of their points,
+    for which Matern's nu may be 3.5 too; each beside translations or not. Rotations
     take |P| c (700 + 25 p) multiply-adds a pair of samples, and |P| 4 p^2 more for its block, where
     P is permutations and mirror images and c Gaussians make the kernel: RBF 1, Matern 35 to 119,
     RationalQuadratic 10 to 90. All is computed in float64, also of float32 samples, on the host, by

@@ -12,6 +12,7 @@ from symkernel.backends.packed import packed_shape
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.kernels.invariant import InvariantKernel
+from symkernel.kernels.joint_directions import seen_directions
 from symkernel.kernels.joint_forms import form_pairs
 from symkernel.kernels.joint_observations import Observations
 from symkernel.kernels.joint_rows import RowByRow
@@ -127,6 +128,10 @@ class JointKernel:
             directions = self._in_units(flat).reshape(directions.shape)
         known = np.flatnonzero(everywhere if valued is None else valued)
         return Observations(self._in_units(X), directions, known, at)
+
+    def seen_directions(self, X: Array) -> Array | None:
+        """Directions (n, m, d) along which an invariant function can change at X, None for all."""
+        return seen_directions(self._structure, X)
 
     # ---- the matrix -----------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from symkernel.plans.recognise import recognise
 
 Array = NDArray[Any]
 
-# Numbers of mixed derivatives held at once: 32 MB.
+# Samples whose rows of a joint matrix are computed together, and numbers of them held at once.
+_TOGETHER = 16
 _HELD = 2**22
 
 
@@ -66,28 +67,21 @@ class FormPairs(RowByRow):
 
     def values(self, x: Array, Y: Array, n_jobs: int | None = None) -> Array:
         """See ``RowByRow.values``."""
-        found = self._average.blocks(self._ordered(x[None]), self._ordered(Y), 0, n_jobs)[0]
+        found = self._average.blocks(self._ordered(x[None]), self._ordered(Y), False, n_jobs)[0]
         row: Array = found[0]
         return row
 
     def slopes(self, x: Array, A: Array, Y: Array, n_jobs: int | None = None) -> Array:
         """See ``RowByRow.slopes``."""
-        found = self._average.blocks(self._ordered(x[None]), self._ordered(Y), 1, n_jobs)[1]
+        found = self._average.blocks(self._ordered(x[None]), self._ordered(Y), True, n_jobs)[1]
         along: Array = self._ordered(A) @ found[0].T
         return along
 
     def mixed(self, x: Array, A: Array, Y: Array, B: Array, n_jobs: int | None = None) -> Array:
         """See ``RowByRow.mixed``."""
-        n, k, d = B.shape
-        out = np.empty((len(A), n, k))
         A, B, x = self._ordered(A), self._ordered(B), self._ordered(x[None])
-        step = max(1, _HELD // (d * d))
-        for start in range(0, n, step):
-            at = slice(start, start + step)
-            blocks = self._average.blocks(x, self._ordered(Y[at]), 2, n_jobs)[2][0]
-            along = (A @ blocks) @ B[at].transpose(0, 2, 1)
-            out[:, at] = along.transpose(1, 0, 2)
-        return out
+        found: Array = self._average.mixed(x, A[None], self._ordered(Y), B, n_jobs)[0]
+        return found
 
     def fields(self, Y: Array, a: Array, b: Array) -> Any:
         """See ``RowByRow.fields``."""
@@ -106,17 +100,25 @@ class FormPairs(RowByRow):
 
     def fill(self, packed: Array, observed: Observations, n_jobs: int | None) -> None:
         """See ``RowByRow.fill``."""
-        total, count = len(observed), len(observed.valued)
-        values, points = observed.X[observed.valued], observed.X[observed.sloped]
-        m = observed.directions.shape[1]
-        for i, x in enumerate(values):
-            write_rows(packed, total, i, self.values(x, values[: i + 1], n_jobs)[None])
-        rows = np.empty((m, total))
-        for i, (x, A) in enumerate(zip(points, observed.directions, strict=True)):
-            rows[:, :count] = self.slopes(x, A, values, n_jobs)
-            mixed = self.mixed(x, A, points[: i + 1], observed.directions[: i + 1], n_jobs)
-            rows[:, count : count + m * (i + 1)] = mixed.reshape(m, -1)
-            write_rows(packed, total, count + m * i, rows)
+        X = self._ordered(observed.X)
+        values, points = X[observed.valued], X[observed.sloped]
+        total, count, m = len(observed), len(values), observed.directions.shape[1]
+        directions = self._ordered(observed.directions)
+        # some rows at a time: what belongs to the others is brought into place once for all of them
+        step = max(1, min(_TOGETHER, _HELD // (max(1, m) * max(1, total))))
+        for start in range(0, count, step):
+            end = min(start + step, count)
+            K = self._average.blocks(values[start:end], values[:end], False, n_jobs)[0]
+            write_rows(packed, total, start, K)
+        for start in range(0, len(points), step):
+            end = min(start + step, len(points))
+            x, A = points[start:end], directions[start:end]
+            rows = np.empty((end - start, m, total))
+            slopes = self._average.blocks(x, values, True, n_jobs)[1]
+            rows[:, :, :count] = A @ slopes.transpose(0, 2, 1)
+            mixed = self._average.mixed(x, A, points[:end], directions[:end], n_jobs)
+            rows[:, :, count : count + m * end] = mixed.reshape(end - start, m, m * end)
+            write_rows(packed, total, count + m * start, rows.reshape(-1, total))
 
     def _ordered(self, rows: Array) -> Array:
         """Features of rows (..., d) in the order of the points."""
