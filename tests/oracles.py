@@ -83,6 +83,29 @@ def base_kernel(base, X, Y):
     raise TypeError(type(base))
 
 
+def radial(kernel, s, alpha=1.0):
+    """phi(s) of a kernel of s = |x - y|^2 / l^2, and three derivatives, which are 0 if infinite."""
+    s = np.asarray(s, dtype=np.float64)
+    if kernel == "rbf":
+        e = np.exp(-s / 2)
+        return e, -e / 2, e / 4, -e / 8
+    if kernel == "rational_quadratic":
+        u, a = 1 + s / (2 * alpha), alpha
+        second, third = (a + 1) / (4 * a), -(a + 1) * (a + 2) / (8 * a * a)
+        return u**-a, -0.5 * u ** (-a - 1), second * u ** (-a - 2), third * u ** (-a - 3)
+    nu = {"matern32": 3, "matern52": 5, "matern72": 7}[kernel]
+    a = np.sqrt(nu * s)
+    e, over = np.exp(-a), np.divide(1.0, a, out=np.zeros_like(a), where=a > 1e-99)
+    if nu == 3:
+        return (1 + a) * e, -1.5 * e, 2.25 * e * over, -3.375 * e * (1 + a) * over * over * over
+    if nu == 5:
+        linear = (1 + a) * e
+        return linear + a * a * e / 3, -5 / 6 * linear, 25 / 12 * e, -125 / 24 * e * over
+    linear = (1 + a) * e
+    value, first = linear + (2 / 5 + a / 15) * a * a * e, linear + a * a * e / 3
+    return value, -7 / 10 * first, 49 / 60 * linear, -343 / 120 * e
+
+
 def _turns(base, difference):
     """Angles of the modes of a von Mises kernel, from differences of coordinates."""
     if base.modes is not None:

@@ -207,7 +207,6 @@ def test_tiles_do_not_change_the_numbers(name, monkeypatch):
     c = RNG.normal(size=len(observed))
     want = kernel.gram_packed(observed), kernel.cross(Z, observed)
     want += kernel.evaluate(Z, observed, c, True)
-    monkeypatch.setattr(joint_sum, "_IN_CACHE", 40)
     monkeypatch.setattr(joint_sum, "_IN_MEMORY", 5 * group.degree**2)
     got = kernel.gram_packed(observed), kernel.cross(Z, observed)
     got += kernel.evaluate(Z, observed, c, True)

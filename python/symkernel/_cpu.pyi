@@ -15,6 +15,7 @@ __all__: list[str] = [
     "BaseKernel",
     "ClosedForm",
     "ElementTrie",
+    "JointFields",
     "OrbitAction",
     "OrderedChain",
     "PermutationChain",
@@ -33,8 +34,10 @@ __all__: list[str] = [
     "gram_gradient",
     "gram_packed",
     "isa",
+    "joint_blocks",
     "joint_rotation_blocks",
     "joint_rotation_field",
+    "joint_rotation_mixed",
     "kernel_names",
     "labelled_frames",
     "least_images",
@@ -226,6 +229,40 @@ class OrderedChain:
         """
     @property
     def degree(self) -> int: ...
+
+class JointFields:
+    """
+    A sum over values and derivatives, packed.
+    """
+    def __init__(
+        self,
+        kernel: typing.SupportsInt | typing.SupportsIndex,
+        parameter: typing.SupportsFloat | typing.SupportsIndex,
+        metrics: numpy.typing.NDArray[numpy.float64],
+        amplitudes: numpy.typing.NDArray[numpy.float64],
+        Y: numpy.typing.NDArray[numpy.float64],
+        a: numpy.typing.NDArray[numpy.float64],
+        b: numpy.typing.NDArray[numpy.float64],
+    ) -> None: ...
+    def apply(
+        self,
+        images: numpy.typing.NDArray[numpy.float64],
+        gradient: bool,
+        n_threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64] | None]:
+        """
+        Values (n) and gradients (n, order, p) or None.
+        """
+    def contract(
+        self,
+        images: numpy.typing.NDArray[numpy.float64],
+        a: numpy.typing.NDArray[numpy.float64],
+        b: numpy.typing.NDArray[numpy.float64],
+        n_threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The form, its derivatives in the metrics (C, p) and in the amplitudes (C).
+        """
 
 class ElementTrie:
     """
@@ -612,6 +649,27 @@ def isa() -> str:
     Instruction set in use.
     """
 
+def joint_blocks(
+    kernel: typing.SupportsInt | typing.SupportsIndex,
+    parameter: typing.SupportsFloat | typing.SupportsIndex,
+    metrics: numpy.typing.NDArray[numpy.float64],
+    amplitudes: numpy.typing.NDArray[numpy.float64],
+    images: numpy.typing.NDArray[numpy.float64],
+    x_directions: numpy.typing.NDArray[numpy.float64] | None,
+    Y: numpy.typing.NDArray[numpy.float64],
+    y_directions: numpy.typing.NDArray[numpy.float64] | None,
+    out: numpy.typing.NDArray[numpy.float64],
+    packed_rows: typing.SupportsInt | typing.SupportsIndex,
+    row: typing.SupportsInt | typing.SupportsIndex,
+    column: typing.SupportsInt | typing.SupportsIndex,
+    add: bool,
+    first: typing.SupportsInt | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> None:
+    """
+    Covariances of values, or derivatives along directions, written to a matrix, packed where packed_rows is not negative.
+    """
+
 def joint_rotation_blocks(
     x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -619,15 +677,11 @@ def joint_rotation_blocks(
     reflections: bool,
     rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    derivatives: typing.SupportsInt | typing.SupportsIndex,
+    gradient: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
-) -> tuple[
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.float64],
-    numpy.typing.NDArray[numpy.float64],
-]:
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     """
-    K (n, m), with one derivative those in x (n, m, d), with two the mixed ones as well, (n, m, d, d), of x first.
+    K (n, m), and its gradients in x (n, m, d) or none.
     """
 
 def joint_rotation_field(
@@ -644,6 +698,21 @@ def joint_rotation_field(
 ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     """
     Values (n) and gradients (n, points, dimension), or none, of f = sum_j [a_j + b_j . grad_y] K(., y_j), K the average over rotations and row permutations of sum_r weights[r] exp(-rates[r] |x - R s y|^2).
+    """
+
+def joint_rotation_mixed(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Derivatives of K (n, r, m, s) along a (n, r, d) at x and along b (m, s, d) at y.
     """
 
 def kernel_names() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -98,11 +98,11 @@ class JointSystem:
         state = {name: value for name, value in self.__dict__.items() if name not in derived}
         return {**state, "_fields": None}
 
-    def packed(self) -> Array:
+    def packed(self, n_jobs: int | None) -> Array:
         """The joint matrix, in packed form."""
-        return self.joint.gram_packed(self.observed)
+        return self.joint.gram_packed(self.observed, n_jobs)
 
-    def full(self) -> Array:
+    def full(self, n_jobs: int | None) -> Array:
         """The joint matrix, all of it."""
         n = len(self.observed)
         require_memory(
@@ -111,9 +111,11 @@ class JointSystem:
             f"the joint matrix of {n} values and derivatives",
             "Use fewer samples, or a larger alpha.",
         )
-        return unpack(self.packed(), n)
+        return unpack(self.packed(n_jobs), n)
 
-    def evaluate(self, X: Array, coefficients: Array, gradient: bool) -> tuple[Array, Array | None]:
+    def evaluate(
+        self, X: Array, coefficients: Array, gradient: bool, n_jobs: int | None
+    ) -> tuple[Array, Array | None]:
         """Values (n,) and gradients (n, p) of the sum with these coefficients, kept as fields."""
         kept = self._fields
         if kept is None or kept[0] is not coefficients:
@@ -122,7 +124,7 @@ class JointSystem:
             slopes = coefficients[count:].reshape(-1, width)
             own = np.concatenate([coefficients[:count], self.reduced(slopes).ravel()])
             kept = self._fields = coefficients, self.joint.prepare(self.observed, own)
-        return self.joint.evaluate_fields(X, kept[1], gradient)
+        return self.joint.evaluate_fields(X, kept[1], gradient, n_jobs)
 
 
 @dataclass
@@ -219,7 +221,7 @@ class GradientRegressor(KernelRegressor):
         along = system.reduced(slopes[sloped])
         shares = _shares(weights, valued, sloped, along.shape[1], ratio)
         targets = np.concatenate([values[valued] - mean, along.ravel()])
-        found = _solve(system, targets[:, None], alpha, shares)[:, 0]
+        found = _solve(system, targets[:, None], alpha, shares, self.n_jobs)[:, 0]
         count = int(valued.sum())
         restored = system.restored(found[count:].reshape(along.shape))
         self.dual_coef_ = np.concatenate([found[:count], restored.ravel()])
@@ -250,14 +252,14 @@ class GradientRegressor(KernelRegressor):
         if not isinstance(fitted, FittedJointly):
             return super()._evaluate(X, gradient)
         rows = self._check_samples(fitted.spec, X)
-        values, slopes = fitted.system.evaluate(rows, self.dual_coef_, gradient)
+        values, slopes = fitted.system.evaluate(rows, self.dual_coef_, gradient, self.n_jobs)
         return values, None if slopes is None else self._back(X, slopes)
 
     def _cross(self, X: Any, centres: Any) -> Any:
         fitted = self._fitted
         if not isinstance(fitted, FittedJointly):
             return super()._cross(X, centres)
-        return fitted.system.joint.cross(X, fitted.system.observed)
+        return fitted.system.joint.cross(X, fitted.system.observed, self.n_jobs)
 
     def _factor(self) -> RidgeFactor:
         fitted = self._fitted
@@ -267,7 +269,11 @@ class GradientRegressor(KernelRegressor):
             system = fitted.system
             n = len(system.observed)
             fitted.factor = factor_ridge(
-                system.packed, system.full, n, fitted.alpha, fitted.weights
+                partial(system.packed, self.n_jobs),
+                partial(system.full, self.n_jobs),
+                n,
+                fitted.alpha,
+                fitted.weights,
             )
         return fitted.factor
 
@@ -368,10 +374,16 @@ def _read_gradient(gradient: Any, rows: tuple[int, ...], shapes: set[tuple[int, 
     return slopes
 
 
-def _solve(system: JointSystem, targets: Array, alpha: float, shares: Array | None) -> Array:
+def _solve(
+    system: JointSystem,
+    targets: Array,
+    alpha: float,
+    shares: Array | None,
+    n_jobs: int | None,
+) -> Array:
     found = None
     if len(targets) <= LARGEST_FACTORED:
-        found = solve_ridge_packed(system.packed(), targets, alpha, shares)
+        found = solve_ridge_packed(system.packed(n_jobs), targets, alpha, shares)
     if found is None:
-        found = solve_ridge(system.full(), targets, alpha, shares)
+        found = solve_ridge(system.full(n_jobs), targets, alpha, shares)
     return found

@@ -119,9 +119,10 @@ class InvariantKernelRidge(
     with derivatives: sign flips of any number of features or points, and rotations of clouds in the
     plane or in space (SO(2), O(2), SO(3), O(3)) with at most 100,000 permutations of their points,
     for which Matern's nu may be 3.5 too; each beside translations or not. Rotations
-    take |P| c (700 + 25 p) multiply-adds a pair of samples, and |P| 4 p^2 more for its block, where
-    P is permutations and mirror images and c Gaussians make the kernel: RBF 1, Matern 35 to 119,
-    RationalQuadratic 10 to 90. All is computed in float64, also of float32 samples, on the host, by
+    take |P| (500 + 800 c + 25 p) multiply-adds a pair of samples, and (4 |P| + m) p^2 more for its
+    block, where P is permutations and mirror images, and c the number of Gaussians that make the
+    kernel: RBF 1, Matern 35 (nu 3.5), 49 (2.5) or 119 (1.5), RationalQuadratic 12 (alpha 50) to 89
+    (0.15). All is computed in float64, also of float32 samples, on the host, by
     as many threads as BLAS takes, whatever `n_jobs` is. Source: E. Solak et al., Derivative
     observations in Gaussian process models of dynamic systems, NIPS 2002.
 

@@ -15,7 +15,7 @@ from symkernel.kernels.invariant import InvariantKernel
 from symkernel.kernels.joint_directions import seen_directions
 from symkernel.kernels.joint_forms import form_pairs
 from symkernel.kernels.joint_observations import Observations
-from symkernel.kernels.joint_rows import RowByRow
+from symkernel.kernels.joint_rows import Pairs
 from symkernel.kernels.joint_sum import OrbitPairs
 from symkernel.kernels.methods import name_and_options
 from symkernel.kernels.radial import length_of, radial_of
@@ -202,8 +202,8 @@ class JointKernel:
 
         Notes
         -----
-        Six to eight passes over |G| numbers d per pair of samples; memory O(N d) and a cache. The
-        directions take part once a call, in ``b_j``.
+        A pair of samples costs 4 |G| d multiply-adds, half of them without gradients; memory
+        O(N d). The directions take part once, in ``b_j``.
         """
         return self.evaluate_fields(X, self.prepare(observed, coefficients), gradient, n_jobs)
 
@@ -234,7 +234,7 @@ class JointKernel:
         return units
 
 
-def _pairs_of(kernel: InvariantKernel, group: Group, spec: BaseSpec) -> RowByRow:
+def _pairs_of(kernel: InvariantKernel, group: Group, spec: BaseSpec) -> Pairs:
     """Choose how pairs of samples are computed: by a closed form, or by a sum that is shorter."""
     radial = radial_of(spec, kernel.base)
     if name_and_options(kernel.method)[0] != "sum":

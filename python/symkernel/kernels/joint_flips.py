@@ -103,7 +103,7 @@ class FlipPairs(RowByRow):
     def apply(
         self, X: Array, fields: Any, gradient: bool, n_jobs: int | None
     ) -> tuple[Array, Array | None]:
-        """See ``RowByRow.apply``."""
+        """See ``Pairs.apply``."""
         Y, a, b = fields
         b_points = self._split(b[:, self._layout])
         y_points = self._split(Y[:, self._layout])

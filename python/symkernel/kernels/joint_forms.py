@@ -50,8 +50,8 @@ class FormPairs(RowByRow):
     Wood, Austral. J. Statist. 35, 1993; cpp/include/symkernel/forms/joint_rotations.hpp). All are
     sums of positive terms, and samples are subtracted only where they are aligned, so that nothing
     cancels and nothing overflows. A pair costs, per permutation, one 3 x 3 singular value
-    decomposition and per Gaussian about 700 multiply-adds, and about 4 d^2 for a block. The
-    relative error is that of the moments, 2e-12, and for what is no Gaussian itself that of the sum
+    decomposition, about 800 multiply-adds per Gaussian, and about 4 d^2 for a block. The relative
+    error is that of the moments, 2e-12, and for what is no Gaussian itself that of the sum
     (`joint_mixture`).
     """
 
@@ -84,13 +84,13 @@ class FormPairs(RowByRow):
         return found
 
     def fields(self, Y: Array, a: Array, b: Array) -> Any:
-        """See ``RowByRow.fields``."""
+        """See ``Pairs.fields``."""
         return self._ordered(Y), a, self._ordered(b)
 
     def apply(
         self, X: Array, fields: Any, gradient: bool, n_jobs: int | None
     ) -> tuple[Array, Array | None]:
-        """See ``RowByRow.apply``."""
+        """See ``Pairs.apply``."""
         Y, a, b = fields
         values, slopes = self._average.field(self._ordered(X), Y, a, b, gradient, n_jobs)
         if slopes is not None:
@@ -99,7 +99,7 @@ class FormPairs(RowByRow):
         return values, slopes
 
     def fill(self, packed: Array, observed: Observations, n_jobs: int | None) -> None:
-        """See ``RowByRow.fill``."""
+        """See ``Pairs.fill``."""
         X = self._ordered(observed.X)
         values, points = X[observed.valued], X[observed.sloped]
         total, count, m = len(observed), len(values), observed.directions.shape[1]

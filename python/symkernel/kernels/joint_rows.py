@@ -14,12 +14,34 @@ from symkernel.kernels.joint_observations import Observations
 Array = NDArray[Any]
 
 
-class RowByRow(ABC):
-    """How pairs of samples are computed, one against many; joint matrices from that.
+class Pairs(ABC):
+    """How pairs of samples are computed.
 
     All rows are without translations and in units of the length scale, and K is the mean over the
-    group. A subclass that has something faster than its rows overrides `fill` and `cross`.
+    group.
     """
+
+    @abstractmethod
+    def fill(self, packed: Array, observed: Observations, n_jobs: int | None) -> None:
+        """Write the lower triangle of the joint matrix in packed form."""
+
+    @abstractmethod
+    def cross(self, X: Array, observed: Observations, n_jobs: int | None) -> Array:
+        """Covariances (q, N) of the values at X (q, d) with all observations."""
+
+    @abstractmethod
+    def fields(self, Y: Array, a: Array, b: Array) -> Any:
+        """Prepare ``sum_j [a_j + b_j . grad_y] K(., y_j)`` of a (n,) and b (n, d) at Y (n, d)."""
+
+    @abstractmethod
+    def apply(
+        self, X: Array, fields: Any, gradient: bool, n_jobs: int | None
+    ) -> tuple[Array, Array | None]:
+        """Values (q,) and gradients (q, d), in these units, of prepared fields at X (q, d)."""
+
+
+class RowByRow(Pairs):
+    """Pairs that are computed one against many; joint matrices from that."""
 
     @abstractmethod
     def values(self, x: Array, Y: Array) -> Array:
@@ -36,18 +58,12 @@ class RowByRow(ABC):
         B has shape (n, k, d), its own directions for each of the samples Y (n, d).
         """
 
-    @abstractmethod
-    def apply(
-        self, X: Array, fields: Any, gradient: bool, n_jobs: int | None
-    ) -> tuple[Array, Array | None]:
-        """Values (q,) and gradients (q, d), in these units, of prepared fields at X (q, d)."""
-
     def fields(self, Y: Array, a: Array, b: Array) -> Any:
-        """Prepare ``sum_j [a_j + b_j . grad_y] K(., y_j)`` of a (n,) and b (n, d) at Y (n, d)."""
+        """Keep the function as it is."""
         return Y, a, b
 
     def fill(self, packed: Array, observed: Observations, n_jobs: int | None) -> None:
-        """Write the lower triangle of the joint matrix in packed form."""
+        """See ``Pairs.fill``."""
         total, count = len(observed), len(observed.valued)
         values, points = observed.X[observed.valued], observed.X[observed.sloped]
         m = observed.directions.shape[1]
@@ -61,7 +77,7 @@ class RowByRow(ABC):
             write_rows(packed, total, count + m * i, rows)
 
     def cross(self, X: Array, observed: Observations, n_jobs: int | None) -> Array:
-        """Covariances (q, N) of the values at X (q, d) with all observations."""
+        """See ``Pairs.cross``."""
         values, points = observed.X[observed.valued], observed.X[observed.sloped]
         m = observed.directions.shape[1]
         K = np.empty((len(X), len(observed)))

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends import joint as native
 from symkernel.backends.element_tables import ActionTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
-from symkernel.kernels.joint_rows import RowByRow
+from symkernel.kernels.joint_observations import Observations
+from symkernel.kernels.joint_rows import Pairs
 from symkernel.kernels.radial import Radial
 
 Array = NDArray[Any]
 
 # Elements that are summed over, one by one.
 _MAX_ORDER = 20_000
-# Numbers held at once beside the result: what a core's cache holds, and moved directions.
-_IN_CACHE = 2**17
+# Numbers that are moved at once: samples, and their directions.
 _IN_MEMORY = 2**20
 _DISTANCES = (
     "functions of the distances of a molecule, whatever its place and orientation, are those of "
@@ -27,15 +28,15 @@ _DISTANCES = (
 )
 
 
-class OrbitPairs(RowByRow):
+class OrbitPairs(Pairs):
     """Sums over the elements of a finite group, beside translations or not.
 
     Parameters
     ----------
     group : Group
         Of at most 20,000 elements.
-    radial : callable
-        phi of s = |x - y|^2 and its derivatives.
+    radial : tuple of str and float
+        Name of a kernel of the distance, and its parameter.
 
     Raises
     ------
@@ -49,70 +50,81 @@ class OrbitPairs(RowByRow):
         self._radial = radial
         self._table = _table_of(group)
 
-    def values(self, x: Array, Y: Array) -> Array:
-        """See ``RowByRow.values``."""
-        found = np.zeros(len(Y))
-        for table, at in self._tiles(Y, Y.shape[1]):
-            found[at] += self._radial(_differences(table.moved(x[None]), Y[at])[1])[0].sum(axis=0)
-        return found / len(self._table)
+    def fill(self, packed: Array, observed: Observations, n_jobs: int | None) -> None:
+        """See ``Pairs.fill``."""
+        total, count = len(observed), len(observed.valued)
+        values, points = observed.X[observed.valued], observed.X[observed.sloped]
+        directions = np.ascontiguousarray(observed.directions)
+        m, kernel = directions.shape[1], self._components(values.shape[1])
+        for table, at, add in self._parts(count, values.shape[1]):
+            target = native.Packed(packed, total, at.start)
+            images = _images(table, values[at])
+            native.values(kernel, images, values, target, first=at.start, add=add, n_jobs=n_jobs)
+        for table, at, add in self._parts(len(points), directions[:1].size):
+            images, A = _images(table, points[at]), _images(table, directions[at])
+            row = count + m * at.start
+            target = native.Packed(packed, total, row)
+            native.slopes(kernel, images, A, values, target, add=add, n_jobs=n_jobs)
+            target = native.Packed(packed, total, row, count)
+            native.mixed(
+                kernel,
+                images,
+                A,
+                points,
+                directions,
+                target,
+                first=at.start,
+                add=add,
+                n_jobs=n_jobs,
+            )
 
-    def slopes(self, x: Array, A: Array, Y: Array) -> Array:
-        """See ``RowByRow.slopes``."""
-        found = np.zeros((len(A), len(Y)))
-        for table, at in self._tiles(Y, A.size):
-            d, s = _differences(table.moved(x[None]), Y[at])
-            along = d @ table.moved(A).transpose(0, 2, 1)
-            found[:, at] += np.einsum("gk,gkm->mk", 2.0 * self._radial(s)[1], along)
-        return found / len(self._table)
+    def cross(self, X: Array, observed: Observations, n_jobs: int | None) -> Array:
+        """See ``Pairs.cross``."""
+        values, points = observed.X[observed.valued], observed.X[observed.sloped]
+        directions = np.ascontiguousarray(observed.directions)
+        K, kernel = np.zeros((len(X), len(observed))), self._components(X.shape[1])
+        for table, at, add in self._parts(len(X), X.shape[1]):
+            images = _images(table, X[at])
+            target = native.Dense(K, at.start)
+            native.values(kernel, images, values, target, add=add, n_jobs=n_jobs)
+            target = native.Dense(K, at.start, len(values))
+            native.cross_slopes(kernel, images, points, directions, target, add=add, n_jobs=n_jobs)
+        return K
 
-    def mixed(self, x: Array, A: Array, Y: Array, B: Array) -> Array:
-        """See ``RowByRow.mixed``."""
-        found = np.zeros((len(A), *B.shape[:2]))
-        for table, at in self._tiles(Y, A.size):
-            moved = table.moved(A)
-            d, s = _differences(table.moved(x[None]), Y[at])
-            _, first, second = self._radial(s)
-            straight = (first.T @ moved.reshape(len(table), -1)).reshape(-1, *A.shape)
-            along = (d @ moved.transpose(0, 2, 1)) * second[:, :, None]
-            across = d.transpose(1, 0, 2) @ B[at].transpose(0, 2, 1)  # (k, g, m)
-            block = -2.0 * (straight @ B[at].transpose(0, 2, 1))
-            block -= 4.0 * (along.transpose(1, 2, 0) @ across)
-            found[:, at] += block.transpose(1, 0, 2)
-        return found / len(self._table)
+    def fields(self, Y: Array, a: Array, b: Array) -> native.Fields:
+        """See ``Pairs.fields``."""
+        return native.Fields(self._components(Y.shape[1]), Y, a, b)
 
     def apply(
-        self, X: Array, fields: Any, gradient: bool, n_jobs: int | None
+        self, X: Array, fields: native.Fields, gradient: bool, n_jobs: int | None
     ) -> tuple[Array, Array | None]:
-        """See ``RowByRow.apply``."""
-        Y, a, b = fields
+        """See ``Pairs.apply``."""
         values = np.zeros(len(X))
         slopes = np.zeros_like(X) if gradient else None
-        for i, x in enumerate(X):
-            for table, at in self._tiles(Y, Y.shape[1]):
-                d, s = _differences(table.moved(x[None]), Y[at])
-                phi, first, second = self._radial(s)
-                inward = np.einsum("gkd,kd->gk", d, b[at])
-                values[i] += (phi @ a[at]).sum() - 2.0 * np.vdot(first, inward)
-                if slopes is not None:
-                    weights = 2.0 * a[at] * first - 4.0 * second * inward
-                    turned = (weights[:, None] @ d)[:, 0] - 2.0 * (first @ b[at])
-                    slopes[i] += table.moved_back(turned[:, None])[0]
-        order = len(self._table)
-        return values / order, None if slopes is None else slopes / order
+        for table, at, _ in self._parts(len(X), X.shape[1]):
+            some, turned = fields.apply(_images(table, X[at]), gradient, n_jobs)
+            values[at] += some
+            if slopes is not None and turned is not None:
+                slopes[at] += table.moved_back(turned.swapaxes(0, 1))
+        return values, slopes
 
-    def _tiles(self, Y: Array, width: int) -> Iterator[tuple[ActionTable, slice]]:
-        """Yield some elements and some of the samples, so that what is held at once is bounded.
+    def _components(self, degree: int) -> native.Components:
+        name, parameter = self._radial
+        one = native.Components(name, np.ones((1, degree)), np.ones(1), parameter)
+        return one.over(len(self._table))
 
-        `width` is how many numbers an element moves.
+    def _parts(self, n: int, width: int) -> Iterator[tuple[ActionTable, slice, bool]]:
+        """Yield some elements, some of n samples, and whether they were met before.
+
+        `width` is how many numbers of a sample an element moves: what is held at once is bounded.
         """
-        n, degree = Y.shape
-        held = _IN_CACHE if width == degree else _IN_MEMORY
-        elements = max(1, min(len(self._table), held // (4 * max(1, width))))
-        rows = max(1, held // (elements * degree + width))
-        for start in range(0, len(self._table), elements):
-            table = self._table.part(start, start + elements)
-            for first in range(0, n, rows):
-                yield table, slice(first, min(first + rows, n))
+        order = len(self._table)
+        elements = max(1, min(order, _IN_MEMORY // max(1, width)))
+        rows = max(1, _IN_MEMORY // (elements * max(1, width)))
+        for first in range(0, n, rows):
+            for start in range(0, order, elements):
+                table = self._table.part(start, start + elements)
+                yield table, slice(first, min(first + rows, n)), start > 0
 
 
 def _table_of(group: Group) -> ActionTable:
@@ -128,10 +140,7 @@ def _table_of(group: Group) -> ActionTable:
     return rest.table(_MAX_ORDER, advice)
 
 
-def _differences(moved: Array, Y: Array) -> tuple[Array, Array]:
-    """Return g x - y (g, k, d) of a moved sample (g, 1, d), and the squares (g, k) of its length.
-
-    Differences, not products: near samples keep their digits.
-    """
-    d = moved - Y
-    return d, np.einsum("gkd,gkd->gk", d, d)
+def _images(table: ActionTable, rows: Array) -> Array:
+    """Move rows (n, ..., d) by all elements: (n, order, ..., d)."""
+    moved = table.moved(rows.reshape(-1, rows.shape[-1]))
+    return moved.reshape(len(table), *rows.shape).swapaxes(0, 1)
