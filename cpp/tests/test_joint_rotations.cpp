@@ -264,7 +264,7 @@ void test_agrees_with_the_grid() {
     std::copy(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(d),
               y.begin() + static_cast<std::ptrdiff_t>(d));  // the same sample
     for (std::size_t k = 0; k < d; ++k)                     // on a line
-      y[2 * d + k] = static_cast<double>(k / static_cast<std::size_t>(dimension)) - 0.7;
+      y[2 * d + k] = 0.5 * static_cast<double>(k / static_cast<std::size_t>(dimension)) - 0.4;
     for (const bool reflections : {false, true}) {
       const JointJob job = job_of(x, y, dimension, reflections);
       const Answer want = by_grid(job, grid);
