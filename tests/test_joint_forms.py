@@ -345,6 +345,21 @@ def pairs_slopes_at_y(pairs, x, Y):
     return np.stack(found, axis=1) if found else np.zeros((len(x), 0))
 
 
+def test_a_length_scale_per_point():
+    group, base = on_points(groups.SO(3), 3, 3), RBF(np.repeat([0.8, 1.1, 1.7], 3))
+    k, X = InvariantKernel(base, group), distinct(3, 3)
+    joint = JointKernel(k)
+    values, slopes, mixed = blocks(joint_matrix(joint, X), *X.shape)
+    np.testing.assert_allclose(values, k(X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(slopes[0, :, 1], k.gradient_x(X[:1], X[1:2], [1.0])[0], atol=1e-12)
+    want = differences(lambda y: k.gradient_x(X[:1], y[None], [1.0])[0], X[1])
+    np.testing.assert_allclose(mixed[0, :, 1], want, rtol=0, atol=1e-8)
+    seen = joint.seen_directions(X)
+    assert seen.shape == (3, 6, 9)
+    rest = mixed[:, :, 1] - seen.transpose(0, 2, 1) @ (seen @ mixed[:, :, 1])
+    np.testing.assert_allclose(rest, 0.0, atol=1e-12)  # there is nothing along orbits
+
+
 # ---- the function -------------------------------------------------------------------------------
 
 
@@ -526,5 +541,7 @@ def test_a_cluster_is_learnt_from_energies_and_gradients():
         linear = g.apply(slope) - g.apply(0.0 * slope)
         np.testing.assert_allclose(moved, got, rtol=0, atol=1e-11 * np.abs(got).max())
         np.testing.assert_allclose(turned, linear, rtol=0, atol=1e-11 * np.abs(slope).max())
+    deviations = model.predict(np.concatenate([X, 2.0 * Z]), return_std=True)[1]
+    assert deviations[: len(X)].max() < 0.5 * deviations[len(X) :].min()
     shifted = model.predict(Z + np.tile([1.0, -2.0, 0.5], 4))
     np.testing.assert_allclose(shifted, got, rtol=0, atol=1e-9)

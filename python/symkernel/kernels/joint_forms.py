@@ -120,6 +120,21 @@ class FormPairs(RowByRow):
             rows[:, :, count : count + m * end] = mixed.reshape(end - start, m, m * end)
             write_rows(packed, total, count + m * start, rows.reshape(-1, total))
 
+    def cross(self, X: Array, observed: Observations, n_jobs: int | None) -> Array:
+        """See ``Pairs.cross``."""
+        X, samples = self._ordered(X), self._ordered(observed.X)
+        values, points = samples[observed.valued], samples[observed.sloped]
+        count, m = len(values), observed.directions.shape[1]
+        K = np.empty((len(X), len(observed)))
+        K[:, :count] = self._average.blocks(X, values, False, n_jobs)[0]
+        step = max(1, _HELD // max(1, X.size))
+        for start in range(0, len(points), step):
+            at = slice(start, min(start + step, len(points)))
+            slopes = self._average.blocks(points[at], X, True, n_jobs)[1]
+            along = self._ordered(observed.directions[at]) @ slopes.transpose(0, 2, 1)
+            K[:, count + m * start : count + m * at.stop] = along.reshape(-1, len(X)).T
+        return K
+
     def _ordered(self, rows: Array) -> Array:
         """Features of rows (..., d) in the order of the points."""
         ordered: Array = rows[..., self._layout]
