@@ -180,6 +180,19 @@ def mixed(native, kernel, fields, images, Y, threads):
         native.mixed(kernel, images, A, Y[:2000], B, native.Dense(out), n_jobs=threads)
 
 
+def joint_rotations(use):
+    """Values and derivatives under rotations of clouds of 20 points."""
+
+    def case(threads):
+        from symkernel.backends.joint_rotations import RotationAverage
+
+        rows = np.arange(20, dtype=np.int32)[None]
+        average = RotationAverage(rows, 3, True, np.geomspace(0.1, 10.0, 30), np.ones(30))
+        return lambda: use(average, random(4000, 60), threads)
+
+    return case
+
+
 def rates(threads):
     from symkernel.backends.cpu import _cpu
 
@@ -212,6 +225,14 @@ CASES = {
     "nearest": sums(lambda c, k, g, X, t: c.nearest(g, X[:2000], None, n_threads=t)),
     "match_points": matching,
     "one_match": one_matching,
+    "joint_rotations": joint_rotations(
+        lambda average, X, t: average.field(X, X, X[:, 0], X, True, t)
+    ),
+    "joint_rotations_mixed": joint_rotations(
+        lambda average, X, t: average.mixed(
+            X[:400], X[:400].reshape(400, 1, 60), X, X.reshape(-1, 1, 60), t
+        )
+    ),
     "rotate_points": turning,
     "permutation_chain": chain,
     "close_matrices": closure,

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_modes(m);
   symkernel::bind_least_images(m);
   symkernel::bind_frames(m);
+  symkernel::bind_joint_rotations(m);
   symkernel::bind_joint(m);
   symkernel::bind_segments(m);
   symkernel::bind_canonical(m);

@@ -35,6 +35,9 @@ __all__: list[str] = [
     "gram_packed",
     "isa",
     "joint_blocks",
+    "joint_rotation_blocks",
+    "joint_rotation_field",
+    "joint_rotation_mixed",
     "kernel_names",
     "labelled_frames",
     "least_images",
@@ -665,6 +668,51 @@ def joint_blocks(
 ) -> None:
     """
     Covariances of values, or derivatives along directions, written to a matrix, packed where packed_rows is not negative.
+    """
+
+def joint_rotation_blocks(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    gradient: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    K (n, m), and its gradients in x (n, m, d) or none.
+    """
+
+def joint_rotation_field(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    gradient: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Values (n) and gradients (n, points, dimension), or none, of f = sum_j [a_j + b_j . grad_y] K(., y_j), K the average over rotations and row permutations of sum_r weights[r] exp(-rates[r] |x - R s y|^2).
+    """
+
+def joint_rotation_mixed(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Derivatives of K (n, r, m, s) along a (n, r, d) at x and along b (m, s, d) at y.
     """
 
 def kernel_names() -> list[str]:

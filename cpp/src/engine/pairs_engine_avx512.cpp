@@ -1,6 +1,7 @@
 // Alignments, compiled with the flags of this instruction set: see CMakeLists.txt. Apart from
 // engine_avx512.cpp so that neither takes long to compile.
 #define SYMKERNEL_ISA avx512
+#include "engine/joint_parts.hpp"
 #include "engine/matching.hpp"
 #include "engine/nearest.hpp"
 #include "engine/rotations.hpp"
@@ -13,7 +14,9 @@ template void avx512::run_nearest<double>(const Job<double>&, const Block&, doub
 template void avx512::run_nearest<float>(const Job<float>&, const Block&, float*, int);
 
 extern const PairEngine avx512_pairs;
-constexpr PairEngine avx512_pairs = {TileShape<double>::V::width, avx512::match_scratch,
-                                     avx512::match, avx512::rotation_scratch, avx512::rotate};
+constexpr PairEngine avx512_pairs = {
+    TileShape<double>::V::width, avx512::match_scratch, avx512::match,
+    avx512::rotation_scratch,    avx512::rotate,        avx512::joint_scratch,
+    avx512::joint_apply,         avx512::joint_block};
 
 }  // namespace symkernel

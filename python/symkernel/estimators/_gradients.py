@@ -70,7 +70,8 @@ class JointSystem:
     def _seen(self) -> tuple[Observations, Array | None]:
         """Samples and directions in units of the length scale, and what gave the directions."""
         if self._inputs is None:
-            return self.joint.observe(self._rows, None, self._valued, self._sloped), None
+            seen = self.joint.seen_directions(self._rows[self._sloped])
+            return self.joint.observe(self._rows, seen, self._valued, self._sloped), seen
         points = self._inputs[self._sloped]
         J = described.jacobian(self._descriptor, points, self._rows.shape[1])
         basis = _row_spaces(J.astype(np.float64))

@@ -12,6 +12,8 @@ from symkernel.backends.packed import packed_shape
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group
 from symkernel.kernels.invariant import InvariantKernel
+from symkernel.kernels.joint_directions import seen_directions
+from symkernel.kernels.joint_forms import form_pairs
 from symkernel.kernels.joint_observations import Observations
 from symkernel.kernels.joint_rows import Pairs
 from symkernel.kernels.joint_sum import OrbitPairs
@@ -26,6 +28,8 @@ Array = NDArray[Any]
 
 # Products of four such numbers, summed over features, stay finite.
 _LARGEST = 1e75
+# Elements that are summed over in the time of one Gaussian of a closed form.
+_ELEMENTS_PER_TERM = 4
 # Methods that compute the average itself.
 _EXACT = ("auto", "sum", "fourier", "closed_form")
 
@@ -36,8 +40,9 @@ class JointKernel:
     Parameters
     ----------
     kernel : InvariantKernel
-        With a base kernel that has second derivatives, and a finite group of at most 20,000
-        elements, beside translations or not.
+        With a base kernel that has second derivatives, and a group that has a closed form with
+        derivatives (SignFlips, and SO(2), O(2), SO(3) or O(3) on clouds, with permutations of their
+        points or not), or is finite with at most 20,000 elements; beside translations or not.
 
     Raises
     ------
@@ -56,8 +61,9 @@ class JointKernel:
 
     for a direction a at x and b at y. Of m directions at each of two samples the first term is one
     product of m x d matrices for all elements together, ``sum_g h_g g A`` with ``B^T``. A pair of
-    samples costs 3 |G| m d + m^2 d multiply-adds. All is computed in float64. Source: E. Solak et
-    al., Derivative observations in Gaussian process models of dynamic systems, NIPS 2002.
+    samples costs 3 |G| m d + m^2 d multiply-adds. Closed forms do that for the whole group at once
+    (`FormPairs`, `FlipPairs`). All is computed in float64. Source: E. Solak et al., Derivative
+    observations in Gaussian process models of dynamic systems, NIPS 2002.
 
     Examples
     --------
@@ -122,6 +128,10 @@ class JointKernel:
             directions = self._in_units(flat).reshape(directions.shape)
         known = np.flatnonzero(everywhere if valued is None else valued)
         return Observations(self._in_units(X), directions, known, at)
+
+    def seen_directions(self, X: Array) -> Array | None:
+        """Directions (n, m, d) along which an invariant function can change at X, None for all."""
+        return seen_directions(self._structure, X)
 
     # ---- the matrix -----------------------------------------------------------------------------
 
@@ -250,8 +260,18 @@ class JointKernel:
 
 
 def _pairs_of(kernel: InvariantKernel, group: Group, spec: BaseSpec) -> Pairs:
-    """Choose how pairs of samples are computed."""
-    return OrbitPairs(group, radial_of(spec, kernel.base))
+    """Choose how pairs of samples are computed: by a closed form, or by a sum that is shorter."""
+    radial = radial_of(spec, kernel.base)
+    if name_and_options(kernel.method)[0] != "sum":
+        try:
+            pairs, terms = form_pairs(group, spec)
+        except NotApplicableError:
+            return OrbitPairs(group, radial)
+        structure = group.structure
+        rest = structure.rest if structure.translates else group
+        if not rest.is_finite or rest.order > _ELEMENTS_PER_TERM * terms:
+            return pairs
+    return OrbitPairs(group, radial)
 
 
 def _fields(observed: Observations, coefficients: Array) -> tuple[Array, Array]:

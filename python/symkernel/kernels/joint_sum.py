@@ -159,7 +159,8 @@ def _table_of(group: Group) -> ActionTable:
     rest = structure.rest if structure.translates else group
     if not rest.is_finite:
         raise NotApplicableError(
-            "gradient observations need a finite group, beside translations or not; "
+            "gradient observations need a finite group, or SO(2), O(2), SO(3) or O(3) on clouds "
+            "with at most 100,000 permutations of their points, beside translations or not; "
             f"{group!r} turns samples continuously: {_DISTANCES}"
         )
     advice = "gradient observations sum over all of them; use a smaller group"
