@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from symkernel.estimators._progress import Progress
 from symkernel.exceptions import ApproximationWarning
 from symkernel.solvers.checkpoint import Checkpoint
 from symkernel.solvers.choose import SolverPlan
-from symkernel.solvers.matrices import FullMatrix, PackedMatrix
 from symkernel.solvers.pcg import (
     PCGSolution,
     PCGState,
@@ -28,7 +27,13 @@ from symkernel.solvers.pcg import (
     warn_unconverged,
 )
 from symkernel.solvers.ridge_factor import RidgeFactor
-from symkernel.solvers.rpcholesky import PivotedFactor, factor_at, rpcholesky, uniform_pivots
+from symkernel.solvers.rpcholesky import (
+    KernelColumns,
+    PivotedFactor,
+    factor_at,
+    rpcholesky,
+    uniform_pivots,
+)
 from symkernel.solvers.whitening import Whitening
 
 Array = NDArray[Any]
@@ -78,13 +83,15 @@ def fit_pcg(
     state = None if kept is None else kept.load()
     seed = options.seed() if state is None else int(state["seed"])
     placed = in_precision(X, bound, alphas, sample_weight, options.precision)
-    run = Run(plan, options, bound, placed, alphas, sample_weight, seed, kept, state)
+    matrix = KernelMatrix(bound, placed, options.n_jobs)
+    run = Run(plan, options, matrix, alphas, sample_weight, seed, kept, state)
     solution = run.solve(targets)
     single = getattr(placed, "dtype", None) == np.float32
     if single and not solution.converged and options.precision == "auto":
         # Rounding of the values is in the way: go on from here in double precision.
         placed = X.astype(np.float64)
-        run = Run(plan, options, bound, placed, alphas, sample_weight, seed, None, None)
+        matrix = KernelMatrix(bound, placed, options.n_jobs)
+        run = Run(plan, options, matrix, alphas, sample_weight, seed)
         solution, single = run.solve(targets, solution.solution), False
     if kept is not None:
         kept.remove()
@@ -132,6 +139,19 @@ def in_precision(
     return X.astype(np.float64)
 
 
+class MatrixToSolve(SymmetricOperator, Protocol):
+    """A matrix that is computed, that tells its columns, and that can be stored."""
+
+    @property
+    def columns_of(self) -> KernelColumns:
+        """Its columns, as ``rpcholesky`` takes them."""
+        ...
+
+    def stored(self) -> SymmetricOperator:
+        """Return it with its entries in memory."""
+        ...
+
+
 class Run:
     """A system that is ready to be solved: its operator and its preconditioner."""
 
@@ -139,8 +159,7 @@ class Run:
         self,
         plan: SolverPlan,
         options: Options,
-        bound: BoundKernel,
-        X: Any,
+        matrix: MatrixToSolve,
         alphas: Array,
         sample_weight: Array | None,
         seed: int,
@@ -150,9 +169,8 @@ class Run:
     ) -> None:
         self.options, self.alphas, self.weights, self.seed = options, alphas, sample_weight, seed
         self._kept, self._state = kept, state
-        matrix = KernelMatrix(bound, X, options.n_jobs)
-        self.factor = _factor(matrix, plan.n_components, options, alphas, seed, pivots)
-        self.operator: SymmetricOperator = _stored(matrix) if plan.stored else matrix
+        self.factor = _factor(matrix.columns_of, plan.n_components, options, alphas, seed, pivots)
+        self.operator = matrix.stored() if plan.stored else matrix
 
     def solve(self, targets: Array, start: Array | None = None) -> PCGSolution:
         """Solve for targets, showing progress and keeping states."""
@@ -200,28 +218,22 @@ class Run:
 
 
 def _factor(
-    matrix: KernelMatrix,
+    columns: KernelColumns,
     rank: int,
     options: Options,
     alphas: Array,
     seed: int,
     pivots: NDArray[np.int64] | None,
 ) -> PivotedFactor:
-    columns = matrix.columns_of
     if pivots is not None:
         return factor_at(columns, pivots)
+    diagonal = np.asarray(columns.diag(), np.float64)
     if options.centers == "uniform":
-        return factor_at(columns, uniform_pivots(len(matrix), rank, seed))
-    trace = float(np.asarray(columns.diag(), np.float64).sum())
+        return factor_at(columns, uniform_pivots(len(diagonal), rank, seed))
+    trace = float(diagonal.sum())
     # Columns beyond those that leave a tenth of the ridge would change next to nothing.
-    tol = _LEFT * float(alphas.min()) * len(matrix) / trace if trace > 0.0 else 0.0
+    tol = _LEFT * float(alphas.min()) * len(diagonal) / trace if trace > 0.0 else 0.0
     return rpcholesky(columns, rank, tol=min(tol, 1.0), random_state=seed)
-
-
-def _stored(matrix: KernelMatrix) -> SymmetricOperator:
-    if matrix.bound.packs:
-        return PackedMatrix(matrix.bound.gram_packed(matrix.kept, matrix.n_jobs), len(matrix))
-    return FullMatrix(matrix.bound.gram(matrix.kept, matrix.n_jobs))
 
 
 _FIELDS = ("iteration", "solution", "residual", "direction", "active", "indefinite", "history")
@@ -305,7 +317,6 @@ class PCGFit(LargeFit):
 
         The system is set up again at the first call, and kept then, but not in pickles.
         """
-        X = self._samples(machine)
         if m <= _EXACT and len(self.alphas) == 1:
             return _SolvedFactor(self._run(machine), self.used), machine.X_fit_
         why = f"of {m} samples" if len(self.alphas) == 1 else "with one alpha per target"
@@ -316,7 +327,10 @@ class PCGFit(LargeFit):
             ApproximationWarning,
             stacklevel=5,
         )
-        return self.low_rank, X[self.pivots]
+        return self._from_pivots(machine)
+
+    def _from_pivots(self, machine: Any) -> tuple[RidgeFactor, Any]:
+        return self.low_rank, self._samples(machine)[self.pivots]
 
     def left_out(self, machine: Any, targets: Array) -> tuple[NDArray[np.intp], Array]:
         """Return exact values at 128 samples of the fit without each and its copies."""
@@ -351,14 +365,15 @@ class PCGFit(LargeFit):
             return X[np.ix_(self.used, self.used)]
         return X[self.used]
 
+    def _matrix(self, machine: Any) -> MatrixToSolve:
+        return KernelMatrix(machine._fitted.bound, self._samples(machine), self.options.n_jobs)
+
     def _run(self, machine: Any) -> Run:
         if self.run is None:
-            bound, X = machine._fitted.bound, self._samples(machine)
             self.run = Run(
                 self.plan,
                 self.options,
-                bound,
-                X,
+                self._matrix(machine),
                 self.alphas,
                 self.weights,
                 self.seed,

@@ -150,7 +150,7 @@ class JointKernel:
             packed_shape(total),
             8,
             f"the joint matrix of {total} values and derivatives, in packed form",
-            "Use fewer samples, or gradients of fewer of them.",
+            "solver='pcg' fits without storing it; or give rows of NaN for some gradients.",
         )
         packed = np.empty(total * (total + 1) // 2)
         self._pairs.fill(packed, observed, n_jobs)
@@ -159,6 +159,17 @@ class JointKernel:
     def cross(self, X: Array, observed: Observations, n_jobs: int | None = None) -> Array:
         """Covariances (n, N) of the values at n samples with all observations."""
         return self._pairs.cross(self._in_units(X), observed, n_jobs)
+
+    def apply(
+        self, at: Observations, observed: Observations, coefficients: Array, n_jobs: int | None
+    ) -> Array:
+        """Product (M,) of the covariances of M observations with N others and coefficients (N,)."""
+        fields = self._pairs.fields(observed.X, *_fields(observed, coefficients))
+        values, slopes = self._pairs.apply(at.X, fields, len(at.sloped) > 0, n_jobs)
+        if slopes is None:
+            return np.asarray(values[at.valued])
+        along = np.einsum("kmd,kd->km", at.directions, slopes[at.sloped])
+        return np.concatenate([values[at.valued], along.ravel()])
 
     # ---- the function ---------------------------------------------------------------------------
 
