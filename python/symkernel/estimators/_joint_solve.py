@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.estimators._large import NystroemFactor, Options
-from symkernel.estimators._pcg import MatrixToSolve, PCGFit, Run
+from symkernel.estimators._pcg import PCGFit
+from symkernel.estimators._pcg_run import MatrixToSolve, Run
 from symkernel.estimators._solvers import memory_for
 from symkernel.exceptions import NotApplicableError
 from symkernel.kernels.joint import Observations
@@ -115,10 +116,10 @@ def _plan(options: Options, system: System) -> SolverPlan:
     fits = packed <= memory or (options.solver == "cholesky" and options.memory_limit is None)
     if options.solver == "cholesky" or (options.solver == "auto" and fits):
         if not fits:
-            least = plan_iterations(task, memory).bytes
+            other = plan_iterations(task, memory).bytes
             raise MemoryError(
                 f"{named} is too little for the joint matrix of {n:,} observations, {packed:,} "
-                f'bytes; solver="pcg" takes {least:,}'
+                f'bytes; solver="pcg" takes {other:,}'
             )
         reason = "it was asked for" if options.solver == "cholesky" else "its factor fits in memory"
         return replace(factored, reason=reason)

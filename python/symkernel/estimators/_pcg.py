@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,39 +13,20 @@ from scipy.linalg import eigh
 from symkernel.estimators._calibration import identical_rows, left_out_values
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.estimators._large import KernelMatrix, LargeFit, NystroemFactor, Options
-from symkernel.estimators._progress import Progress
+from symkernel.estimators._pcg_run import MatrixToSolve, Run
 from symkernel.exceptions import ApproximationWarning
-from symkernel.solvers.checkpoint import Checkpoint
 from symkernel.solvers.choose import SolverPlan
-from symkernel.solvers.pcg import (
-    PCGSolution,
-    PCGState,
-    SymmetricOperator,
-    solve_pcg,
-    warn_unconverged,
-)
+from symkernel.solvers.pcg import PCGSolution, warn_unconverged
 from symkernel.solvers.ridge_factor import RidgeFactor
-from symkernel.solvers.rpcholesky import (
-    KernelColumns,
-    PivotedFactor,
-    factor_at,
-    rpcholesky,
-    uniform_pivots,
-)
+from symkernel.solvers.rpcholesky import uniform_pivots
 from symkernel.solvers.whitening import Whitening
 
 Array = NDArray[Any]
 
-# Share of the ridge that the preconditioner may leave of a sample's kernel value, on average.
-_LEFT = 0.1
 # Float32 values make noise of this share of the trace, which a ridge must exceed.
 _SINGLE = 2.0**-23
 # Samples whose variances are solved for exactly, and whose left-out values calibrate probabilities.
 _EXACT, _LEFT_OUT = 64, 128
-# Variances are small differences: their solutions are taken to this share of the tolerance.
-_FINER = 1e-2
-# Iterations, or seconds, between two states that are kept.
-_KEPT_EVERY, _KEPT_AFTER = 10, 60.0
 
 
 def fit_pcg(
@@ -137,117 +116,6 @@ def in_precision(
             f'alpha={alphas.min():.3g} resolves; use precision="float64" or a larger alpha'
         )
     return X.astype(np.float64)
-
-
-class MatrixToSolve(SymmetricOperator, Protocol):
-    """A matrix that is computed, that tells its columns, and that can be stored."""
-
-    @property
-    def columns_of(self) -> KernelColumns:
-        """Its columns, as ``rpcholesky`` takes them."""
-        ...
-
-    def stored(self) -> SymmetricOperator:
-        """Return it with its entries in memory."""
-        ...
-
-
-class Run:
-    """A system that is ready to be solved: its operator and its preconditioner."""
-
-    def __init__(
-        self,
-        plan: SolverPlan,
-        options: Options,
-        matrix: MatrixToSolve,
-        alphas: Array,
-        sample_weight: Array | None,
-        seed: int,
-        kept: Checkpoint | None = None,
-        state: dict[str, Array] | None = None,
-        pivots: NDArray[np.int64] | None = None,
-    ) -> None:
-        self.options, self.alphas, self.weights, self.seed = options, alphas, sample_weight, seed
-        self._kept, self._state = kept, state
-        self.factor = _factor(matrix.columns_of, plan.n_components, options, alphas, seed, pivots)
-        self.operator = matrix.stored() if plan.stored else matrix
-
-    def solve(self, targets: Array, start: Array | None = None) -> PCGSolution:
-        """Solve for targets, showing progress and keeping states."""
-        options = self.options
-        with Progress(options.max_iter, "conjugate gradients", options.verbose > 0) as progress:
-            return solve_pcg(
-                self.operator,
-                targets,
-                self.alphas,
-                self.weights,
-                low_rank=self.factor,
-                start=start,
-                tol=options.tol,
-                max_iter=options.max_iter,
-                callback=self._after(progress),
-                resume=None if self._state is None else _state_of(self._state),
-            )
-
-    def solve_quietly(self, columns: Array) -> Array:
-        """Solve for other columns, with the first ridge, without progress and states."""
-        found = solve_pcg(
-            self.operator,
-            columns,
-            float(self.alphas[0]),
-            self.weights,
-            low_rank=self.factor,
-            tol=_FINER * self.options.tol,
-            max_iter=self.options.max_iter,
-        )
-        warn_unconverged(found, float(self.alphas[0]))
-        return found.solution
-
-    def _after(self, progress: Progress) -> Callable[[PCGState], None]:
-        last = time.monotonic()
-
-        def after(state: PCGState) -> None:
-            nonlocal last
-            progress.step(f"residual {state.worst:.2g}")
-            late = time.monotonic() - last > _KEPT_AFTER
-            if self._kept is not None and (late or state.iteration % _KEPT_EVERY == 0):
-                self._kept.save({"seed": np.array(self.seed), **_arrays_of(state)})
-                last = time.monotonic()
-
-        return after
-
-
-def _factor(
-    columns: KernelColumns,
-    rank: int,
-    options: Options,
-    alphas: Array,
-    seed: int,
-    pivots: NDArray[np.int64] | None,
-) -> PivotedFactor:
-    if pivots is not None:
-        return factor_at(columns, pivots)
-    diagonal = np.asarray(columns.diag(), np.float64)
-    if options.centers == "uniform":
-        return factor_at(columns, uniform_pivots(len(diagonal), rank, seed))
-    trace = float(diagonal.sum())
-    # Columns beyond those that leave a tenth of the ridge would change next to nothing.
-    tol = _LEFT * float(alphas.min()) * len(diagonal) / trace if trace > 0.0 else 0.0
-    return rpcholesky(columns, rank, tol=min(tol, 1.0), random_state=seed)
-
-
-_FIELDS = ("iteration", "solution", "residual", "direction", "active", "indefinite", "history")
-
-
-def _arrays_of(state: PCGState) -> dict[str, Array]:
-    return {name: np.asarray(getattr(state, name)) for name in _FIELDS}
-
-
-def _state_of(arrays: dict[str, Array]) -> PCGState:
-    values: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
-    values["iteration"] = int(values["iteration"])
-    values["history"] = list(values["history"])
-    return PCGState(**values)
 
 
 @dataclass

@@ -277,8 +277,8 @@ class InvariantKernelClassifier(
 
         The first call computes the Gram matrix again, factors and inverts it: n^3 multiply-adds.
         The slope is kept then, in pickles too. With ``solver="pcg"`` 128 of the left-out values are
-        solved for, exactly; with "nystroem" up to 2,000 are, on centres that stay. Source: temperature scaling, Guo et al., ICML 2017,
-        with Platt's targets.
+        solved for, exactly; with "nystroem" up to 2,000 are, on centres that stay. Source:
+        temperature scaling, Guo et al., ICML 2017, with Platt's targets.
         """
         return self._probabilities(X, log=False)
 

@@ -113,8 +113,9 @@ class InvariantKernelRidge(
     Attributes
     ----------
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Weights of the training samples, or of the centres; of a fit with gradients those of the observed values, in
-        the order of their samples, and then of the observed gradients, sample by sample.
+        Weights of the training samples, or of the centres; of a fit with gradients those of the
+        observed values, in the order of their samples, and then of the observed gradients, sample
+        by sample.
     intercept_ : float or ndarray of shape (n_targets,)
         The mean that was subtracted; 0 if `normalize_y` is False.
     X_fit_ : ndarray or sparse matrix of shape (n_samples, n_features)
@@ -147,11 +148,11 @@ class InvariantKernelRidge(
     proves singular, whose Gram matrix is computed again. Predict: m n |G| kernel values without an
     m x n matrix. Fit raises MemoryError, before it allocates, if the Gram matrix does not fit.
 
-    **Many samples.** "pcg": r n kernel values for r columns of the preconditioner, and n^2 / 2 once,
-    if they fit in memory, or in each iteration; n r^2 multiply-adds, n^2 an iteration. Energies of
-    8,000 structures with alpha 1e-4 took 4 iterations, 4,000 with 1e-8 took 20 to 1.05 times the
-    exact test error. "nystroem" with M centres: n M kernel values, n M^2 multiply-adds, memory for
-    4 M^2 numbers and a chunk.
+    **Many samples.** "pcg": r n kernel values for r columns of the preconditioner, and n^2 / 2
+    once, if they fit in memory, or in each iteration; n r^2 multiply-adds, n^2 an iteration.
+    Energies of 8,000 structures with alpha 1e-4 took 4 iterations, 4,000 with 1e-8 took 20 to 1.05
+    times the exact test error. "nystroem" with M centres: n M kernel values, n M^2 multiply-adds,
+    memory for 4 M^2 numbers and a chunk.
 
     **Gradients** of n samples with m features, of which a descriptor makes p: the joint matrix of
     N = n (1 + m) values and derivatives (m is the rank of the Jacobians where that is less: 3
