@@ -9,6 +9,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``sets``: kernels between sets of unequal size, by ``python -m symkernel.bench.sets``;
 * ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;
+* ``solvers``: conjugate gradients beside Cholesky, by ``python -m symkernel.bench.solvers``;
 * ``planning``: the time of plan() for every named group;
 * ``latency``: single predictions, by ``python -m symkernel.bench.latency``;
 * ``programs``: whole programs, fit and predict, with peak memory;

