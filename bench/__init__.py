@@ -10,6 +10,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``sets``: kernels between sets of unequal size, by ``python -m symkernel.bench.sets``;
 * ``joint``: values and forces together, by ``python -m symkernel.bench.joint``;
 * ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;
+* ``solvers``: conjugate gradients beside Cholesky, by ``python -m symkernel.bench.solvers``;
 * ``planning``: the time of plan() for every named group;
 * ``latency``: single predictions, by ``python -m symkernel.bench.latency``;
 * ``programs``: whole programs, fit and predict, with peak memory;

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from symkernel.backends.arrays import is_on_device
 from symkernel.backends.memory import require_memory
-from symkernel.backends.packed import LARGEST_FACTORED, unpack
+from symkernel.backends.packed import unpack
 from symkernel.estimators import _described as described
+from symkernel.estimators._joint_solve import solve_jointly
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._machine import Fitted, check_alpha, check_weights
 from symkernel.estimators._regression import KernelRegressor, averaged, in_order_of, warn_uncentred
+from symkernel.estimators._solvers import read_options
 from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import InvariantKernel
 from symkernel.kernels.joint import JointKernel, Observations
+from symkernel.kernels.joint_matrix import JointMatrix
 from symkernel.solvers.centring import weighted_mean
-from symkernel.solvers.ridge import solve_ridge
 from symkernel.solvers.ridge_factor import RidgeFactor, factor_ridge
-from symkernel.solvers.ridge_packed import solve_ridge_packed
 from symkernel.validation import as_floats, check_data, check_kind
 
 Array = NDArray[Any]
@@ -112,6 +113,10 @@ class JointSystem:
             "A larger alpha lets one triangle of it do, and solver='pcg' products with it.",
         )
         return unpack(self.packed(n_jobs), n)
+
+    def operator(self, n_jobs: int | None) -> JointMatrix:
+        """The joint matrix, by products with it."""
+        return JointMatrix(self.joint, self.observed, n_jobs)
 
     def evaluate(
         self, X: Array, coefficients: Array, gradient: bool, n_jobs: int | None
@@ -221,12 +226,15 @@ class GradientRegressor(KernelRegressor):
         along = system.reduced(slopes[sloped])
         shares = _shares(weights, valued, sloped, along.shape[1], ratio)
         targets = np.concatenate([values[valued] - mean, along.ravel()])
-        found = _solve(system, targets[:, None], alpha, shares, self.n_jobs)[:, 0]
+        solved = solve_jointly(read_options(self), system, targets, alpha, shares)
+        found, self.solver_plan_, self.n_iter_ = solved.coefficients, solved.plan, solved.n_iter
         count = int(valued.sum())
         restored = system.restored(found[count:].reshape(along.shape))
         self.dual_coef_ = np.concatenate([found[:count], restored.ravel()])
         self.intercept_ = float(mean)
-        self._fitted = FittedJointly(spec, bound, np.array([alpha]), shares, system=system)
+        self._fitted = FittedJointly(
+            spec, bound, np.array([alpha]), shares, large=solved.large, system=system
+        )
         self.kernel_, self.group_, self.X_fit_ = bound.kernel, bound.group, rows
 
     def _alphas(self) -> tuple[float, float]:
@@ -372,18 +380,3 @@ def _read_gradient(gradient: Any, rows: tuple[int, ...], shapes: set[tuple[int, 
     if np.isinf(slopes).any():
         raise ValueError("gradient contains infinity; rows of NaN are what was not observed")
     return slopes
-
-
-def _solve(
-    system: JointSystem,
-    targets: Array,
-    alpha: float,
-    shares: Array | None,
-    n_jobs: int | None,
-) -> Array:
-    found = None
-    if len(targets) <= LARGEST_FACTORED:
-        found = solve_ridge_packed(system.packed(n_jobs), targets, alpha, shares)
-    if found is None:
-        found = solve_ridge(system.full(n_jobs), targets, alpha, shares)
-    return found

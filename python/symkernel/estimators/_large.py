@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.kernels import InvariantKernel, SetKernel
 from symkernel.solvers.checkpoint import Checkpoint, fingerprint
+from symkernel.solvers.matrices import FullMatrix, PackedMatrix
+from symkernel.solvers.pcg import SymmetricOperator
 from symkernel.solvers.ridge_factor import RidgeFactor
 from symkernel.solvers.rpcholesky import SampleColumns
 from symkernel.solvers.whitening import Whitening
@@ -45,10 +47,13 @@ class Options:
 
     def kept(self, bound: BoundKernel, words: str, *arrays: Any) -> Checkpoint | None:
         """Return the checkpoint of a fit, if there is to be one."""
+        return self.kept_as(f"{words} {bound.kernel!r} {sorted(bound.params.items())}", *arrays)
+
+    def kept_as(self, words: str, *arrays: Any) -> Checkpoint | None:
+        """Return the checkpoint of a fit that these words and arrays tell from others."""
         if self.checkpoint is None:
             return None
-        said = f"{words} {bound.kernel!r} {sorted(bound.params.items())} {self.centers}"
-        return Checkpoint(self.checkpoint, fingerprint(said, *arrays))
+        return Checkpoint(self.checkpoint, fingerprint(f"{words} {self.centers}", *arrays))
 
 
 class LargeFit(ABC):
@@ -113,6 +118,12 @@ class KernelMatrix:
     def cross(self, A: Any, B: Any) -> Array:
         """Return kernel values of samples with samples."""
         return np.asarray(self.bound.cross(A, B, self.n_jobs))
+
+    def stored(self) -> SymmetricOperator:
+        """Return the matrix with its entries in memory, one triangle where the kernel packs."""
+        if self.bound.packs:
+            return PackedMatrix(self.bound.gram_packed(self.kept, self.n_jobs), len(self))
+        return FullMatrix(self.bound.gram(self.kept, self.n_jobs))
 
     @property
     def columns_of(self) -> Any:

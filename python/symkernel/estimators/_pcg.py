@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,34 +13,20 @@ from scipy.linalg import eigh
 from symkernel.estimators._calibration import identical_rows, left_out_values
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.estimators._large import KernelMatrix, LargeFit, NystroemFactor, Options
-from symkernel.estimators._progress import Progress
+from symkernel.estimators._pcg_run import MatrixToSolve, Run
 from symkernel.exceptions import ApproximationWarning
-from symkernel.solvers.checkpoint import Checkpoint
 from symkernel.solvers.choose import SolverPlan
-from symkernel.solvers.matrices import FullMatrix, PackedMatrix
-from symkernel.solvers.pcg import (
-    PCGSolution,
-    PCGState,
-    SymmetricOperator,
-    solve_pcg,
-    warn_unconverged,
-)
+from symkernel.solvers.pcg import PCGSolution, warn_unconverged
 from symkernel.solvers.ridge_factor import RidgeFactor
-from symkernel.solvers.rpcholesky import PivotedFactor, factor_at, rpcholesky, uniform_pivots
+from symkernel.solvers.rpcholesky import uniform_pivots
 from symkernel.solvers.whitening import Whitening
 
 Array = NDArray[Any]
 
-# Share of the ridge that the preconditioner may leave of a sample's kernel value, on average.
-_LEFT = 0.1
 # Float32 values make noise of this share of the trace, which a ridge must exceed.
 _SINGLE = 2.0**-23
 # Samples whose variances are solved for exactly, and whose left-out values calibrate probabilities.
 _EXACT, _LEFT_OUT = 64, 128
-# Variances are small differences: their solutions are taken to this share of the tolerance.
-_FINER = 1e-2
-# Iterations, or seconds, between two states that are kept.
-_KEPT_EVERY, _KEPT_AFTER = 10, 60.0
 
 
 def fit_pcg(
@@ -78,13 +62,15 @@ def fit_pcg(
     state = None if kept is None else kept.load()
     seed = options.seed() if state is None else int(state["seed"])
     placed = in_precision(X, bound, alphas, sample_weight, options.precision)
-    run = Run(plan, options, bound, placed, alphas, sample_weight, seed, kept, state)
+    matrix = KernelMatrix(bound, placed, options.n_jobs)
+    run = Run(plan, options, matrix, alphas, sample_weight, seed, kept, state)
     solution = run.solve(targets)
     single = getattr(placed, "dtype", None) == np.float32
     if single and not solution.converged and options.precision == "auto":
         # Rounding of the values is in the way: go on from here in double precision.
         placed = X.astype(np.float64)
-        run = Run(plan, options, bound, placed, alphas, sample_weight, seed, None, None)
+        matrix = KernelMatrix(bound, placed, options.n_jobs)
+        run = Run(plan, options, matrix, alphas, sample_weight, seed)
         solution, single = run.solve(targets, solution.solution), False
     if kept is not None:
         kept.remove()
@@ -130,98 +116,6 @@ def in_precision(
             f'alpha={alphas.min():.3g} resolves; use precision="float64" or a larger alpha'
         )
     return X.astype(np.float64)
-
-
-class Run:
-    """A system that is ready to be solved: its operator and its preconditioner."""
-
-    def __init__(
-        self,
-        plan: SolverPlan,
-        options: Options,
-        bound: BoundKernel,
-        X: Any,
-        alphas: Array,
-        sample_weight: Array | None,
-        seed: int,
-        kept: Checkpoint | None = None,
-        state: dict[str, Array] | None = None,
-        pivots: NDArray[np.int64] | None = None,
-    ) -> None:
-        self.options, self.alphas, self.weights, self.seed = options, alphas, sample_weight, seed
-        self._kept, self._state = kept, state
-        matrix = KernelMatrix(bound, X, options.n_jobs)
-        self.factor = _factor(matrix, plan.n_components, options, alphas, seed, pivots)
-        self.operator: SymmetricOperator = _stored(matrix) if plan.stored else matrix
-
-    def solve(self, targets: Array, start: Array | None = None) -> PCGSolution:
-        """Solve for targets, showing progress and keeping states."""
-        options = self.options
-        with Progress(options.max_iter, "conjugate gradients", options.verbose > 0) as progress:
-            return solve_pcg(
-                self.operator,
-                targets,
-                self.alphas,
-                self.weights,
-                low_rank=self.factor,
-                start=start,
-                tol=options.tol,
-                max_iter=options.max_iter,
-                callback=self._after(progress),
-                resume=None if self._state is None else PCGState.from_arrays(self._state),
-            )
-
-    def solve_quietly(self, columns: Array) -> Array:
-        """Solve for other columns, with the first ridge, without progress and states."""
-        found = solve_pcg(
-            self.operator,
-            columns,
-            float(self.alphas[0]),
-            self.weights,
-            low_rank=self.factor,
-            tol=_FINER * self.options.tol,
-            max_iter=self.options.max_iter,
-        )
-        warn_unconverged(found, float(self.alphas[0]))
-        return found.solution
-
-    def _after(self, progress: Progress) -> Callable[[PCGState], None]:
-        last = time.monotonic()
-
-        def after(state: PCGState) -> None:
-            nonlocal last
-            progress.step(f"residual {state.worst:.2g}")
-            late = time.monotonic() - last > _KEPT_AFTER
-            if self._kept is not None and (late or state.iteration % _KEPT_EVERY == 0):
-                self._kept.save({"seed": np.array(self.seed), **state.arrays()})
-                last = time.monotonic()
-
-        return after
-
-
-def _factor(
-    matrix: KernelMatrix,
-    rank: int,
-    options: Options,
-    alphas: Array,
-    seed: int,
-    pivots: NDArray[np.int64] | None,
-) -> PivotedFactor:
-    columns = matrix.columns_of
-    if pivots is not None:
-        return factor_at(columns, pivots)
-    if options.centers == "uniform":
-        return factor_at(columns, uniform_pivots(len(matrix), rank, seed))
-    trace = float(np.asarray(columns.diag(), np.float64).sum())
-    # Columns beyond those that leave a tenth of the ridge would change next to nothing.
-    tol = _LEFT * float(alphas.min()) * len(matrix) / trace if trace > 0.0 else 0.0
-    return rpcholesky(columns, rank, tol=min(tol, 1.0), random_state=seed)
-
-
-def _stored(matrix: KernelMatrix) -> SymmetricOperator:
-    if matrix.bound.packs:
-        return PackedMatrix(matrix.bound.gram_packed(matrix.kept, matrix.n_jobs), len(matrix))
-    return FullMatrix(matrix.bound.gram(matrix.kept, matrix.n_jobs))
 
 
 @dataclass
@@ -291,7 +185,6 @@ class PCGFit(LargeFit):
 
         The system is set up again at the first call, and kept then, but not in pickles.
         """
-        X = self._samples(machine)
         if m <= _EXACT and len(self.alphas) == 1:
             return _SolvedFactor(self._run(machine), self.used), machine.X_fit_
         why = f"of {m} samples" if len(self.alphas) == 1 else "with one alpha per target"
@@ -302,7 +195,10 @@ class PCGFit(LargeFit):
             ApproximationWarning,
             stacklevel=5,
         )
-        return self.low_rank, X[self.pivots]
+        return self._from_pivots(machine)
+
+    def _from_pivots(self, machine: Any) -> tuple[RidgeFactor, Any]:
+        return self.low_rank, self._samples(machine)[self.pivots]
 
     def left_out(self, machine: Any, targets: Array) -> tuple[NDArray[np.intp], Array]:
         """Return exact values at 128 samples of the fit without each and its copies."""
@@ -337,14 +233,15 @@ class PCGFit(LargeFit):
             return X[np.ix_(self.used, self.used)]
         return X[self.used]
 
+    def _matrix(self, machine: Any) -> MatrixToSolve:
+        return KernelMatrix(machine._fitted.bound, self._samples(machine), self.options.n_jobs)
+
     def _run(self, machine: Any) -> Run:
         if self.run is None:
-            bound, X = machine._fitted.bound, self._samples(machine)
             self.run = Run(
                 self.plan,
                 self.options,
-                bound,
-                X,
+                self._matrix(machine),
                 self.alphas,
                 self.weights,
                 self.seed,

@@ -150,7 +150,7 @@ class ChoosesSolver:
             )
         bound = spec.bind(d)
         task = _task(bound, options, n, d, n_targets, 1, _seconds_per_pair(bound, None, d))
-        return choose_solver(task, options.solver, *_memory(options))
+        return choose_solver(task, options.solver, *memory_for(options))
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def plan_fit(
     alphas = len(np.unique(np.ravel(alpha)))
     task = _task(bound, options, n, d, n_targets, alphas, math.nan)
     task = replace(task, methods=methods)
-    memory, named = _memory(options)
+    memory, named = memory_for(options)
     if is_on_device(X) or (options.solver == "cholesky" and options.memory_limit is None):
         memory = math.inf  # checked before the matrix is allocated, where it is
     plan = plan_unmeasured(task, options.solver, memory)
@@ -232,7 +232,7 @@ def _task(
     return Task(n, seconds, d, n_targets, n_alphas, bound.packs, options.n_components)
 
 
-def _memory(options: Options) -> tuple[float, str]:
+def memory_for(options: Options) -> tuple[float, str]:
     """Bytes that a fit may take, and what they are called."""
     if options.memory_limit is not None:
         return options.memory_limit, f"memory_limit={options.memory_limit:g} bytes"
@@ -248,6 +248,8 @@ def _seconds_per_pair(bound: BoundKernel, X: Any, d: int) -> float:
         estimate = bound.kernel.plan(d, n=1000, m=1000).estimate
         if estimate is not None and not math.isnan(estimate.seconds):
             return float(estimate.seconds) / 1e6
+    if isinstance(bound.kernel, str) and bound.kernel == "precomputed":
+        return 0.0
     rows = np.random.default_rng(0).uniform(size=(_TIMED, d)) if X is None else X[:_TIMED]
     took: list[float] = []
     for _ in range(3):

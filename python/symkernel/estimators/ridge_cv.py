@@ -22,6 +22,8 @@ from symkernel.estimators._machine import MATRICES_OF_EIGENSOLVER, check_alpha, 
 from symkernel.estimators._progress import Progress
 from symkernel.estimators._regression import KernelRegressor, check_normalize_y
 from symkernel.estimators._scoring import make_score
+from symkernel.estimators._search import Search, searches_on_centres
+from symkernel.estimators._solvers import read_options
 from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
@@ -86,6 +88,16 @@ class InvariantKernelRidgeCV(
         Whether to fit with the best pair; without it only the search is done.
     verbose : int, default=0
         Show a progress bar if positive.
+    solver, n_components, centers, tol, max_iter, precision, memory_limit, checkpoint, random_state
+        As for ``InvariantKernelRidge``. With "nystroem" all alphas are scored on centres after one
+        pass over the samples for each gamma, at most 500 centres where their number is not given;
+        the best pair is fitted by the same solver. "auto" leaves out each sample where the matrices
+        for that fit in memory. "pcg" is refused: it has no leave-one-out errors.
+    cv : {"gcv", "holdout"} or None, default=None
+        Score with ``solver="nystroem"``: generalised cross-validation, of the mean squared error,
+        or `scoring` of a fifth of the samples, at most 10,000, held out by `random_state`. None
+        means "gcv", but "holdout" where residuals of tiny alphas have cancelled, where more than a
+        tenth of the samples are centres, or where there is another scoring.
     n_jobs : int or None, default=None
         Threads for kernel values.
     device : {"auto", "cpu", "cuda"}, default="auto"
@@ -252,7 +264,19 @@ class InvariantKernelRidgeCV(
         weights = check_weights(sample_weight, X)
         computed = on_device.placed(X, self.device)
         grid = make_grid(spec, self.gammas, self.length_scales, computed, weights)
-        scores = self._search(spec, grid, alphas, computed, y, weights, centred)
+        options = read_options(self)
+        if searches_on_centres(options, self.cv, computed):
+            names = getattr(self, "feature_names_in_", None)
+            search = Search(
+                options,
+                grid,
+                alphas,
+                lambda value: grid.place(spec, value).bind(computed.shape[1], names),
+                centred,
+            )
+            scores = search.scores(computed, y, weights, self.cv, self.scoring)
+        else:
+            scores = self._search(spec, grid, alphas, computed, y, weights, centred)
         self._choose(grid, alphas, scores)
         if self.refit:
             best = grid.place(spec, getattr(self, f"{grid.name}_", None))

@@ -160,7 +160,7 @@ class JointKernel:
             packed_shape(total),
             8,
             f"the joint matrix of {total} values and derivatives, in packed form",
-            "Use fewer samples, or gradients of fewer of them.",
+            "solver='pcg' fits without storing it; or give rows of NaN for some gradients.",
         )
         packed = np.empty(total * (total + 1) // 2)
         self._pairs.fill(packed, observed, n_jobs)
@@ -194,6 +194,17 @@ class JointKernel:
         points = self._in_units(X)
         A = self._in_units(directions.reshape(-1, self._degree)).reshape(directions.shape)
         return self._pairs.variances(points, A), self._pairs.along(points, A, observed, n_jobs)
+
+    def apply(
+        self, at: Observations, observed: Observations, coefficients: Array, n_jobs: int | None
+    ) -> Array:
+        """Product (M,) of the covariances of M observations with N others and coefficients (N,)."""
+        fields = self._pairs.fields(observed.X, *_fields(observed, coefficients))
+        values, slopes = self._pairs.apply(at.X, fields, len(at.sloped) > 0, n_jobs)
+        if slopes is None:
+            return np.asarray(values[at.valued])
+        along = np.einsum("kmd,kd->km", at.directions, slopes[at.sloped])
+        return np.concatenate([values[at.valued], along.ravel()])
 
     # ---- the function ---------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ __all__ = [
     "Task",
     "choose_solver",
     "default_rank",
+    "plan_iterations",
     "plan_unmeasured",
     "searched",
 ]
@@ -240,6 +241,11 @@ def _pcg(task: Task, rates: Rates, memory: float) -> SolverPlan:
     seconds = pairs * task.seconds_per_pair + work / rates[0] + reads / rates[1]
     size = bare + (matrix if stored else 0)
     return SolverPlan("pcg", n, rank, stored, pairs, size, seconds)
+
+
+def plan_iterations(task: Task, memory: float) -> SolverPlan:
+    """Return the plan of conjugate gradients, with as many columns as memory has room for."""
+    return _pcg(task, (math.inf, math.inf), memory)
 
 
 def _nystroem(task: Task, rates: Rates, memory: float) -> SolverPlan:

@@ -219,8 +219,9 @@ def solve_pcg(
                 f"resume must be of a run with y of shape {b.shape}, got {state.solution.shape}"
             )
     while state.active.any() and state.iteration < max_iter:
+        before = state.iteration
         _iterate(system, preconditioner, b, lengths, tol, state)
-        if callback is not None:
+        if callback is not None and state.iteration > before:
             callback(state)
     true = np.linalg.norm(b - system.product(state.solution), axis=0) / lengths
     return PCGSolution(
