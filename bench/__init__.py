@@ -8,6 +8,8 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``canonical``: canonical forms of large batches;
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``sets``: kernels between sets of unequal size, by ``python -m symkernel.bench.sets``;
+* ``nystroem``: regression on Nystroem features in one pass, by
+  ``python -m symkernel.bench.nystroem``;
 * ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;
 * ``planning``: the time of plan() for every named group;
 * ``latency``: single predictions, by ``python -m symkernel.bench.latency``;

@@ -61,6 +61,9 @@ class Whitening:
     def __len__(self) -> int:
         return len(self.triangle)
 
+    def __reduce__(self) -> tuple[type[Whitening], tuple[Array, float]]:
+        return Whitening, (self.triangle, self.jitter)
+
     def apply(self, K: Array) -> NDArray[np.float64]:
         """Return the features K L^-T.
 
