@@ -15,9 +15,12 @@ def test_it_runs_and_is_reported(tmp_path, capsys):
     results = json.loads(path.read_text())["nystroem"]
     errors = [one["error"] for one in results["fits"]["programs"].values()]
     assert max(errors) < 1.1 * min(errors)
-    assert len(results["memory"]) == 3
+    assert len(results["memory"]) == 5
     text = capsys.readouterr().out
-    assert all(name in text for name in (bench.OURS, bench.AVERAGED, bench.LOOP, bench.BLOCKS))
+    assert all(
+        name in text
+        for name in (bench.OURS, bench.CHOSEN, bench.AVERAGED, bench.LOOP, bench.BLOCKS)
+    )
 
 
 def test_a_wrong_answer_is_not_timed(monkeypatch):

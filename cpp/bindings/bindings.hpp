@@ -13,6 +13,7 @@ void bind_modes(pybind11::module_& m);      // sums of monomials and Fourier mod
 void bind_least_images(pybind11::module_& m);  // canonical forms by stabiliser chains
 void bind_frames(pybind11::module_& m);        // frames of clouds of points
 void bind_segments(pybind11::module_& m);      // sums over segments of rows and columns
+void bind_triangular(pybind11::module_& m);    // triangular systems with many right sides
 void bind_canonical(pybind11::module_& m);     // canonical forms of permutation kind
 
 }  // namespace symkernel

@@ -12,5 +12,6 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_least_images(m);
   symkernel::bind_frames(m);
   symkernel::bind_segments(m);
+  symkernel::bind_triangular(m);
   symkernel::bind_canonical(m);
 }

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features
 from symkernel.backends.arrays import is_on_device
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.kernels import InvariantKernel
+from symkernel.solvers.blas_threads import blas_threads
 from symkernel.solvers.chunks import is_array_like
 from symkernel.solvers.rpcholesky import SampleColumns, rpcholesky, uniform_pivots
 from symkernel.solvers.whitening import Whitening, whiten
@@ -112,7 +113,8 @@ def choose_centers(
     columns = SampleColumns(
         pool, lambda A, B: np.asarray(kernel.cross(A, B, n_jobs)), kernel.diag, prepared
     )
-    found = rpcholesky(columns, n_components, random_state=rng)
+    with blas_threads(n_jobs):
+        found = rpcholesky(columns, n_components, random_state=rng)
     share = found.residual_trace / found.trace if found.trace > 0.0 else 0.0
     return Centers(
         pool[found.pivots],
@@ -129,7 +131,7 @@ def features_of(
     """Return the features of samples, (c, M), in Fortran order: inner products are the kernel."""
     # Symmetric: with centres first, the transpose is in the order that the triangle wants.
     values = np.asarray(kernel.cross(centers.samples, X, n_jobs)).T
-    return centers.whitening.apply(values)
+    return centers.whitening.apply(values, n_jobs)
 
 
 def rows_of_data(X: Any, indices: NDArray[np.int64], kernel: BoundKernel) -> Array:
