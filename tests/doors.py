@@ -12,6 +12,7 @@ from symkernel import (
     InvariantKernelClassifier,
     InvariantKernelRidge,
     InvariantKernelRidgeCV,
+    InvariantNystroem,
     MaxFilter,
     Ragged,
     align,
@@ -422,6 +423,9 @@ EXAMPLES = {
             lambda: InvariantKernelRidgeCV([0.1, 1.0], [0.1], group="cyclic")
         ),
         "GroupScaler": _fitted(lambda: GroupScaler("cyclic"), "transform"),
+        "InvariantNystroem": lambda X, y: InvariantNystroem(
+            RBF(2.0), 6, group="cyclic", random_state=0
+        ).fit_transform(X),
         "MaxFilter": lambda X, y: MaxFilter(X[:3], "cyclic").fit_transform(X),
         "Ragged": lambda X, y: Ragged(X, [0, 3, len(X)])[1],
         "suggest_length_scale": lambda X, y: suggest_length_scale(X, group=CYCLIC, random_state=0),

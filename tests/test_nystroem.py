@@ -12,6 +12,7 @@ from symkernel.solvers.nystroem import NystroemSums
 from symkernel.solvers.nystroem_pass import nystroem_sums
 from symkernel.solvers.rpcholesky import SampleColumns, factor_at
 from symkernel.solvers.whitening import Whitening, whiten
+from threadpoolctl import threadpool_info
 
 KERNEL = InvariantKernel(RBF(2.0), groups.PointGroup("Oh").along(1, (3, 3)))
 RNG = np.random.default_rng(7)
@@ -152,6 +153,20 @@ def test_states_added_equal_one_pass(w):
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
 def test_chunks_of_any_size_give_the_same_sums(rows):
     same(one_pass(rows=rows), one_pass(rows=128))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_threads_are_those_asked_for(n_jobs):
+    seen = set()
+
+    def watched(A):
+        blas = [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
+        seen.update(blas)
+        return KERNEL.gram(CENTRES, A, n_jobs=n_jobs).T
+
+    sums = nystroem_sums(chunks_of(X, Y, rows=64), watched, WHITENING, 2, n_jobs=n_jobs)
+    assert seen == {n_jobs}
+    same(sums, one_pass())
 
 
 def test_a_pass_goes_on_where_it_was_saved_with_the_same_digits(tmp_path):

@@ -164,10 +164,10 @@ def test_uniform_pivots():
     assert chisquare(counts).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("M", [0, 1, 2, 63, 64, 65, 150])
-@pytest.mark.parametrize("rows", [0, 1, 3, 100])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_whitening(M, rows, order):
+@pytest.mark.parametrize("M", [0, 1, 2, 11, 12, 13, 64, 150])
+@pytest.mark.parametrize("rows", [0, 1, 3, 15, 16, 17, 100])
+@pytest.mark.parametrize(("order", "n_jobs"), [("C", 1), ("F", 2)])
+def test_whitening(M, rows, order, n_jobs):
     rng = np.random.default_rng(M)
     L = np.tril(rng.normal(size=(M, M))) / 10 + np.eye(M)
     K = np.array(rng.normal(size=(rows, M)), order=order)
@@ -176,9 +176,22 @@ def test_whitening(M, rows, order):
     w = rng.normal(size=(M, 2))
     np.testing.assert_allclose(K @ whitening.coefficients(w), want @ w, atol=1e-11)
     np.testing.assert_allclose(whitening.apply(K.astype(np.float32)), want, atol=1e-5)
-    found = whitening.apply(K)
+    found = whitening.apply(K, n_jobs)
     np.testing.assert_allclose(found, want, atol=1e-12)
     assert not K.size or np.shares_memory(found, K) == K.flags.f_contiguous
+
+
+def test_values_that_may_not_be_written_to_are_copied():
+    K = np.asfortranarray(gram(5)[:, :3])
+    K.flags.writeable = False
+    before = K.copy()
+    Whitening(2.0 * np.eye(3)).apply(K)
+    np.testing.assert_array_equal(K, before)
+
+
+def test_a_triangle_with_a_zero_on_its_diagonal_is_refused():
+    with pytest.raises(ValueError, match="the diagonal of the triangle has a zero"):
+        Whitening(np.diag([1.0, 0.0])).apply(np.ones((1, 2)))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

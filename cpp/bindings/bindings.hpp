@@ -15,6 +15,7 @@ void bind_least_images(pybind11::module_& m);     // canonical forms by stabilis
 void bind_frames(pybind11::module_& m);           // frames of clouds of points
 void bind_joint(pybind11::module_& m);            // values and derivatives of kernels, together
 void bind_segments(pybind11::module_& m);         // sums over segments of rows and columns
+void bind_triangular(pybind11::module_& m);       // triangular systems with many right sides
 void bind_canonical(pybind11::module_& m);        // canonical forms of permutation kind
 
 }  // namespace symkernel

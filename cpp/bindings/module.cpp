@@ -14,5 +14,6 @@ PYBIND11_MODULE(_cpu, m) {
   symkernel::bind_joint_rotations(m);
   symkernel::bind_joint(m);
   symkernel::bind_segments(m);
+  symkernel::bind_triangular(m);
   symkernel::bind_canonical(m);
 }

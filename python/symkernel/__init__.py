@@ -21,6 +21,7 @@ from symkernel.estimators.classifier import InvariantKernelClassifier
 from symkernel.estimators.group_scaler import GroupScaler
 from symkernel.estimators.lengths import suggest_length_scale
 from symkernel.estimators.max_filter import MaxFilter
+from symkernel.estimators.nystroem import InvariantNystroem
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.kernels import InvariantKernel
@@ -38,6 +39,7 @@ __all__ = [
     "InvariantKernelClassifier",
     "InvariantKernelRidge",
     "InvariantKernelRidgeCV",
+    "InvariantNystroem",
     "MaxFilter",
     "Ragged",
     "__version__",

@@ -56,6 +56,7 @@ __all__: list[str] = [
     "rotate_points",
     "set_isa",
     "shift_cost",
+    "solve_triangular",
     "sort_points",
     "threading_layer",
 ]
@@ -1125,6 +1126,15 @@ def shift_cost(
     grid_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     channels: typing.SupportsInt | typing.SupportsIndex,
 ) -> float: ...
+def solve_triangular(
+    triangle: numpy.typing.NDArray[numpy.float64],
+    columns: numpy.typing.NDArray[numpy.float64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> None:
+    """
+    Solve L z = k for every column of k (size, count), in its place; L is lower triangular.
+    """
+
 @typing.overload
 def sort_points(
     x: numpy.typing.NDArray[numpy.float64],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.solvers.blas_threads import blas_threads
 from symkernel.solvers.chunks import Chunk
 from symkernel.solvers.nystroem import NystroemSums
 from symkernel.solvers.whitening import Whitening
@@ -26,6 +27,7 @@ def nystroem_sums(
     diag: Callable[[Array], Array] | None = None,
     sums: NystroemSums | None = None,
     after: Callable[[NystroemSums], None] | None = None,
+    n_jobs: int | None = None,
 ) -> NystroemSums:
     """Add the samples of all chunks to sums.
 
@@ -46,6 +48,9 @@ def nystroem_sums(
         Sums to go on from, which are changed; none by default.
     after : callable, optional
         Called with the sums after every chunk, to save them or to show progress.
+    n_jobs : int, optional
+        Threads of whitening and of BLAS: None for as many as they are set to, -1 for all; `cross`
+        and `diag` have their own.
 
     Returns
     -------
@@ -71,11 +76,12 @@ def nystroem_sums(
     """
     if sums is None:
         sums = NystroemSums.zeros(len(whitening), n_targets)
-    for chunk in chunks:
-        if len(chunk):
-            diagonal = None if diag is None else np.asarray(diag(chunk.X), dtype=np.float64)
-            B = whitening.apply(cross(chunk.X))
-            sums.add(B, chunk.y, chunk.weight, diagonal)
-        if after is not None:
-            after(sums)
+    with blas_threads(n_jobs):
+        for chunk in chunks:
+            if len(chunk):
+                diagonal = None if diag is None else np.asarray(diag(chunk.X), dtype=np.float64)
+                B = whitening.apply(cross(chunk.X), n_jobs)
+                sums.add(B, chunk.y, chunk.weight, diagonal)
+            if after is not None:
+                after(sums)
     return sums

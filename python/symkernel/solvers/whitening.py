@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.linalg.blas import dgemm, dtrsm
+
+from symkernel.backends.triangular import solve_lower
 
 __all__ = ["Whitening", "whiten"]
 
@@ -21,9 +22,6 @@ Array = NDArray[Any]
 # The first jitter, in eps of the dtype of the kernel values times the mean of the diagonal: 1e-14
 # for float64. Ten times as much after every failure.
 _FIRST_JITTER = 45.0
-# Columns of the triangle solved for at once; all that is left of the work is products of matrices.
-# 32 to 128 took the same time within 10 %, and half that of one call of BLAS for 200 centres.
-_BLOCK = 64
 
 
 class Whitening:
@@ -51,23 +49,22 @@ class Whitening:
     """
 
     def __init__(self, triangle: Any, jitter: float = 0.0) -> None:
-        self.triangle: NDArray[np.float64] = np.asarray(triangle, dtype=np.float64)
+        self.triangle: NDArray[np.float64] = np.ascontiguousarray(triangle, dtype=np.float64)
         self.jitter = float(jitter)
-        L, M = self.triangle, len(self.triangle)
-        self._steps = [
-            (j, min(M, j + _BLOCK), *_parts(L, j, min(M, j + _BLOCK))) for j in range(0, M, _BLOCK)
-        ]
 
     def __len__(self) -> int:
         return len(self.triangle)
 
-    def apply(self, K: Array) -> NDArray[np.float64]:
+    def apply(self, K: Array, n_jobs: int | None = None) -> NDArray[np.float64]:
         """Return the features K L^-T.
 
         Parameters
         ----------
         K : ndarray of shape (c, M)
-            Kernel values of samples with the centres. Overwritten where it is float64.
+            Kernel values of samples with the centres. Overwritten where it is float64, in Fortran
+            order.
+        n_jobs : int, optional
+            Threads: None for as many as OpenMP is set to, -1 for all.
 
         Returns
         -------
@@ -76,17 +73,11 @@ class Whitening:
 
         Notes
         -----
-        c M^2 / 2 multiply-adds. Least memory for float64 in Fortran order, which is worked on in
-        place; anything else is copied first.
+        c M^2 / 2 multiply-adds. Anything but float64 in Fortran order is copied first; that is what
+        ``kernel.gram(centres, X).T`` has.
         """
-        B = np.asarray(K, dtype=np.float64, order="F")
-        if B.size == 0:
-            return B
-        for j, end, left, corner in self._steps:
-            part = B[:, j:end]
-            if j:
-                dgemm(-1.0, B[:, :j], left, beta=1.0, c=part, trans_b=1, overwrite_c=1)
-            dtrsm(1.0, corner, part, side=1, lower=1, trans_a=1, overwrite_b=1)
+        B = np.require(K, dtype=np.float64, requirements=["F", "W"])
+        solve_lower(self.triangle, B.T, n_jobs)
         return B
 
     def coefficients(self, w: Array) -> NDArray[np.float64]:
@@ -96,10 +87,6 @@ class Whitening:
         return np.asarray(
             solve_triangular(self.triangle, w, trans="T", lower=True, check_finite=False)
         )
-
-
-def _parts(L: Array, j: int, end: int) -> tuple[Array, Array]:
-    return np.asfortranarray(L[j:end, :j]), np.asfortranarray(L[j:end, j:end])
 
 
 def whiten(K: Array) -> Whitening:
