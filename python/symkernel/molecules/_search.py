@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int, str], None]
 
 # Noise to begin with, over the mean variances of values and of slopes, and its limits.
 _NOISE, _LEAST, _MOST = 1e-9, 1e-12, 1e-1
-# Rows of one factor in the search, structures of both, and how much less energies count than forces.
+# Rows of one factor in the search, structures of two, and the share of energies beside forces.
 _ROWS, _STRUCTURES, _ENERGY_SHARE = 3300, 600, 0.3
 # Mean squared distance of two structures, in units of the length scale, to begin with.
 _SPREAD = 0.1

@@ -13,6 +13,7 @@ from scipy.linalg.lapack import get_lapack_funcs
 
 from symkernel.backends.arrays import like, namespace, to_host
 from symkernel.backends.packed import LARGEST_FACTORED, column, diagonal, scale
+from symkernel.exceptions import NotApplicableError
 from symkernel.solvers.rounding import is_rounding
 
 Array = NDArray[Any]
@@ -40,9 +41,17 @@ class RidgeFactor(ABC):
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of A^-1 on the host: (n, 1), or one column per target."""
 
-    @abstractmethod
     def inverse_blocks(self, blocks: Sequence[NDArray[np.intp]]) -> Iterator[Array]:
-        """Yield A^-1 restricted to each of some sets of k rows, on the host: (1 or t, k, k)."""
+        """Yield A^-1 restricted to each of some sets of k rows, on the host: (1 or t, k, k).
+
+        Raises
+        ------
+        NotApplicableError
+            Of a factor that stands for A, and of which no inverse is kept.
+        """
+        raise NotApplicableError(
+            'rows are left out together of an exact factor alone: fit with solver="cholesky"'
+        )
 
 
 def factor_ridge(
