@@ -114,7 +114,7 @@ def choose_centers(
         pool, lambda A, B: np.asarray(kernel.cross(A, B, n_jobs)), kernel.diag, prepared
     )
     with blas_threads(n_jobs):
-        found = rpcholesky(columns, n_components, random_state=rng)
+        found = rpcholesky(columns, n_components, random_state=rng, n_jobs=n_jobs)
     share = found.residual_trace / found.trace if found.trace > 0.0 else 0.0
     return Centers(
         pool[found.pivots],
