@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from symkernel.solvers.chunks import chunks_of, is_array_like, rows_per_chunk
+from symkernel.solvers.chunks import chunks_of, is_array_like, rows_per_chunk, stored_rows
 
 RNG = np.random.default_rng(0)
 X, Y, W = RNG.normal(size=(23, 4)), RNG.normal(size=(23, 2)), RNG.uniform(size=23)
@@ -52,6 +52,18 @@ def test_chunks_are_the_rows_in_order(kind, rows, tmp_path):
         found = joined(chunks_of(parts, rows=rows))
     for got, want in zip(found, (X, Y, W), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "rows"),
+    [((5, 4), 5), (((5, 5, 3), (4,)), 5), (None, 0), ((), 0), (((), ()), 0), ("auto", 0)],
+)
+def test_rows_that_are_stored_together(chunks, rows):
+    disk = OnDisk(X)
+    disk.chunks = chunks
+    assert stored_rows(disk) == rows
+    assert [len(c) for c in chunks_of(disk, rows=7)] == ([5] * 4 + [3] if rows else [7] * 3 + [2])
+    assert stored_rows(X) == 0
 
 
 def test_targets_are_columns_and_may_be_missing():

@@ -155,6 +155,21 @@ def test_chunks_of_any_size_give_the_same_sums(rows):
     same(one_pass(rows=rows), one_pass(rows=128))
 
 
+def test_values_of_single_precision_are_summed_in_double():
+    single = X.astype(np.float32)
+    values = []
+
+    def cross32(A):
+        values.append(KERNEL.gram(CENTRES.astype(np.float32), A).T)
+        return values[-1]
+
+    sums = nystroem_sums(chunks_of(single, Y, rows=64), cross32, WHITENING, 2)
+    assert {v.dtype for v in values} == {np.dtype(np.float32)}
+    assert sums.gram.dtype == np.float64
+    B = np.linalg.solve(WHITENING.triangle, np.concatenate(values, axis=0).T.astype(float)).T
+    np.testing.assert_allclose(np.tril(sums.gram), np.tril(B.T @ B), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_threads_are_those_asked_for(n_jobs):
     seen = set()

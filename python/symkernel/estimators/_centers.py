@@ -14,7 +14,7 @@ from symkernel.backends.arrays import is_on_device
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.kernels import InvariantKernel
 from symkernel.solvers.blas_threads import blas_threads
-from symkernel.solvers.chunks import is_array_like
+from symkernel.solvers.chunks import is_array_like, stored_rows
 from symkernel.solvers.rpcholesky import SampleColumns, rpcholesky, uniform_pivots
 from symkernel.solvers.whitening import Whitening, whiten
 from symkernel.validation import as_generator, check_samples
@@ -114,7 +114,7 @@ def choose_centers(
         pool, lambda A, B: np.asarray(kernel.cross(A, B, n_jobs)), kernel.diag, prepared
     )
     with blas_threads(n_jobs):
-        found = rpcholesky(columns, n_components, random_state=rng)
+        found = rpcholesky(columns, n_components, random_state=rng, n_jobs=n_jobs)
     share = found.residual_trace / found.trace if found.trace > 0.0 else 0.0
     return Centers(
         pool[found.pivots],
@@ -144,7 +144,7 @@ def rows_of_data(X: Any, indices: NDArray[np.int64], kernel: BoundKernel) -> Arr
     """
     if not is_on_disk(X):
         return np.asarray(X if len(indices) == X.shape[0] else X[indices])
-    step = max(int(getattr(X, "chunks", (0,))[0] or 0), _ROWS_AT_ONCE)
+    step = max(stored_rows(X), _ROWS_AT_ONCE)
     parts = []
     for window in np.split(indices, np.searchsorted(indices, np.arange(step, X.shape[0], step))):
         if len(window):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Chunk", "chunks_of", "is_array_like", "rows_per_chunk"]
+__all__ = ["Chunk", "chunks_of", "is_array_like", "rows_per_chunk", "stored_rows"]
 
 Array = NDArray[Any]
 
@@ -47,6 +47,15 @@ class Chunk:
 def is_array_like(X: Any) -> bool:
     """Tell an array, in memory or on disk, from an iterator of chunks."""
     return all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def stored_rows(X: Any) -> int:
+    """Return how many rows are stored together, of zarr, HDF5 and dask arrays; 0 if unknown."""
+    chunks = getattr(X, "chunks", None)
+    first = chunks[0] if isinstance(chunks, tuple) and chunks else 0
+    if isinstance(first, tuple):
+        first = first[0] if first else 0
+    return int(first) if isinstance(first, int) and first > 0 else 0
 
 
 def rows_per_chunk(n_centers: int, n_features: int, memory_limit: int | None = None) -> int:
@@ -182,9 +191,9 @@ def _of_array(reader: _Reader, X: Any, y: Any, sample_weight: Any, rows: int) ->
     weight = sample_weight
     weight = weight if weight is None or is_array_like(weight) else np.asarray(weight)
     reader.lengths("", X, y, weight)
-    stored = getattr(X, "chunks", None)  # of zarr: whole stored chunks are read once
-    if stored and isinstance(stored[0], int) and 0 < stored[0] <= rows:
-        rows -= rows % stored[0]
+    stored = stored_rows(X)
+    if 0 < stored <= rows:  # every one is read once
+        rows -= rows % stored
     n = X.shape[0]
     for position, first in enumerate(range(0, n, rows)):
         end = min(n, first + rows)
