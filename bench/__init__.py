@@ -8,6 +8,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``canonical``: canonical forms of large batches;
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``sets``: kernels between sets of unequal size, by ``python -m symkernel.bench.sets``;
+* ``joint``: values and forces together, by ``python -m symkernel.bench.joint``;
 * ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;
 * ``solvers``: conjugate gradients beside Cholesky, by ``python -m symkernel.bench.solvers``;
 * ``planning``: the time of plan() for every named group;

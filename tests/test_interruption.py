@@ -158,6 +158,28 @@ def frames(threads):
     )
 
 
+def joint(use):
+    """Values and derivatives together: many samples, 200 images of each."""
+
+    def case(threads):
+        from symkernel.backends import joint as native
+
+        ones = np.ones((2, 40))
+        kernel = native.Components("matern52", ones, ones[:, 0])
+        images, Y = random(40, 200, 40), random(20000, 40)
+        fields = native.Fields(kernel, Y, Y[:, 0], Y)
+        return lambda: use(native, kernel, fields, images, Y, threads)
+
+    return case
+
+
+def mixed(native, kernel, fields, images, Y, threads):
+    A, B = random(40, 200, 10, 40), random(2000, 10, 40)
+    out = np.empty((400, 20000))
+    for _ in range(20):
+        native.mixed(kernel, images, A, Y[:2000], B, native.Dense(out), n_jobs=threads)
+
+
 def rates(threads):
     from symkernel.backends.cpu import _cpu
 
@@ -197,6 +219,9 @@ CASES = {
     "mode_orbits": orbits_of_modes,
     "mode_sums": sums_of_modes,
     "permuted_frames": frames,
+    "joint_apply": joint(lambda j, k, f, x, Y, t: [f.apply(x, True, t) for _ in range(20)]),
+    "joint_contract": joint(lambda j, k, f, x, Y, t: f.contract(x, x[:, 0, 0], x, t)),
+    "joint_mixed": joint(mixed),
     "rates": rates,
 }  # fmt: skip
 ONE_THREAD = {"permutation_chain", "close_matrices", "modes", "mode_orbits"}

@@ -274,6 +274,28 @@ def test_the_function_and_its_gradient(name, kernel):
         np.testing.assert_allclose(moved[1], g.apply(gradient), atol=1e-11 * scale)
 
 
+@pytest.mark.parametrize("name", ["cyclic", "S3 x C5", "sign_flips"])
+@pytest.mark.parametrize("rowwise", [False, True])
+def test_derivatives_with_all_observations(name, rowwise, monkeypatch):
+    """Those of samples among the observed ones are rows of the matrix."""
+    group, base = GROUPS[name], Matern(1.9, nu=2.5)
+    X = samples(group, 6)
+    n, d = X.shape
+    k = JointKernel(InvariantKernel(base, group))
+    observed = k.observe(X, None, np.arange(n) < 4, np.arange(n) > 1)
+    if rowwise:
+        monkeypatch.setattr(joint_sum, "_IN_MEMORY", 5 * d * d)
+    K = unpack(k.gram_packed(observed), len(observed)).reshape(len(observed), -1)
+    A = RNG.normal(size=(n - 2, 3, d))
+    variances, covariances = k.along(X[2:], A, observed)
+    rows = K[4:].reshape(n - 2, d, len(observed))
+    scale = np.abs(K).max() * np.abs(A).sum(axis=2).max()
+    np.testing.assert_allclose(covariances, A @ rows, atol=1e-13 * scale)
+    for i in range(n - 2):
+        own = A[i] @ rows[i, :, 4 + d * i : 4 + d * (i + 1)] @ A[i].T
+        np.testing.assert_allclose(variances[i], np.diagonal(own), atol=1e-12 * scale)
+
+
 # ---- refusals ----------------------------------------------------------------------------------
 
 C3 = groups.Cyclic(3)

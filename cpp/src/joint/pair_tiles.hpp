@@ -9,11 +9,12 @@
 
 #include "joint/jobs.hpp"
 #include "joint/panel_product.hpp"
+#include "joint/write_blocks.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
 // Samples of y in a tile, and pairs of an element and a component that are taken at once.
-constexpr std::int64_t most_tile = 8, terms_at_once = 32;
+constexpr std::int64_t most_tile = 8, terms_at_once = 64;
 
 inline std::int64_t pair_tile(const PairJob& job) { return job.components == 1 ? most_tile : 4; }
 
@@ -267,25 +268,48 @@ class PairLoop {
   }
 
   template <int N>
-  static void add_moved_of(const PairJob& job, const PairTile& tile, const TileMemory& m,
-                           std::int64_t g0, std::int64_t elements, std::int64_t j) {
+  static SYMKERNEL_INLINE void add_moved_of(const PairJob& job, const PairTile& tile,
+                                            const TileMemory& m, std::int64_t g0,
+                                            std::int64_t elements, std::int64_t j) {
+    constexpr int most = joint_width == 8 ? 3 : 2;  // vectors whose sums stay in registers
+    std::int64_t r = 0;
+    for (; r + most * joint_width <= job.x_padded; r += most * joint_width)
+      add_moved_columns<N, most>(job, tile, m, g0, elements, j, r);
+    for (; r < job.x_padded; r += joint_width)
+      add_moved_columns<N, 1>(job, tile, m, g0, elements, j, r);
+  }
+
+  template <int N, int Vectors>
+  static void add_moved_columns(const PairJob& job, const PairTile& tile, const TileMemory& m,
+                                std::int64_t g0, std::int64_t elements, std::int64_t j,
+                                std::int64_t r) {
     using V = JointVec;
     const std::int64_t size = job.features * job.x_padded;
-    const double* first = directions(job, tile.x, g0);
-    for (std::int64_t q = 0; q < job.features; ++q) {
-      for (std::int64_t r = 0; r < job.x_padded; r += joint_width) {
-        double* to = m.moved + j * size + q * job.x_padded + r;
-        V sum[N];
+    const double* first = directions(job, tile.x, g0) + r;
+    const double* metric = m.metric + j * elements * job.padded;
+    double* to = m.moved + j * size + r;
+    for (std::int64_t q = 0; q < job.features; ++q, first += job.x_padded, to += job.x_padded) {
+      V sum[N][Vectors];
+      SYMKERNEL_UNROLL
+      for (int n = 0; n < N; ++n) {
         SYMKERNEL_UNROLL
-        for (int n = 0; n < N; ++n) sum[n] = V::load(to + n * size);
-        for (std::int64_t g = 0; g < elements; ++g) {
-          const V a = V::load(first + g * size + q * job.x_padded + r);
+        for (int v = 0; v < Vectors; ++v) sum[n][v] = V::load(to + n * size + v * joint_width);
+      }
+      for (std::int64_t g = 0; g < elements; ++g) {
+        V a[Vectors];
+        SYMKERNEL_UNROLL
+        for (int v = 0; v < Vectors; ++v) a[v] = V::load(first + g * size + v * joint_width);
+        SYMKERNEL_UNROLL
+        for (int n = 0; n < N; ++n) {
+          const V factor(metric[(n * elements + g) * job.padded + q]);
           SYMKERNEL_UNROLL
-          for (int n = 0; n < N; ++n)
-            sum[n] = fma(V(m.metric[((j + n) * elements + g) * job.padded + q]), a, sum[n]);
+          for (int v = 0; v < Vectors; ++v) sum[n][v] = fma(factor, a[v], sum[n][v]);
         }
+      }
+      SYMKERNEL_UNROLL
+      for (int n = 0; n < N; ++n) {
         SYMKERNEL_UNROLL
-        for (int n = 0; n < N; ++n) sum[n].store(to + n * size);
+        for (int v = 0; v < Vectors; ++v) sum[n][v].store(to + n * size + v * joint_width);
       }
     }
   }
@@ -359,51 +383,13 @@ class PairLoop {
     }
   }
 
-  // ---- where blocks go
-  // ---------------------------------------------------------------------------
-
-  // Rows row .. row + r of one column, next to each other in `from`.
-  static void write_column(const BlockTarget& t, std::int64_t row, std::int64_t r,
-                           std::int64_t column, const double* from) {
-    double* to = t.data;
-    std::int64_t step = t.stride;
-    if (!t.packed) {
-      to += row * step + column;
-    } else {
-      const std::int64_t half = (t.n + 1) / 2, stride = t.n | 1, even = 1 - t.n % 2;
-      if (row < column) {  // what lies above the diagonal is left out
-        from += column - row;
-        r -= column - row;
-        row = column;
-        if (r <= 0) return;
-      }
-      if (column < half) {
-        to += column * stride + even + row;
-        step = 1;
-      } else {
-        to += (row - half + 1 - even) * stride + column - half;
-        step = stride;
-      }
-    }
-    if (t.add) {
-      for (std::int64_t k = 0; k < r; ++k) to[k * step] += from[k];
-    } else {
-      for (std::int64_t k = 0; k < r; ++k) to[k * step] = from[k];
-    }
-  }
-
   static void write(const PairJob& job, const PairTile& tile, const TileMemory& m, std::int64_t j) {
     const BlockTarget& t = job.target;
-    const std::int64_t row = t.row + tile.x * job.r, column = t.column + (tile.y + j) * job.s;
-    if (job.x_directions != nullptr) {
-      for (std::int64_t k = 0; k < job.s; ++k)
-        write_column(t, row, job.r, column + k, m.block + (j * job.s + k) * job.x_padded);
-    } else if (job.y_directions != nullptr) {
-      for (std::int64_t k = 0; k < job.s; ++k)
-        write_column(t, row, 1, column + k, m.block + j * job.y_padded + k);
-    } else {
-      write_column(t, row, 1, column, m.block + j);
-    }
+    const std::int64_t step = job.x_directions != nullptr ? job.x_padded : 1;
+    const std::int64_t columns =
+        job.x_directions == nullptr && job.y_directions != nullptr ? job.y_padded : job.s;
+    write_block(t, t.row + tile.x * job.r, job.r, t.column + (tile.y + j) * job.s, job.s,
+                m.block + j * step * columns, step);
   }
 };
 

@@ -113,3 +113,12 @@ def diagonal(packed: Array, n: int) -> tuple[Array, Array]:
     """Return views of the diagonal: its first ceil(n / 2) entries, and the rest."""
     stride, even = n | 1, 1 - n % 2
     return packed[even :: stride + 1], packed[(1 - even) * stride :: stride + 1]
+
+
+def column(packed: Array, n: int, c: int) -> Array:
+    """Return a view of a column of the lower triangle, from the diagonal on, (n - c,)."""
+    stride, half = packed_shape(n)
+    even = 1 - n % 2
+    if c < half:
+        return packed.reshape(half, stride)[c, even + c :]
+    return packed.reshape(half, stride)[c - half + 1 - even :, c - half]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.gaussian_process.kernels import Kernel
 
-from symkernel.estimators._gradients import GradientRegressor
+from symkernel.estimators._gradient_std import GradientStd
 from symkernel.estimators._machine import check_alpha, check_weights
 from symkernel.estimators._partial import LearnsInParts
 from symkernel.estimators._regression import check_normalize_y
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 
 class InvariantKernelRidge(
-    GradientRegressor,
+    GradientStd,
     LearnsInParts,
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
@@ -157,12 +157,12 @@ class InvariantKernelRidge(
     **Gradients** of n samples with m features, of which a descriptor makes p: the joint matrix of
     N = n (1 + m) values and derivatives (m is the rank of the Jacobians where that is less: 3
     n_atoms - 6 of distances) takes N (N + 1) / 2 numbers, and n m p for directions; n^2 / 2
-    (3 |G| m p + m^2 p) + N^3 / 6 multiply-adds. A prediction with its gradient takes eight passes
-    over n |G| p numbers. Fit needs a base kernel with second derivatives (RBF, Matern with nu 1.5,
+    (3 |G| m p + m^2 (p + |G|)) + N^3 / 6 multiply-adds. A prediction with its gradient takes
+    4 n |G| p. Fit needs a base kernel with second derivatives (RBF, Matern with nu 1.5,
     2.5 or inf, RationalQuadratic) and a finite group of at most 20,000 elements, beside
-    translations or not. All is computed in float64, also of float32 samples, on the host, by as
-    many threads as BLAS takes, whatever `n_jobs` is. Source: E. Solak et al., Derivative
-    observations in Gaussian process models of dynamic systems, NIPS 2002.
+    translations or not. All is computed in float64, also of float32 samples, on the host; the
+    factor by as many threads as BLAS takes, the rest by `n_jobs`. Source: E. Solak et al.,
+    Derivative observations in Gaussian process models of dynamic systems, NIPS 2002.
 
     References
     ----------

@@ -171,6 +171,31 @@ class JointKernel:
         along = np.einsum("kmd,kd->km", at.directions, slopes[at.sloped])
         return np.concatenate([values[at.valued], along.ravel()])
 
+    def along(
+        self, X: Array, directions: Array, observed: Observations, n_jobs: int | None = None
+    ) -> tuple[Array, Array]:
+        """Variances of derivatives along directions, and covariances with all observations.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Samples.
+        directions : ndarray of shape (n, m, d)
+            At each of them.
+        observed : Observations
+            N in all.
+        n_jobs : int, optional
+            Threads: None for as many as OpenMP is set to, -1 for all.
+
+        Returns
+        -------
+        variances : ndarray of shape (n, m)
+        covariances : ndarray of shape (n, m, N)
+        """
+        points = self._in_units(X)
+        A = self._in_units(directions.reshape(-1, self._degree)).reshape(directions.shape)
+        return self._pairs.variances(points, A), self._pairs.along(points, A, observed, n_jobs)
+
     # ---- the function ---------------------------------------------------------------------------
 
     def evaluate(

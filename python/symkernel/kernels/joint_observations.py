@@ -37,3 +37,22 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.valued) + len(self.sloped) * int(self.directions.shape[1])
+
+    def rows_of_samples(self) -> list[NDArray[np.intp]]:
+        """Return for each sample with an observation the rows of the joint matrix that tell of it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> known = Observations(np.zeros((3, 1)), np.ones((2, 1, 1)), np.r_[0, 2], np.r_[0, 1])
+        >>> [rows.tolist() for rows in known.rows_of_samples()]
+        [[0, 2], [3], [1]]
+        """
+        m = int(self.directions.shape[1])
+        rows: list[list[int]] = [[] for _ in self.X]
+        for k, i in enumerate(self.valued):
+            rows[i].append(k)
+        for k, i in enumerate(self.sloped):
+            first = len(self.valued) + m * k
+            rows[i].extend(range(first, first + m))
+        return [np.array(own, np.intp) for own in rows if own]

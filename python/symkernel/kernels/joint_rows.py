@@ -30,6 +30,14 @@ class Pairs(ABC):
         """Covariances (q, N) of the values at X (q, d) with all observations."""
 
     @abstractmethod
+    def along(self, X: Array, A: Array, observed: Observations, n_jobs: int | None) -> Array:
+        """Covariances (q, m, N) of derivatives along A (q, m, d) at X with all observations."""
+
+    @abstractmethod
+    def variances(self, X: Array, A: Array) -> Array:
+        """Variances (q, m) of derivatives along A (q, m, d) at X (q, d)."""
+
+    @abstractmethod
     def fields(self, Y: Array, a: Array, b: Array) -> Any:
         """Prepare ``sum_j [a_j + b_j . grad_y] K(., y_j)`` of a (n,) and b (n, d) at Y (n, d)."""
 
@@ -87,3 +95,18 @@ class RowByRow(Pairs):
             first = len(values) + m * j
             K[:, first : first + m] = self.slopes(y, B, X).T
         return K
+
+    def along(self, X: Array, A: Array, observed: Observations, n_jobs: int | None) -> Array:
+        """See ``Pairs.along``."""
+        values, points = observed.X[observed.valued], observed.X[observed.sloped]
+        K = np.empty((*A.shape[:2], len(observed)))
+        for out, x, own in zip(K, X, A, strict=True):
+            out[:, : len(values)] = self.slopes(x, own, values)
+            mixed = self.mixed(x, own, points, observed.directions)
+            out[:, len(values) :] = mixed.reshape(len(own), -1)
+        return K
+
+    def variances(self, X: Array, A: Array) -> Array:
+        """See ``Pairs.variances``."""
+        found = [self.mixed(x, a, x[None], a[None])[:, 0] for x, a in zip(X, A, strict=True)]
+        return np.array([np.diagonal(block) for block in found]).reshape(A.shape[:2])

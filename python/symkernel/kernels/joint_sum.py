@@ -91,6 +91,33 @@ class OrbitPairs(Pairs):
             native.cross_slopes(kernel, images, points, directions, target, add=add, n_jobs=n_jobs)
         return K
 
+    def along(self, X: Array, A: Array, observed: Observations, n_jobs: int | None) -> Array:
+        """See ``Pairs.along``."""
+        values, points = observed.X[observed.valued], observed.X[observed.sloped]
+        directions = np.ascontiguousarray(observed.directions)
+        m, kernel = A.shape[1], self._components(X.shape[1])
+        K = np.zeros((len(X) * m, len(observed)))
+        for table, at, add in self._parts(len(X), A[:1].size):
+            images, moved = _images(table, X[at]), _images(table, A[at])
+            target = native.Dense(K, m * at.start)
+            native.slopes(kernel, images, moved, values, target, add=add, n_jobs=n_jobs)
+            target = native.Dense(K, m * at.start, len(values))
+            native.mixed(kernel, images, moved, points, directions, target, add=add, n_jobs=n_jobs)
+        return K.reshape(len(X), m, len(observed))
+
+    def variances(self, X: Array, A: Array) -> Array:
+        """See ``Pairs.variances``."""
+        m, kernel = A.shape[1], self._components(X.shape[1])
+        found = np.empty((len(X), m))
+        block = np.empty((m, m))
+        for i, (x, own) in enumerate(zip(X, A, strict=True)):
+            for table, _, add in self._parts(1, own.size):
+                images, moved = _images(table, x[None]), _images(table, own[None])
+                target = native.Dense(block)
+                native.mixed(kernel, images, moved, x[None], own[None], target, add=add, n_jobs=1)
+            found[i] = np.diagonal(block)
+        return found
+
     def fields(self, Y: Array, a: Array, b: Array) -> native.Fields:
         """See ``Pairs.fields``."""
         return native.Fields(self._components(Y.shape[1]), Y, a, b)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import get_lapack_funcs
 
 from symkernel.backends.arrays import like, namespace, to_host
-from symkernel.backends.packed import LARGEST_FACTORED, diagonal, scale
+from symkernel.backends.packed import LARGEST_FACTORED, column, diagonal, scale
 from symkernel.solvers.rounding import is_rounding
 
 Array = NDArray[Any]
@@ -21,8 +21,8 @@ Array = NDArray[Any]
 _FEW = 10
 
 
-class RidgeFactor(ABC):
-    """What answers questions about A^-1, with S = diag(sqrt(w)) and w the sample weights.
+class Explains(ABC):
+    """What tells how much of a variance the samples explain.
 
     Attributes
     ----------
@@ -36,9 +36,17 @@ class RidgeFactor(ABC):
     def explained(self, cross: Any) -> Any:
         """Return k^T S A^-1 S k for the rows k of ``cross`` (m, n): (m, 1), or one per target."""
 
+
+class RidgeFactor(Explains):
+    """What answers questions about A^-1, with S = diag(sqrt(w)) and w the sample weights."""
+
     @abstractmethod
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of A^-1 on the host: (n, 1), or one column per target."""
+
+    @abstractmethod
+    def inverse_blocks(self, blocks: Sequence[NDArray[np.intp]]) -> Iterator[Array]:
+        """Yield A^-1 restricted to each of some sets of k rows, on the host: (1 or t, k, k)."""
 
 
 def factor_ridge(
@@ -114,9 +122,26 @@ class CholeskyFactor(RidgeFactor):
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of A^-1, (n, 1): 2 n^3 / 3 multiply-adds."""
+        return np.concatenate(diagonal(self._inverse(), self._n))[:, None]
+
+    def inverse_blocks(self, blocks: Sequence[NDArray[np.intp]]) -> Iterator[Array]:
+        """Yield A^-1 restricted to sets of rows, (1, k, k), at the cost of its diagonal.
+
+        It takes as much memory as the factor.
+        """
+        inverse = self._inverse()
+        for rows in blocks:
+            found = np.empty((1, len(rows), len(rows)), inverse.dtype)
+            for place, c in enumerate(rows):
+                below = rows >= c
+                found[0, below, place] = column(inverse, self._n, int(c))[rows[below] - c]
+                found[0, place, below] = found[0, below, place]
+            yield found
+
+    def _inverse(self) -> Array:
         (pftri,) = get_lapack_funcs(("pftri",), (self._factor,))
-        inverse, _ = pftri(self._n, self._factor, uplo="L")
-        return np.concatenate(diagonal(inverse, self._n))[:, None]
+        inverse: Array = pftri(self._n, self._factor, uplo="L")[0]
+        return inverse
 
 
 class EigenFactor(RidgeFactor):
@@ -135,6 +160,12 @@ class EigenFactor(RidgeFactor):
         """Return the diagonal of A^-1, (n, t)."""
         found: Array = to_host(self._Q**2 @ self._inverse)
         return found
+
+    def inverse_blocks(self, blocks: Sequence[NDArray[np.intp]]) -> Iterator[Array]:
+        """Yield A^-1 restricted to sets of rows, (t, k, k)."""
+        for rows in blocks:
+            Q = self._Q[rows]
+            yield to_host((Q * self._inverse.T[:, None]) @ Q.T)
 
 
 def _cholesky(A: Array, n: int, alpha: float, root: Array | None) -> CholeskyFactor | None:
