@@ -24,7 +24,7 @@ from gradients import (
 from sklearn.gaussian_process.kernels import RBF, Matern
 from symkernel import InvariantKernelRidge, groups
 from symkernel.descriptors import InversePairDistances, PairDistances
-from symkernel.estimators import _gradients
+from symkernel.estimators import _joint_system
 
 
 @pytest.mark.parametrize("descriptor", [InversePairDistances(5), PairDistances(5)])
@@ -90,7 +90,7 @@ def test_directions_that_distances_do_not_see_are_dropped_and_change_nothing(nam
     test = R[:2] + 0.05 * RNG.normal(size=R[:2].shape)
     got = model.predict(test, return_std=True, return_gradient=True)
     eye = np.eye(3 * R.shape[1])
-    monkeypatch.setattr(_gradients, "_row_spaces", lambda J: np.stack([eye] * len(J)))
+    monkeypatch.setattr(_joint_system, "row_spaces", lambda J: np.stack([eye] * len(J)))
     whole = InvariantKernelRidge(1e-4, **words).fit(R, e, gradient=g)
     assert len(whole._fitted.system.observed) == 4 * (1 + 3 * R.shape[1])
     want = whole.predict(test, return_std=True, return_gradient=True)

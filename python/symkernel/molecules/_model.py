@@ -26,6 +26,8 @@ Array = NDArray[Any]
 _AT_ONCE = 256
 # Structures whose posterior stands for that of all.
 _SUBSET = 200
+# Squared distances below this share of squared norms are rounding.
+_ROUNDING = 1e-13
 
 
 class Potential:
@@ -136,12 +138,15 @@ class Potential:
         squares = np.einsum("np,np->n", Y, Y)
         some = np.random.default_rng(0).permutation(len(Y))[:_SUBSET]
         nearest = self._least_squares(Y[some] / root, root, Y, squares, some)
-        return root, Y, squares, float(np.sqrt(np.median(nearest))) or 1.0
+        apart = nearest > _ROUNDING * squares[some]  # repeats, and one alone, are no neighbours
+        unit = float(np.sqrt(np.median(nearest[apart]))) if apart.any() else 1.0
+        return root, Y, squares, unit
 
     def distances(self, positions: Array) -> Array:
         """Return how far structures (n,) are from those that were fitted.
 
-        1 is the median distance of one of them to the nearest other, in the mean metric.
+        1 is the median distance of one of them to the nearest other, in the mean metric; a length
+        scale where there is no other.
         """
         root, Y, squares, unit = self._near
         found = self._least_squares(Geometry(positions).features, root, Y, squares)
@@ -252,9 +257,11 @@ def fit_potential(
     offset = 0.0 if np.isnan(energies).all() else float(np.nanmean(energies))
     known = Known(Geometry(positions), energies - offset, forces)
     words = f"{n_search} {local} {noise} {solver} {random_state} {numbers.tolist()}"
-    kept = _checkpoint(checkpoint, "", words, known)
+    given = () if hyperparameters is None else tuple(hyperparameters.arrays().values())
+    fitted = permutations, known.geometry.features, known.energies, known.forces, *given
+    kept = _checkpoint(checkpoint, "", words, fitted)
+    arrays = None if kept is None else kept.load()  # refuses a file of another fit
     if hyperparameters is None:
-        arrays = None if kept is None else kept.load()
         if arrays is None:
             hyperparameters = search(
                 known,
@@ -282,10 +289,11 @@ def fit_potential(
         hyperparameters,
         others,
         solver=solver,
-        checkpoint=_checkpoint(checkpoint, ".iterations", words, known),
+        checkpoint=_checkpoint(checkpoint, ".iterations", words, fitted),
         random_state=random_state,
         progress=progress,
     )
+    hyperparameters = replace(hyperparameters, noise=solved.noise)
     posterior = Posterior(known.take(subset), pairs, hyperparameters, n_jobs)
     left_out = solved.left_out or posterior.left_out(system, known, others)
     scales = posterior.scales(system, left_out)
@@ -306,7 +314,7 @@ def fit_potential(
     return Potential(
         numbers,
         permutations,
-        replace(hyperparameters, noise=solved.noise),
+        hyperparameters,
         known,
         positions,
         system.fields(solved.coefficients),
@@ -325,9 +333,8 @@ def _split(drawn: Array) -> tuple[Array, Array]:
 
 
 def _checkpoint(
-    path: str | Path | None, suffix: str, words: str, known: Known
+    path: str | Path | None, suffix: str, words: str, fitted: tuple[Array, ...]
 ) -> Checkpoint | None:
     if path is None:
         return None
-    arrays = known.geometry.features, known.energies, known.forces
-    return Checkpoint(f"{path}{suffix}", fingerprint(words + suffix, *arrays))
+    return Checkpoint(f"{path}{suffix}", fingerprint(words + suffix, *fitted))

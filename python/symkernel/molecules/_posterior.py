@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symkernel.molecules._geometry import Geometry
 from symkernel.molecules._search import Hyperparameters, Known
-from symkernel.molecules._system import Factor, System
+from symkernel.molecules._system import Factor, System, factored
 
 Array = NDArray[Any]
 
@@ -46,10 +46,13 @@ class Posterior:
         self._system = System(known.geometry, pairs, known.valued, known.sloped, n_jobs)
 
     @cached_property
+    def _factored(self) -> tuple[Factor, Array]:
+        own = self._hyperparameters
+        return factored(self._system, own.components, own.noise)
+
+    @property
     def _factor(self) -> Factor:
-        packed = self._system.packed(self._hyperparameters.components)
-        ridge = self._system.ridge(self._hyperparameters.noise)
-        return Factor(packed, ridge, len(self._system.valued))
+        return self._factored[0]
 
     def _given(self, system: System, rows: Array, prior: Array) -> Array:
         """Return covariances of rows of a system, given the structures, from those before."""
@@ -133,7 +136,7 @@ class Posterior:
             )
             own = np.arange(len(one))
             variances = np.diagonal(self._given(one, own, one.rows(components, own)))
-            variances = variances + one.ridge(self._hyperparameters.noise)
+            variances = variances + one.ridge(self._factored[1])
             ratios = residuals**2 / np.maximum(variances, np.finfo(np.float64).tiny)
             count = len(one.valued)
             squares[0].extend(ratios[:count])

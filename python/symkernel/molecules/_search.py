@@ -33,8 +33,12 @@ Progress = Callable[[str, int, int, str], None]
 _NOISE, _LEAST, _MOST = 1e-9, 1e-12, 1e-1
 # Rows of one factor in the search, structures of two, and the share of energies beside forces.
 _ROWS, _STRUCTURES, _ENERGY_SHARE = 3300, 600, 0.3
+# Mean squared errors, over mean squares of what is predicted, that are as good as none.
+_EXACT = 1e-16
 # Mean squared distance of two structures, in units of the length scale, to begin with.
 _SPREAD = 0.1
+# Least spread of distances, over themselves, that this is taken from: one structure has none.
+_NARROW = 0.01
 # Steps of one round: each has its own halves.
 _ROUNDS = {"local": (12, 12), "free": (10, 10, 10, 10)}
 
@@ -114,7 +118,8 @@ class Halves:
 
     Notes
     -----
-    The error is log of the mean squared error of forces, and 0.3 times that of energies. With
+    The error is log of the mean squared error of forces, and 0.3 times that of energies, where
+    energies are fitted. Errors below 1e-8 of what is predicted count as that. With
     r its derivatives for predictions, and u = A^-1 K r, a change dK of the kernel changes it by
     r^T dK a - u^T dA a with a the coefficients of the fit: one contraction of two fields, and no
     derivative of a matrix is formed. One more solve than the error alone takes.
@@ -128,6 +133,8 @@ class Halves:
         n_jobs: int | None,
     ) -> None:
         self._pairs, self._n_jobs = pairs, n_jobs
+        kinds = known.energies[known.valued], known.forces[known.sloped]
+        self._exact = [_EXACT * float((own**2).mean()) if own.size else 0.0 for own in kinds]
         self._parts = []
         for fitted, left in halves:
             inner, outer = known.take(fitted), known.take(left)
@@ -158,9 +165,12 @@ class Halves:
         coefficients = solved[:, 0]
         fitted = system.function(components, coefficients)
         values, slopes = fitted(outer.geometry.features)
+        # Without energies in the fit those of others are known up to a constant: none counts.
+        energies = outer.energies if count else np.full_like(outer.energies, np.nan)
         error, of_values, of_forces = _measure(
-            values + constants[0] - outer.energies,
+            values + constants[0] - energies,
             -outer.geometry.to_positions(slopes) - outer.forces,
+            self._exact,
         )
         # Derivatives for the predictions, as coefficients of values and slopes of the left out.
         a, b = of_values, -outer.geometry.to_features(of_forces)
@@ -186,20 +196,20 @@ class Halves:
         return error, metrics, amplitudes / len(self._pairs), of_noise
 
 
-def _measure(values: Array, forces: Array) -> tuple[float, Array, Array]:
+def _measure(values: Array, forces: Array, exact: list[float]) -> tuple[float, Array, Array]:
     """Return the logarithmic error of residuals, and its derivatives; NaN is no residual."""
     error = 0.0
     found = []
-    for residuals, share in ((forces, 1.0), (values, _ENERGY_SHARE)):
+    for residuals, share, least in ((values, _ENERGY_SHARE, exact[0]), (forces, 1.0, exact[1])):
         seen = ~np.isnan(residuals)
         own = np.where(seen, residuals, 0.0)
-        square = float((own**2).sum())
+        square = float((own**2).sum() + least * seen.sum())
         if square == 0.0:
             found.append(own)
             continue
         error += share * float(np.log(square / seen.sum()))
         found.append(own * (2.0 * share / square))
-    return error, found[1], found[0]
+    return error, found[0], found[1]
 
 
 def search(
@@ -242,7 +252,9 @@ def search(
     rng = np.random.default_rng(random_state)
     rows = 3 * len(numbers) - 5 if known.sloped.any() else 1
     size = min(max(20, 2 * (_ROWS // rows)), _STRUCTURES) if n_search is None else n_search
-    scale = _SPREAD / max(float(known.geometry.features.var(axis=0).sum()), 1e-30)
+    features = known.geometry.features
+    least = _NARROW**2 * (features.mean(axis=0) ** 2).sum()
+    scale = _SPREAD / max(float(features.var(axis=0).sum()), float(least))
     centers = centers_of(numbers) if local else np.arange(0)
     rounds = _ROUNDS["local"] + (_ROUNDS["free"] if len(centers) else ())
     report = _Report(progress, sum(rounds))
@@ -257,6 +269,8 @@ def search(
     if noise is not None:
         limits = np.log(variances * noise), np.log(variances * noise)
     noises = variances * (_NOISE if noise is None else noise)
+    if len(features) < 2:  # nothing can be left out
+        return Hyperparameters(components, noises)
 
     def descend(weights: Weights, at: Array, noise: Array, steps: int) -> tuple[Array, Array]:
         halves = Halves(known, _halves(known, size, rng), pairs, n_jobs)

@@ -14,7 +14,7 @@ from symkernel.backends.joint import Components
 from symkernel.backends.memory import available_bytes, require_memory
 from symkernel.backends.packed import LARGEST_FACTORED
 from symkernel.molecules._search import Hyperparameters, Known, Progress
-from symkernel.molecules._system import Factor, System
+from symkernel.molecules._system import Factor, System, factored
 from symkernel.solvers.checkpoint import Checkpoint
 from symkernel.solvers.pcg import PCGState, solve_pcg
 from symkernel.solvers.rpcholesky import rpcholesky
@@ -23,12 +23,8 @@ Array = NDArray[Any]
 
 # Structures that are left out, at most, and the share of the cost of a factor that this may add.
 _LEFT_OUT, _SHARE = 32, 0.1
-# How often noise is raised tenfold for a matrix that is singular to working precision.
-_RAISES = 6
-# Numbers of the factor of the preconditioner, at most, and its share of the rows.
-_FACTOR, _RANK = 6 * 10**7, 0.125
-# Variance of the constant, over that of energies.
-_CONSTANT = 1e4
+# Numbers of the factor of the preconditioner, at most, and its share of the rows, all of few.
+_FACTOR, _RANK, _FEW = 6 * 10**7, 0.125, 500
 # Relative residual and iterations of conjugate gradients.
 _TOL, _ITERATIONS = 5e-5, 1000
 # Iterations between two states that are kept.
@@ -137,30 +133,20 @@ def _by_cholesky(
         f"the matrix of {rows} energies and forces, in packed form",
         'solver="pcg" needs a fraction of it.',
     )
-    noise = hyperparameters.noise
-    for attempt in range(_RAISES + 1):
-        tell("matrix", 0, 2, f"{rows} rows")
-        packed = system.packed(hyperparameters.components)
-        tell("factor", 1, 2, f"{rows} rows")
-        try:
-            factor = Factor(packed, system.ridge(noise), len(system.valued))
-        except ArithmeticError:
-            if attempt == _RAISES:
-                raise
-            noise = 10.0 * noise
-            del packed
-        else:
-            break
+    own = hyperparameters
+    factor, noise = factored(system, own.components, own.noise, tell)
     solved, constants = factor.solve(y[:, None])
     coefficients = solved[:, 0]
     left_out: dict[int, Array] = {}
     budget = _SHARE * rows / 6.0  # columns whose solution costs this share of the factor
     for structure in others[:_LEFT_OUT]:
-        own = system.rows_of(int(structure))
-        budget -= len(own)
-        if len(own) == 0 or (budget < 0.0 and len(left_out) >= 4):
+        left = system.rows_of(int(structure))
+        budget -= len(left)
+        if len(left) == 0 or (budget < 0.0 and len(left_out) >= 4):
             continue
-        left_out[int(structure)] = _residuals(factor, coefficients, own)
+        if len(system.valued) == 1 and left[0] == 0:  # without it there is no constant
+            continue
+        left_out[int(structure)] = _residuals(factor, coefficients, left)
     tell("factor", 2, 2, "")
     return Solved(coefficients, float(constants[0]), left_out, "cholesky", noise, {})
 
@@ -177,34 +163,49 @@ def _residuals(factor: Factor, coefficients: Array, rows: Array) -> Array:
 
 
 class _Operator:
-    """The matrix of a system with a constant of known variance, by its products and columns."""
+    """P K P, with K the matrix of a system and P what takes their mean from the rows of energies.
 
-    def __init__(self, system: System, components: Components, constant: float) -> None:
+    With a constant that has no prior, coefficients of energies add up to 0: x = P x.
+    """
+
+    def __init__(self, system: System, components: Components) -> None:
         self._system, self._components = system, components
-        self._constant, self._count = constant, len(system.valued)
+        self._count = len(system.valued)
+        ones = np.zeros(len(system))
+        ones[: self._count] = 1.0
+        # The mean of the columns of energies.
+        self._mean = system.product(components, ones) / max(1, self._count)
 
     def __len__(self) -> int:
         return len(self._system)
 
-    def matvec(self, V: Array) -> Array:
-        found = np.empty_like(V)
-        for k in range(V.shape[1]):
-            found[:, k] = self._system.product(self._components, V[:, k])
-        found[: self._count] += self._constant * V[: self._count].sum(axis=0)
+    def centred(self, V: Array) -> Array:
+        """Return P V of columns (N, k)."""
+        found = V.copy()
+        if self._count:
+            found[: self._count] -= V[: self._count].mean(axis=0)
         return found
+
+    def matvec(self, V: Array) -> Array:
+        inner = self.centred(V)
+        found = [self._system.product(self._components, column) for column in inner.T]
+        return self.centred(np.stack(found, axis=1))
 
     def diag(self) -> Array:
         found = self._system.diagonal(self._components)
-        found[: self._count] += self._constant
-        return found
+        if self._count:
+            own = self._mean[: self._count]
+            found[: self._count] += own.mean() - 2.0 * own
+        return np.maximum(found, 0.0)
 
     def columns(self, indices: Array) -> Array:
-        rows = self._system.rows(self._components, np.asarray(indices))
-        rows[np.asarray(indices) < self._count, : self._count] += self._constant
-        return rows.T
+        indices = np.asarray(indices)
+        found = self._system.rows(self._components, indices).T
+        found[:, indices < self._count] -= self._mean[:, None]
+        return self.centred(found)
 
     def block(self, indices: Array) -> Array:
-        return self.columns(indices)[indices].T
+        return self.columns(indices)[indices]
 
 
 def _by_gradients(
@@ -216,14 +217,14 @@ def _by_gradients(
     random_state: int,
     tell: Progress,
 ) -> Solved:
-    """Iterate with a constant of a variance far above that of energies.
+    """Iterate among coefficients of which those of energies add up to 0.
 
     Structures cannot be left out one at a time then: see ``Posterior.left_out``.
     """
     count, noise = len(system.valued), hyperparameters.noise
-    variance = float(hyperparameters.components.amplitudes.sum())
-    operator = _Operator(system, hyperparameters.components, _CONSTANT * variance)
-    rank = int(min(_RANK * len(y), _FACTOR / len(y)))
+    components = hyperparameters.components
+    operator = _Operator(system, components)
+    rank = int(min(max(_RANK * len(y), min(_FEW, len(y))), _FACTOR / len(y)))
     tell("preconditioner", 0, 1, f"{rank} of {len(y)} rows")
     low_rank = rpcholesky(operator, rank, random_state=random_state)
     tell("preconditioner", 1, 1, f"{low_rank.rank} of {len(y)} rows")
@@ -236,7 +237,7 @@ def _by_gradients(
     kept = None if checkpoint is None else checkpoint.load()
     found = solve_pcg(
         operator,
-        y[:, None],
+        operator.centred(y[:, None]),
         noise[1],
         noise[1] / system.ridge(noise),  # weights: noise differs between energies and forces
         low_rank=low_rank,
@@ -253,7 +254,10 @@ def _by_gradients(
             ConvergenceWarning,
             stacklevel=4,
         )
-    coefficients = found.solution[:, 0]
-    constant = _CONSTANT * variance * float(coefficients[:count].sum())
+    coefficients = operator.centred(found.solution)[:, 0]
+    constant = 0.0
+    if count:
+        left = y - system.product(components, coefficients)
+        constant = float(left[:count].mean())  # what noise takes adds up to 0
     told = {"iterations": found.iterations, "residual": float(found.residuals.max())}
     return Solved(coefficients, constant, {}, "pcg", noise, told)

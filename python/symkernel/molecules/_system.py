@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,8 @@ Array = NDArray[Any]
 
 # Numbers of moved directions held at once, beside the matrix.
 _HELD = 2**22
+# How often noise is raised tenfold for a matrix that is singular to working precision.
+_RAISES = 6
 
 
 class System:
@@ -288,3 +291,54 @@ class Factor:
         right = np.array(right, dtype=np.float64, order="F")
         found: Array = self._pftrs(self._size, self._factor, right, uplo="L", overwrite_b=True)[0]
         return found
+
+
+def factored(
+    system: System,
+    components: Components,
+    noise: Array,
+    progress: Callable[[str, int, int, str], None] | None = None,
+) -> tuple[Factor, Array]:
+    """Factor the matrix of a system, with more noise where it is singular without.
+
+    Parameters
+    ----------
+    system : System
+        N rows.
+    components : Components
+        The kernel.
+    noise : ndarray of shape (2,)
+        Variances of the noise of energies and of forces.
+    progress : callable or None
+        Told before the matrix, and before its factor.
+
+    Returns
+    -------
+    factor : Factor
+    noise : ndarray of shape (2,)
+        Raised tenfold until there is a factor, from rounding of the matrix on.
+
+    Raises
+    ------
+    ArithmeticError
+        If there is none with a million times the noise.
+    """
+    count, words = len(system.valued), f"{len(system)} rows"
+    tell = progress or (lambda stage, done, total, message: None)
+    for _ in range(_RAISES + 1):
+        tell("matrix", 0, 2, words)
+        packed = system.packed(components)
+        tell("factor", 1, 2, words)
+        variances = np.concatenate(diagonal(packed, len(system)))
+        try:
+            return Factor(packed, system.ridge(noise), count), noise
+        except ArithmeticError:
+            del packed
+        kinds = variances[:count], variances[count:]
+        rounding = [own.mean() if len(own) else 0.0 for own in kinds]
+        noise = 10.0 * np.maximum(noise, np.finfo(np.float64).eps * np.array(rounding))
+    raise ArithmeticError(
+        f"the matrix of {len(system)} energies and forces is singular to working precision, with a "
+        f"noise of {noise[0]:.1e} and {noise[1]:.1e}, raised {_RAISES} times, as well: structures "
+        "repeat each other; leave repeats out, or choose a larger noise"
+    )
