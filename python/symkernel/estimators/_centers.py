@@ -90,25 +90,51 @@ def choose_centers(
         If `centers` is no such word, or no kernel matrix of samples with one another.
     """
     if not isinstance(centers, str):
-        samples = check_samples(centers, "centers", kernel.group)
-        if samples.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"centers have {samples.shape[1]} features and X has {X.shape[1]}; they must agree"
-            )
-        return Centers(samples, None, whiten(kernel.gram(samples, n_jobs)))
+        return given_centers(kernel, centers, X.shape[1], n_jobs)
+    rng = as_generator(random_state)
+    looked_at = rows_to_look_at(X.shape[0], n_components, centers, rng)
+    pool = rows_of_data(X, looked_at, kernel)
+    return centers_among(kernel, pool, looked_at, n_components, centers, rng, n_jobs)
+
+
+def given_centers(
+    kernel: BoundKernel, centers: Any, n_features: int, n_jobs: int | None
+) -> Centers:
+    """Check centres that were given, and factor their kernel matrix."""
+    samples = check_samples(centers, "centers", kernel.group)
+    if samples.shape[1] != n_features:
+        raise ValueError(
+            f"centers have {samples.shape[1]} features and X has {n_features}; they must agree"
+        )
+    return Centers(samples, None, whiten(kernel.gram(samples, n_jobs)))
+
+
+def rows_to_look_at(
+    n: int, n_components: int, centers: str, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the rows, ascending, among which centres are chosen."""
     if centers not in CENTERS:
         raise ValueError(
             f"centers must be 'rpcholesky', 'uniform' or an array of samples; got {centers!r}"
         )
-    rng = as_generator(random_state)
-    n = X.shape[0]
     if centers == "uniform":
-        indices = np.sort(uniform_pivots(n, n_components, rng))
-        samples = rows_of_data(X, indices, kernel)
-        return Centers(samples, indices, whiten(kernel.gram(samples, n_jobs)))
+        return np.sort(uniform_pivots(n, n_components, rng))
     most = max(_FACTOR_ENTRIES // n_components, _ROWS_PER_CENTER * n_components)
-    looked_at = np.arange(n) if n <= most else np.sort(uniform_pivots(n, most, rng))
-    pool = rows_of_data(X, looked_at, kernel)
+    return np.arange(n) if n <= most else np.sort(uniform_pivots(n, most, rng))
+
+
+def centers_among(
+    kernel: BoundKernel,
+    pool: Array,
+    looked_at: NDArray[np.int64],
+    n_components: int,
+    centers: str,
+    rng: np.random.Generator,
+    n_jobs: int | None,
+) -> Centers:
+    """Choose centres among the samples of ``rows_to_look_at``."""
+    if centers == "uniform":
+        return Centers(pool, looked_at, whiten(kernel.gram(pool, n_jobs)))
     prepared = kernel.kernel.prepare(pool) if isinstance(kernel.kernel, InvariantKernel) else None
     columns = SampleColumns(
         pool, lambda A, B: np.asarray(kernel.cross(A, B, n_jobs)), kernel.diag, prepared

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,28 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.estimators._calibration import identical_rows
+from symkernel.estimators._doubling import double_centres
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.estimators._large import KernelMatrix, LargeFit, NystroemFactor, Options
 from symkernel.estimators._progress import Progress
-from symkernel.exceptions import ApproximationWarning, NotApplicableError
+from symkernel.exceptions import NotApplicableError
 from symkernel.kernels import InvariantKernel
 from symkernel.solvers.checkpoint import Checkpoint
 from symkernel.solvers.choose import SolverPlan, searched
 from symkernel.solvers.chunks import Chunk, chunks_of, rows_per_chunk
 from symkernel.solvers.nystroem import NystroemSums
 from symkernel.solvers.nystroem_pass import nystroem_sums
-from symkernel.solvers.nystroem_system import NystroemSystem
 from symkernel.solvers.rpcholesky import rpcholesky, uniform_pivots
 from symkernel.solvers.whitening import Whitening, whiten
 
 Array = NDArray[Any]
 
-# Samples held out while the number of centres is chosen: a tenth, at most so many.
-_HELD_OUT = 2000
-# Centres to begin with, at most, and the share of the error that twice as many must take off.
-_FIRST, _MOST, _GAIN = 100, 4000, 0.01
-# What the centres may leave of the trace, in ridges.
-_LEFT = 0.1
 # Training samples whose left-out values are kept for probabilities.
 _LEFT_OUT = 2000
 
@@ -62,7 +55,7 @@ class Centres:
 
     def features(self, X: Any) -> Array:
         """Return features (c, M) of samples."""
-        return self.whitening.apply(self.cross(X))
+        return self.whitening.apply(self.cross(X), self.n_jobs)
 
 
 def find_centres(
@@ -72,15 +65,26 @@ def find_centres(
 
     By randomly pivoted Cholesky among a random choice of the samples, whose factor fits.
     """
-    n = len(X)
+    among = rows_to_search(len(X), m, centers, seed)
+    some = X if len(among) == len(X) else X[among]
+    return centres_among(bound, some, m, centers, seed, n_jobs)
+
+
+def rows_to_search(n: int, m: int, centers: str, seed: int) -> NDArray[np.intp]:
+    """Return the rows, ascending, among which m centres of n samples are found."""
+    return np.sort(uniform_pivots(n, m if centers == "uniform" else searched(n, m), seed))
+
+
+def centres_among(
+    bound: BoundKernel, some: Array, m: int, centers: str, seed: int, n_jobs: int | None
+) -> Centres:
+    """Find centres among the samples of ``rows_to_search``."""
     if centers == "uniform":
-        points = X[np.sort(uniform_pivots(n, m, seed))]
-        K = np.asarray(bound.cross(points, points, n_jobs))
-        return Centres(bound, points, whiten(K), n_jobs)
-    among = np.sort(uniform_pivots(n, searched(n, m), seed))
-    some = KernelMatrix(bound, X if len(among) == n else X[among], n_jobs)
-    found = rpcholesky(some.columns_of, m, random_state=seed)
-    return Centres(bound, some.X[found.pivots], Whitening(found.triangle), n_jobs)
+        K = np.asarray(bound.cross(some, some, n_jobs))
+        return Centres(bound, some, whiten(K), n_jobs)
+    matrix = KernelMatrix(bound, some, n_jobs)
+    found = rpcholesky(matrix.columns_of, m, random_state=seed, n_jobs=n_jobs)
+    return Centres(bound, some[found.pivots], Whitening(found.triangle), n_jobs)
 
 
 @dataclass
@@ -171,7 +175,7 @@ def fit_nystroem(
     seed = options.seed() if state is None else int(state["seed"])
     run = _Run(options, bound, X, targets, sample_weight, seed, kept, state)
     if options.n_components is None and state is None:
-        centres, sums = run.doubled(plan, alphas)
+        centres, sums = double_centres(plan, options.memory_limit, alphas, seed, run)
     else:
         m = plan.n_components if state is None else int(state["asked"])
         centres = run.centres(m)
@@ -179,7 +183,7 @@ def fit_nystroem(
     w, _ = sums.system(centred=False).coefficients(alphas)
     if kept is not None:
         kept.remove()
-    rows = np.sort(uniform_pivots(len(X), _LEFT_OUT, seed))
+    rows = rows_left_out(len(X), seed)
     weights = np.ones(len(rows)) if sample_weight is None else sample_weight[rows]
     large = NystroemFit(
         centres,
@@ -191,6 +195,11 @@ def fit_nystroem(
         labels=identical_rows(X[rows]),
     )
     return centres.whitening.coefficients(w), centres.points, large
+
+
+def rows_left_out(n: int, seed: int) -> NDArray[np.intp]:
+    """Return the rows whose left-out values are kept for probabilities."""
+    return np.sort(uniform_pivots(n, _LEFT_OUT, seed))
 
 
 class _Run:
@@ -244,6 +253,15 @@ class _Run:
                 after=after,
             )
 
+    def attempt(self, m: int, held: NDArray[np.intp] | None) -> tuple[Centres, NystroemSums]:
+        """Find m centres, and sum over all samples but those held out."""
+        centres, rows = self.centres(m), np.arange(len(self._X))
+        return centres, self.passed(centres, rows if held is None else np.delete(rows, held), m)
+
+    def at(self, rows: NDArray[np.intp]) -> tuple[Array, Array, Array | None]:
+        """Return some samples, their targets and their weights."""
+        return self._X[rows], self._y[rows], None if self._w is None else self._w[rows]
+
     def _chunks(self, rows: NDArray[np.intp], begun: int, size: int) -> Any:
         if len(rows) == len(self._X):
             w = None if self._w is None else self._w[begun:]
@@ -258,59 +276,6 @@ class _Run:
             )
             for at in (rows[first : first + size] for first in range(0, len(rows), size))
         )
-
-    def doubled(self, plan: SolverPlan, alphas: Array) -> tuple[Centres, NystroemSums]:
-        """Double the number of centres until held-out samples gain less than 1 %."""
-        n = len(self._X)
-        if n <= 2 * _FIRST:
-            centres = self.centres(n)
-            return centres, self.passed(centres, np.arange(n), n)
-        order = np.random.default_rng(self._seed).permutation(n)
-        held = np.sort(order[: min(_HELD_OUT, n // 10)])
-        rest = np.sort(order[min(_HELD_OUT, n // 10) :])
-        y, w = self._y[held].astype(np.float64), None if self._w is None else self._w[held]
-        if w is not None and not w.any():
-            w = None
-        most = most_components(plan, self._options.memory_limit)
-        m, before = min(_FIRST, most), np.inf
-        while True:
-            centres = self.centres(m)
-            sums = self.passed(centres, rest, m)
-            B = centres.features(self._X[held])
-            error = _error(sums.system(centred=False), B, y, w, alphas)
-            enough = error >= (1.0 - _GAIN) * before or len(centres) < m
-            enough |= sums.residual_trace <= _LEFT * float(alphas.min())
-            if not enough and m >= most:
-                _warn_of_more(len(centres), error, before)
-            if enough or m >= most:
-                weight = None if self._w is None else self._w[held].astype(np.float64)
-                sums.add(B, y, weight, np.asarray(self._bound.diag(self._X[held]), np.float64))
-                return centres, sums
-            m, before = min(2 * m, most), error
-
-
-def most_components(plan: SolverPlan, memory_limit: float | None) -> int:
-    """Return up to how many centres are tried: those that a limit of memory allows."""
-    if memory_limit is not None:
-        return plan.n_components
-    return min(plan.n, max(_MOST, plan.n_components))
-
-
-def _warn_of_more(m: int, error: float, before: float) -> None:
-    gained = f"by {1.0 - error / before:.0%}" if np.isfinite(before) else "with their number"
-    warnings.warn(
-        f"The error at held-out samples still falls {gained} at {m:,} centres, the most that are "
-        "tried here: more are to be had by n_components=, or a larger memory_limit.",
-        ApproximationWarning,
-        stacklevel=6,
-    )
-
-
-def _error(system: NystroemSystem, B: Array, y: Array, w: Array | None, alphas: Array) -> float:
-    """Mean squared error at held-out samples, over all targets."""
-    coefficients, _ = system.coefficients(alphas)
-    squares = np.square(y - B @ coefficients).sum(axis=1)
-    return float(np.average(squares, weights=w))
 
 
 def solved_from_sums(fit: NystroemFit, centred: bool) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.estimators._fit_blocks import bound_blocks, fit_blocks
 from symkernel.estimators._large import Options
 from symkernel.estimators._machine import Fitted, KernelMachine, check_alpha, check_weights
 from symkernel.estimators._nystroem import (
@@ -17,7 +18,7 @@ from symkernel.estimators._nystroem import (
     find_centres,
     solved_from_sums,
 )
-from symkernel.estimators._regression import KernelRegressor, check_normalize_y
+from symkernel.estimators._regression import KernelRegressor, check_normalize_y, warn_dwarfing
 from symkernel.estimators._solvers import read_options, refuse_method
 from symkernel.exceptions import NotApplicableError
 from symkernel.solvers.choose import SolverPlan
@@ -119,6 +120,19 @@ class LearnsInParts(KernelRegressor):
         self.intercept_ = float(mean) if mean.ndim == 0 else mean
         self._fitted.alpha = np.ravel(alpha)
         return self
+
+    def _fit_blocks(
+        self, spec: Any, X: Any, y: Any, sample_weight: Any, alpha: Array, centred: bool
+    ) -> None:
+        """Fit to samples that stay in blocks, and the constant if asked for."""
+        bound, blocks, y = bound_blocks(self, spec, X, y, sample_weight)
+        tail = tuple(int(size) for size in y.shape[1:])
+        large, constants, _ = fit_blocks(self, spec, bound, blocks, tail, alpha, centred)
+        if spec.invariant and not centred:
+            sums = large.sums.with_offset(large.sums.mean)
+            warn_dwarfing(sums.mean, np.sqrt(np.maximum(sums.squares, 0.0) / sums.weight))
+        mean = constants.reshape(tail)
+        self.intercept_ = float(mean) if mean.ndim == 0 else mean
 
 
 def begin(

@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from symkernel.backends.arrays import is_on_device, like, namespace
 from symkernel.estimators import _device as on_device
+from symkernel.estimators._blocks import is_dask_array
 from symkernel.estimators._kernel import KernelSpec
 from symkernel.estimators._machine import KernelMachine
+from symkernel.estimators._predictions import predict_blocks
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Trivial
 from symkernel.kernels import InvariantKernel
@@ -53,7 +55,8 @@ class KernelRegressor(KernelMachine):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
             Samples; if ``kernel="precomputed"``, kernel values of shape
-            (n_samples, n_samples_fitted).
+            (n_samples, n_samples_fitted). An array of Dask gives arrays of Dask, and nothing is
+            computed yet.
         return_std : bool, default=False
             Whether to return standard deviations as well.
         return_gradient : bool, default=False
@@ -119,6 +122,8 @@ class KernelRegressor(KernelMachine):
         gradients those of what it returns: use ``descriptor`` instead.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return predict_blocks(self, X, return_std, return_gradient)
         mean, gradient = self._evaluate(X, return_gradient)
         if np.any(self.intercept_):
             mean = mean + like(np.asarray(self.intercept_, dtype=mean.dtype), mean)
@@ -242,7 +247,11 @@ def check_normalize_y(value: Any, unset: bool | None = None) -> bool:
 def warn_uncentred(y: Array, weights: Array | None) -> None:
     """Warn where a mean of targets dwarfs their spread, and nothing subtracts it."""
     mean = weighted_mean(y, weights)
-    spread = np.sqrt(weighted_mean((y - mean) ** 2, weights))
+    warn_dwarfing(mean, np.sqrt(weighted_mean((y - mean) ** 2, weights)))
+
+
+def warn_dwarfing(mean: Array, spread: Array) -> None:
+    """Warn where means dwarf standard deviations."""
     dwarfs = (spread > 0) & (np.abs(mean) > _DWARFS * spread)
     if np.any(dwarfs):
         worst = int(np.argmax(np.where(dwarfs, np.abs(mean) / np.where(dwarfs, spread, 1.0), 0.0)))
@@ -251,5 +260,5 @@ def warn_uncentred(y: Array, weights: Array | None) -> None:
             f"{np.ravel(spread)[worst]:.3g}: without a constant the fit spends itself on the mean. "
             "Use normalize_y=True, or subtract the mean.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -197,6 +197,22 @@ def plan_fit(
     return plan
 
 
+def plan_centres(
+    options: Options, bound: BoundKernel, shape: tuple[int, int], n_targets: int
+) -> SolverPlan:
+    """Plan a fit on centres to samples that are not in memory.
+
+    Raises
+    ------
+    MemoryError
+        If there is too little memory for it.
+    """
+    n, d = shape
+    task = _task(bound, options, n, d, n_targets, 1, _seconds_per_pair(bound, None, d))
+    plan = choose_solver(replace(task, methods=("nystroem",)), "nystroem", *memory_for(options))
+    return replace(plan, reason="samples are not in memory")
+
+
 def refuse_method(method: str, bound: BoundKernel) -> NoReturn:
     """Raise the error of a method that samples do not allow."""
     raise NotApplicableError(_REFUSED[method].format(kernel=bound.kernel))

@@ -12,15 +12,26 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from symkernel.backends.arrays import to_host
+from symkernel.estimators._blocks import is_dask_array
 from symkernel.estimators._calibration import (
     fit_slope,
     identical_rows,
     left_out_values,
     probabilities,
 )
+from symkernel.estimators._fit_blocks import (
+    OneAgainstRest,
+    bound_blocks,
+    classes_of,
+    fit_blocks,
+    stay_in_blocks,
+)
+from symkernel.estimators._kernel import KernelSpec
 from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
+from symkernel.estimators._predictions import float_type, machine_to_send, map_method
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
 from symkernel.validation import RandomState
@@ -171,7 +182,8 @@ class InvariantKernelClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
-            Training samples.
+            Training samples; with ``solver="nystroem"`` also arrays of Dask, or on disk, as
+            ``InvariantKernelRidge.fit`` takes them; predictions for arrays of Dask are lazy.
         y : array-like of shape (n_samples,)
             Class labels, at least two different ones.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -194,6 +206,9 @@ class InvariantKernelClassifier(
         if alpha.size != 1:
             raise ValueError(f"alpha must be one number for a classifier; got {alpha.size}")
         spec = self._spec()
+        if stay_in_blocks(self, spec, X):
+            self._fit_blocks(spec, X, y, sample_weight, alpha)
+            return self
         X, y = self._check_training(spec, X, y)
         check_classification_targets(y)
         weights = check_weights(sample_weight, X)
@@ -209,13 +224,24 @@ class InvariantKernelClassifier(
         self._calibration = Calibration(codes)
         return self
 
+    def _fit_blocks(
+        self, spec: KernelSpec, X: Any, y: Any, sample_weight: Any, alpha: Array
+    ) -> None:
+        """Fit to samples that stay in blocks."""
+        given = (self, spec, X, y, sample_weight)
+        self.classes_ = classes_of(bound_blocks(*given, np.asarray)[1])
+        bound, blocks, _ = bound_blocks(*given, OneAgainstRest(self.classes_))
+        tail = () if len(self.classes_) == 2 else (len(self.classes_),)
+        _, _, kept = fit_blocks(self, spec, bound, blocks, tail, alpha, centred=False)
+        self._calibration = Calibration(_codes(kept if tail else kept[:, 0]))
+
     def _targets(self, codes: Array, dtype: Any) -> Array:
         """+1 for the class, -1 for the others; one column, that of the second, for two classes."""
         if len(self.classes_) == 2:
             return np.where(codes == 1, 1, -1).astype(dtype)
         return np.where(codes[:, None] == np.arange(len(self.classes_)), 1, -1).astype(dtype)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any) -> Any:
         """Return the values of the fitted functions.
 
         Parameters
@@ -229,9 +255,16 @@ class InvariantKernelClassifier(
             For two classes, positive where the second is predicted; otherwise one column per
             class, the largest of which is predicted.
         """
+        if is_dask_array(X):
+            check_is_fitted(self)
+            return self._map("decision_function", X, self.dual_coef_.shape[1:], float_type(self, X))
         return self._decide(X)
 
-    def predict(self, X: Any) -> Array:
+    def _map(self, method: str, X: Any, tail: tuple[int, ...], dtype: Any) -> Any:
+        """What a method makes of an array of Dask, as one that is computed later."""
+        return map_method(machine_to_send(self), method, X, tail, dtype)
+
+    def predict(self, X: Any) -> Any:
         """Predict classes.
 
         Parameters
@@ -244,10 +277,13 @@ class InvariantKernelClassifier(
         ndarray of shape (n_samples,)
             Predicted classes, on the host.
         """
+        if is_dask_array(X):
+            check_is_fitted(self)
+            return self._map("predict", X, (), self.classes_.dtype)
         codes = _codes(to_host(self.decision_function(X)))
         return np.asarray(self.classes_[codes])
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> Any:
         r"""Return the probabilities of the classes.
 
         Parameters
@@ -280,9 +316,9 @@ class InvariantKernelClassifier(
         solved for, exactly; with "nystroem" up to 2,000 are, on centres that stay. Source:
         temperature scaling, Guo et al., ICML 2017, with Platt's targets.
         """
-        return self._probabilities(X, log=False)
+        return self._probabilities(X, "predict_proba")
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of the probabilities of the classes; see ``predict_proba``.
 
         Parameters
@@ -295,9 +331,14 @@ class InvariantKernelClassifier(
         ndarray of shape (n_samples, n_classes)
             Logarithms, on the host; finite where the probabilities underflow.
         """
-        return self._probabilities(X, log=True)
+        return self._probabilities(X, "predict_log_proba")
 
-    def _probabilities(self, X: Any, log: bool) -> Array:
+    def _probabilities(self, X: Any, method: str) -> Any:
+        if is_dask_array(X):
+            check_is_fitted(self)
+            self._slope()  # once, before it is sent
+            return self._map(method, X, self.classes_.shape, np.float64)
+        log = method == "predict_log_proba"
         values = to_host(self.decision_function(X))
         return probabilities(_columns(values), self._slope(), _codes(values), log)
 

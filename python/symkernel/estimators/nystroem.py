@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.base import ClassNamePrefixFeaturesOutMixin as PrefixedNames
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.backends.memory import require_memory
+from symkernel.estimators._blocks import is_dask_array
 from symkernel.estimators._centers import (
     check_on_disk,
     choose_centers,
     features_of,
     is_on_disk,
 )
+from symkernel.estimators._fit_blocks import choose_from_dask
 from symkernel.estimators._kernel import KernelSpec
+from symkernel.estimators._predictions import map_method
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers.chunks import chunks_of, rows_per_chunk
@@ -165,7 +168,8 @@ default="rpcholesky"
         Parameters
         ----------
         X : array-like of shape (n, n_features) or (n, *group.shape)
-            Samples; or an array on disk, (n, n_features).
+            Samples; or an array on disk, (n, n_features); or an array of Dask, of which the centres
+            are chosen on one worker among rows from all chunks.
         y : ignored
 
         Returns
@@ -175,12 +179,15 @@ default="rpcholesky"
         check_n_jobs(self.n_jobs)
         count = as_count(self.n_components, "n_components")
         spec = self._spec()
-        samples = self._samples(X, reset=True)
-        names = getattr(self, "feature_names_in_", None)
-        self._bound = spec.bind(samples.shape[1], names)
-        self._centers = choose_centers(
-            self._bound, samples, count, self.centers, self.random_state, self.n_jobs
-        )
+        if is_dask_array(X):
+            self._bound, self._centers = choose_from_dask(self, spec, X, count)
+        else:
+            samples = self._samples(X, reset=True)
+            names = getattr(self, "feature_names_in_", None)
+            self._bound = spec.bind(samples.shape[1], names)
+            self._centers = choose_centers(
+                self._bound, samples, count, self.centers, self.random_state, self.n_jobs
+            )
         self.kernel_, self.group_ = self._bound.kernel, self._bound.group
         self.components_ = self._centers.samples
         self.component_indices_ = self._centers.indices
@@ -191,18 +198,19 @@ default="rpcholesky"
         self._n_features_out = len(self._centers)
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: Any) -> Any:
         """Return the features.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features) or (n, *group.shape)
-            Samples; or an array on disk, (n, n_features).
+            Samples; or an array on disk, (n, n_features); or an array of Dask.
 
         Returns
         -------
         ndarray of shape (n, M)
-            float32 for float32 samples, else float64.
+            float32 for float32 samples, else float64. For an array of Dask it is one too, and
+            nothing is computed yet.
 
         Raises
         ------
@@ -213,6 +221,9 @@ default="rpcholesky"
             If the features do not fit in memory.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            dtype = np.float32 if X.dtype == np.float32 else np.float64
+            return map_method(self, "transform", X, (len(self._centers),), dtype)
         samples = self._samples(X, reset=False)
         n, M = samples.shape[0], len(self._centers)
         single = samples.dtype == np.float32

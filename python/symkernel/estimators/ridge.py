@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.gaussian_process.kernels import Kernel
 
+from symkernel.estimators._fit_blocks import stay_in_blocks
 from symkernel.estimators._gradient_std import GradientStd
 from symkernel.estimators._machine import check_alpha, check_weights
 from symkernel.estimators._partial import LearnsInParts
@@ -154,6 +155,19 @@ class InvariantKernelRidge(
     times the exact test error. "nystroem" with M centres: n M kernel values, n M^2 multiply-adds,
     memory for 4 M^2 numbers and a chunk.
 
+    **Arrays of Dask** are fitted by "nystroem" and never gathered: one task finds the centres among
+    rows from all chunks, one each sums a run of chunks, and the sums are added in a fixed tree. Any
+    number of workers gives the same result, digit for digit where tasks take the same number of
+    threads, and so does a worker that is lost. Each chunk is read twice, and twice more for every
+    number of centres that is tried. Tasks go to the current ``Client`` (to another inside ``with
+    client.as_current()``), or else to Dask's scheduler. Each takes its share of the cores of its
+    host, or `n_jobs` if that is less, whatever OMP_NUM_THREADS says. On Slurm the client is that of
+    a ``dask_jobqueue.SLURMCluster``, on Kubernetes of a ``dask_kubernetes.operator.KubeCluster``,
+    with this package on the workers; one worker of one thread on a host has all its cores for a
+    task. Fits are computed on the host also where workers have GPUs (``dask_cuda``); predictions
+    for chunks that are arrays of CuPy are computed where these live, each worker's own device.
+    Arrays on disk (a memmap, zarr) go chunk by chunk through the same tasks in this process.
+
     **Gradients** of n samples with m features, of which a descriptor makes p: the joint matrix of
     N = n (1 + m) values and derivatives (m is the rank of the Jacobians, or the number of
     directions across orbits, where that is less: 3 n_atoms - 6 of distances, and of positions under
@@ -262,7 +276,8 @@ class InvariantKernelRidge(
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
             Training samples; without a group also a sparse matrix, or a Gram matrix if
-            ``kernel="precomputed"``.
+            ``kernel="precomputed"``. With ``solver="nystroem"`` also an array on disk, or one of
+            Dask in chunks of known sizes; `y` and `sample_weight` then may be so too.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets. With `gradient` one for each sample, NaN where it was not observed, or None:
             of gradients alone f is known up to a constant, and `intercept_` is 0.
@@ -284,7 +299,7 @@ class InvariantKernelRidge(
             names the argument, what was expected and what came.
         NotApplicableError, GroupTooLargeError
             If gradients cannot be learned from with this kernel or group, or the solver is not for
-            these samples; says what is needed.
+            these samples, such as "pcg" for an array of Dask; says what is needed.
         MemoryError
             If the Gram matrix does not fit in memory, or `memory_limit` is too small; says how much
             is needed.
@@ -296,7 +311,7 @@ class InvariantKernelRidge(
         sklearn.exceptions.ConvergenceWarning
             If "pcg" did not reach `tol`; tells the residual and what to change.
         ApproximationWarning
-            If "auto" came to "nystroem".
+            If "auto" came to "nystroem", as it does for an array of Dask.
         UserWarning
             If the kernel is invariant, targets are not centred, and the mean of one is more than
             100 times its standard deviation.
@@ -307,6 +322,9 @@ class InvariantKernelRidge(
         self._read_descriptor(spec)
         if gradient is not None:
             self._fit_jointly(spec, X, y, gradient, sample_weight, centred)
+            return self
+        if stay_in_blocks(self, spec, X):
+            self._fit_blocks(spec, X, y, sample_weight, alpha, centred)
             return self
         X, y = self._check_training(spec, X, y, multi_output=True, y_numeric=True)
         weights = check_weights(sample_weight, X)
