@@ -9,6 +9,8 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``alignments``: orbit distances, by ``python -m symkernel.bench.alignments``;
 * ``sets``: kernels between sets of unequal size, by ``python -m symkernel.bench.sets``;
 * ``joint``: values and forces together, by ``python -m symkernel.bench.joint``;
+* ``force_fields``: force fields beside sGDML, by ``python -m symkernel.bench.force_fields``;
+  ``force_programs`` has both programs, each for a process of its own;
 * ``nystroem``: regression on Nystroem features in one pass, by
   ``python -m symkernel.bench.nystroem``;
 * ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;

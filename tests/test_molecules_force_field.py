@@ -591,3 +591,18 @@ def test_ethanol_of_rmd17():
     assert scores.energy.mae < 20
     assert scores.force.mae < 100
     assert np.median(model.potential_.distances(frames[test].positions)) < 2.0
+
+
+@pytest.mark.data
+@pytest.mark.full
+@needs_data
+@pytest.mark.parametrize(("n", "energy", "force"), [(50, 13.0, 60.0), (100, 7.5, 33.0)])
+def test_ethanol_untouched(n, energy, force):
+    with np.load(RMD17) as data:
+        training, test = data["train_idx"][0][:n], data["test_idx"][0]
+    frames = read_structures(RMD17, units=("kcal/mol", "Angstrom"))
+    scores = ForceField(verbose=False).fit(frames[training]).score_table(frames[test])
+    # measured: 8.2 / 38.5 and 4.3 / 22.8
+    assert scores.energy_unit == "meV"
+    assert scores.energy.mae < energy
+    assert scores.force.mae < force
