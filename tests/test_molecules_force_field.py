@@ -270,7 +270,7 @@ def test_mixed_units_are_told(energy, force, words):
 
 
 def test_positions_in_other_units_are_told():
-    frames = ethanol(5)
+    frames = water(12)
     given = arrays(frames)
     bohr = {**given, "positions": frames.positions / 0.529177, "forces": frames.forces * 0.529177}
     with pytest.warns(UserWarning, match="R must be in Angstrom: multiply bohr by 0.529177"):
