@@ -149,6 +149,19 @@ def test_noise_that_is_given_is_kept():
     np.testing.assert_allclose(two / one, 100.0)
 
 
+def test_a_search_raises_noise_with_which_the_matrix_is_singular():
+    """Structures that repeat each other, and too little noise to begin with."""
+    own, _ = known("water", 12)
+    again = own.take(np.arange(24) // 2)
+    numbers, _, permutations = MOLECULES["water"]
+    told = []
+    tell = lambda *words: told.append(words)  # noqa: E731
+    found = search(again, numbers, permutations, noise=1e-19, progress=tell)
+    begun = search(own.take(np.arange(1)), numbers, permutations, noise=1e-19)
+    assert (found.noise > 5.0 * begun.noise).all()
+    assert len(told) >= 6  # steps were taken
+
+
 def test_hyperparameters_go_through_arrays():
     own = Hyperparameters(components_of("ammonia", "free"), NOISE)
     again = Hyperparameters.from_arrays({**own.arrays(), "other": np.ones(1)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,21 +9,21 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.gaussian_process.kernels import Kernel
 
 from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.estimators import _device as on_device
-from symkernel.estimators._grid import Grid, edge_of_grid, make_grid
+from symkernel.estimators._gradients import GradientRegressor
+from symkernel.estimators._grid import Grid, make_grid
+from symkernel.estimators._grid_scores import scores_over, table_of, warn_at_edge, without_nan
+from symkernel.estimators._joint_search import JointSearch, check_joint_search
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._machine import MATRICES_OF_EIGENSOLVER, check_alpha, check_weights
-from symkernel.estimators._progress import Progress
-from symkernel.estimators._regression import KernelRegressor, check_normalize_y
+from symkernel.estimators._regression import averaged, check_normalize_y
 from symkernel.estimators._scoring import make_score
 from symkernel.estimators._search import Search, searches_on_centres
 from symkernel.estimators._solvers import read_options
-from symkernel.exceptions import GridEdgeWarning
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers.centring import centred_residuals
@@ -35,7 +34,7 @@ Array = NDArray[Any]
 
 
 class InvariantKernelRidgeCV(
-    KernelRegressor,
+    GradientRegressor,
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -166,6 +165,8 @@ class InvariantKernelRidgeCV(
 
     alpha_: float
     best_score_: float
+    gradient_alpha = None
+    descriptor = None
 
     def __init__(
         self,
@@ -224,7 +225,9 @@ class InvariantKernelRidgeCV(
         self.n_jobs = n_jobs
         self.device = device
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, gradient: Any = None
+    ) -> Self:
         """Search the grid by leave-one-out and fit with the best pair.
 
         Parameters
@@ -232,9 +235,15 @@ class InvariantKernelRidgeCV(
         X : array-like of shape (n_samples, n_features) or (n_samples, *group.shape)
             Training samples, at least two.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets; all share alpha and gamma.
+            Targets; all share alpha and gamma. With `gradient` one for each sample, NaN where it
+            was not observed, or None.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights of the squared errors.
+        gradient : array-like of the shape of X, optional
+            Derivatives of the target for the features of X, with the same alpha; rows of NaN where
+            they were not observed. A sample is left out with its gradient, and the score is minus
+            the mean squared error of values over the variance of y (its mean square, if it is not
+            centred), and of gradients over their mean square, averaged over both.
 
         Returns
         -------
@@ -246,6 +255,8 @@ class InvariantKernelRidgeCV(
         TypeError, ValueError
             As ``InvariantKernelRidge.fit``; also for a grid that does not suit the kernel, and if
             no pair has a finite score.
+        NotApplicableError
+            As ``InvariantKernelRidge.fit``; also if gradients do not go with solver, scoring or cv.
         MemoryError
             If the Gram matrix and the workspace of its eigendecomposition do not fit in memory.
 
@@ -258,6 +269,13 @@ class InvariantKernelRidgeCV(
         alphas = _DEFAULT_ALPHAS if self.alphas is None else check_alpha(self.alphas, "alphas")
         spec = self._spec()
         centred = check_normalize_y(self.normalize_y, unset=spec.invariant)
+        if gradient is not None:
+            given = X, y, gradient, sample_weight
+            grid, scores = self._search_jointly(spec, alphas, given, centred)
+            self._choose(grid, alphas, scores)
+            if self.refit:
+                self._fit_jointly(grid.place(spec, self._best(grid)), *given, centred)
+            return self
         X, y = self._check_training(
             spec, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
@@ -279,9 +297,30 @@ class InvariantKernelRidgeCV(
             scores = self._search(spec, grid, alphas, computed, y, weights, centred)
         self._choose(grid, alphas, scores)
         if self.refit:
-            best = grid.place(spec, getattr(self, f"{grid.name}_", None))
+            best = grid.place(spec, self._best(grid))
             self._fit(best, X, y, self.alpha_, weights, centred)
         return self
+
+    def _search_jointly(
+        self, spec: KernelSpec, alphas: Array, given: tuple[Any, Any, Any, Any], centred: bool
+    ) -> tuple[Grid, Array]:
+        """Scores of samples left out together with their gradients."""
+        check_joint_search(read_options(self).solver, self.scoring, self.cv)
+        seen = self._read_jointly(spec, *given)
+        grid = make_grid(spec, self.gammas, self.length_scales, seen.rows, seen.weights)
+        search = JointSearch(seen, alphas, centred, self.n_jobs)
+
+        def scores_of(value: Any) -> Array:
+            placed = averaged(grid.place(spec, value), seen.rows.shape[1], "gradient observations")
+            return search.scores(self._bind(placed, seen.rows).kernel)
+
+        return grid, scores_over(grid, alphas, scores_of, self.verbose > 0)
+
+    def _best(self, grid: Grid) -> Any:
+        return getattr(self, f"{grid.name}_", None)
+
+    def _alphas(self) -> tuple[float, float]:
+        return self.alpha_, 1.0
 
     def _search(
         self,
@@ -304,16 +343,13 @@ class InvariantKernelRidgeCV(
             y, weights = y[used], weights[used]
         targets = y.reshape(len(y), -1)
         score = make_score(self.scoring, y, weights)
-        scores = np.empty((len(grid.values), len(alphas)))
-        with Progress(len(grid.values), "leave-one-out", self.verbose > 0) as progress:
-            for row, value in zip(scores, grid.values, strict=True):
-                bound = self._bind(grid.place(spec, value), X)
-                residuals = self._residuals(bound, X, targets, alphas, weights, centred)
-                row[:] = [score(r.reshape(y.shape)) for r in residuals]
-                at = int(_finite(row).argmax())
-                tried = f"{grid.describe(value)} alpha={alphas[at]:.3g} score={row[at]:.4g}"
-                progress.step(tried.strip())
-        return scores
+
+        def scores_of(value: Any) -> list[float]:
+            bound = self._bind(grid.place(spec, value), X)
+            residuals = self._residuals(bound, X, targets, alphas, weights, centred)
+            return [score(r.reshape(y.shape)) for r in residuals]
+
+        return scores_over(grid, alphas, scores_of, self.verbose > 0)
 
     def _residuals(
         self,
@@ -338,21 +374,21 @@ class InvariantKernelRidgeCV(
 
     def _choose(self, grid: Grid, alphas: Array, scores: Array) -> None:
         """Set the best pair and, if asked for, the table of all."""
-        finite = _finite(scores)
+        finite = without_nan(scores)
         i, j = np.unravel_index(int(finite.argmax()), scores.shape)
         if not np.isfinite(finite[i, j]):
             raise ValueError("no alpha has a finite leave-one-out score; add larger alphas")
         self.best_score_ = float(scores[i, j])
         self.alpha_ = float(alphas[j])
-        _warn_at_edge("alpha", alphas, finite[i])
+        warn_at_edge("alpha", alphas, finite[i])
         if grid.name is not None:
             best = grid.values[int(i)]
             setattr(self, f"{grid.name}_", best)
-            _warn_at_edge(grid.name, grid.values, finite[:, j])
+            warn_at_edge(grid.name, grid.values, finite[:, j])
         if not self.refit:
             self.__dict__.pop("dual_coef_", None)  # of an earlier fit
         if self.store_cv_results:
-            self.cv_results_ = _table(grid, alphas, scores)
+            self.cv_results_ = table_of(grid, alphas, scores)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is something to predict with."""
@@ -360,33 +396,3 @@ class InvariantKernelRidgeCV(
 
 
 _DEFAULT_ALPHAS = 10.0 ** np.linspace(-10, 2, 31)
-
-
-def _finite(scores: Array) -> Array:
-    return np.where(np.isnan(scores), -np.inf, scores)
-
-
-def _table(grid: Grid, alphas: Array, scores: Array) -> dict[str, Any]:
-    flat = scores.ravel()
-    columns: dict[str, Any] = {"param_alpha": np.tile(alphas, len(grid.values))}
-    if grid.name is not None:
-        columns[f"param_{grid.name}"] = np.repeat(np.array(grid.values), len(alphas), axis=0)
-    names = [name.removeprefix("param_") for name in columns]
-    rows = zip(*columns.values(), strict=True)
-    columns["params"] = [dict(zip(names, row, strict=True)) for row in rows]
-    columns["mean_test_score"] = flat
-    columns["rank_test_score"] = rankdata(-_finite(flat), method="min").astype(np.int32)
-    return columns
-
-
-def _warn_at_edge(name: str, values: Any, scores: Array) -> None:
-    edge = edge_of_grid(values, scores)
-    if edge is not None:
-        best = values[int(scores.argmax())]
-        beyond = "smaller" if edge == "smallest" else "larger"
-        warnings.warn(
-            f"The best {name}, {best:.3g}, is the {edge} of its grid; try {beyond} values of "
-            f"{name}s as well.",
-            GridEdgeWarning,
-            stacklevel=4,
-        )

@@ -23,7 +23,7 @@ from symkernel.molecules._metrics import (
     pairs_of,
     squares_of,
 )
-from symkernel.molecules._system import Factor, Function, System, images_of
+from symkernel.molecules._system import RAISES, Factor, Function, System, images_of
 
 Array = NDArray[Any]
 # Told after every step: what is done, how many steps of how many, and what came out.
@@ -240,7 +240,7 @@ def search(
         Whether every atom has a kernel of its own.
     noise : float or None
         Variance of the noise over the mean prior variance of what is observed, of the kernel that
-        the search begins with; None: found.
+        the search begins with; None: found. Raised where the matrix is singular with less.
     random_state : int
         Draws the halves.
     n_jobs : int or None
@@ -274,29 +274,33 @@ def search(
 
     def descend(weights: Weights, at: Array, noise: Array, steps: int) -> tuple[Array, Array]:
         halves = Halves(known, _halves(known, size, rng), pairs, n_jobs)
-        worst = 0.0
+        worst, factored = 0.0, False
 
         def error(x: Array) -> tuple[float, Array]:
-            nonlocal worst
+            nonlocal worst, factored
             own = weights.components(x[:-2])
             try:
                 found, *slopes, of_noise = halves.error(own, np.exp(x[-2:]))
             except ArithmeticError:  # a step too far, which the line search takes back
                 return worst + 10.0, np.zeros_like(x)
-            worst = max(worst, found)
+            worst, factored = max(worst, found), True
             return found, np.append(weights.back(x[:-2], *slopes), of_noise)
 
-        bounds = [*weights.bounds(at), *zip(*limits, strict=True)]
         begin = np.append(at, np.log(noise))
-        found = minimize(
-            error,
-            begin,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            callback=report.step,
-            options={"maxiter": steps, "maxfun": 2 * steps, "maxls": 8},
-        )
+        for _ in range(RAISES + 1):
+            least, most = np.minimum(limits[0], begin[-2:]), np.maximum(limits[1], begin[-2:])
+            found = minimize(
+                error,
+                begin,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=[*weights.bounds(at), *zip(least, most, strict=True)],
+                callback=report.step,
+                options={"maxiter": steps, "maxfun": 2 * steps, "maxls": 8},
+            )
+            if factored:
+                break
+            begin[-2:] += np.log(10.0)  # singular from the first step on
         report.end(steps)
         return found.x[:-2], np.exp(found.x[-2:])
 

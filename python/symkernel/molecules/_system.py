@@ -20,7 +20,7 @@ Array = NDArray[Any]
 # Numbers of moved directions held at once, beside the matrix.
 _HELD = 2**22
 # How often noise is raised tenfold for a matrix that is singular to working precision.
-_RAISES = 6
+RAISES = 6
 
 
 class System:
@@ -325,7 +325,7 @@ def factored(
     """
     count, words = len(system.valued), f"{len(system)} rows"
     tell = progress or (lambda stage, done, total, message: None)
-    for _ in range(_RAISES + 1):
+    for _ in range(RAISES + 1):
         tell("matrix", 0, 2, words)
         packed = system.packed(components)
         tell("factor", 1, 2, words)
@@ -339,6 +339,6 @@ def factored(
         noise = 10.0 * np.maximum(noise, np.finfo(np.float64).eps * np.array(rounding))
     raise ArithmeticError(
         f"the matrix of {len(system)} energies and forces is singular to working precision, with a "
-        f"noise of {noise[0]:.1e} and {noise[1]:.1e}, raised {_RAISES} times, as well: structures "
+        f"noise of {noise[0]:.1e} and {noise[1]:.1e}, raised {RAISES} times, as well: structures "
         "repeat each other; leave repeats out, or choose a larger noise"
     )

@@ -114,6 +114,13 @@ def factor_ridge(
     return _eigen(full(), alpha, root)
 
 
+def decompose_ridge(
+    full: Callable[[], Any], alpha: Array, sample_weight: Array | None = None
+) -> EigenFactor:
+    """Decompose S K S for all of some alphas, by eigenvectors; arguments as ``factor_ridge``."""
+    return _eigen(full(), alpha, None if sample_weight is None else np.sqrt(sample_weight))
+
+
 class CholeskyFactor(RidgeFactor):
     """A = L L^T in packed form."""
 
@@ -164,6 +171,18 @@ class EigenFactor(RidgeFactor):
         rotated = (cross if self._root is None else cross * self._root) @ self._Q
         rotated *= rotated
         return rotated @ self._inverse
+
+    def coefficients(self, y: Array) -> Array:
+        """Return S A^-1 S y of targets (n,) on the host, one column per alpha: (n, t)."""
+        y = like(np.asarray(y, self._Q.dtype), self._Q)
+        scaled = y if self._root is None else self._root * y
+        found = self._Q @ (self._inverse * (scaled @ self._Q)[:, None])
+        return np.asarray(to_host(found if self._root is None else found * self._root[:, None]))
+
+    def regular(self) -> tuple[NDArray[np.bool_], EigenFactor]:
+        """Return for which alphas (t,) A has an inverse to working precision, and those alone."""
+        found = np.asarray(to_host((self._inverse != 0).all(axis=0)))
+        return found, EigenFactor(self._Q, self._inverse[:, found], self._root)
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of A^-1, (n, t)."""
