@@ -37,7 +37,7 @@ def test_it_runs_and_is_reported(data, tmp_path, capsys):
     given = ["--quick", "--threads", "1", "--data", str(data), "--json", str(path)]
     assert bench.main(given) == 0
     found = json.loads(path.read_text())["force_fields"]
-    assert {bench.OURS, bench.ONE} <= set(found["results"])
+    assert {bench.OURS, bench.FEW, bench.ONE} <= set(found["results"])
     for kinds in found["results"].values():
         assert set(kinds) == {bench.CHOSEN, bench.GIVEN, bench.CALL}
         assert kinds[bench.CHOSEN]["permutations"] == 2
