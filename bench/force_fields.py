@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .peers import Array
 
 OURS, SGDML = "symkernel", "sgdml"
 FEW, ONE = "symkernel, n_search=50", "symkernel, local=False"
@@ -61,7 +60,7 @@ def sgdml_python(named: str | None = None) -> str | None:
     return None
 
 
-def rows_of(file: Path, n_train: int, n_valid: int, n_test: int) -> dict[str, Array]:
+def rows_of(file: Path, n_train: int, n_valid: int, n_test: int) -> dict[str, Any]:
     """Rows of split 0: training rows, the last of its training rows to validate, and test rows.
 
     Raises
@@ -86,7 +85,7 @@ class _Runs:
     """Jobs of both programs on the same rows, in processes of their own."""
 
     def __init__(
-        self, folder: Path, rows: dict[str, Array], pythons: dict[str, str], levels: Sequence[float]
+        self, folder: Path, rows: dict[str, Any], pythons: dict[str, str], levels: Sequence[float]
     ) -> None:
         self._folder, self._rows = folder, rows
         self._pythons, self._levels = pythons, levels
