@@ -349,4 +349,15 @@ def test_pictures_of_runs(small, tmp_path):
     figure = run.plot()
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), run.temperature)
     figure.savefig(tmp_path / "run.png")
+    assert len(figure.axes[1].lines) == 2  # few records: no means beside them, but that of all
+    long = run_dynamics(small, temperature=50, n_steps=300, record_every=1, friction=None)
+    for panel, values in zip(
+        long.plot().axes,
+        (1000 * (long.total_energy - long.total_energy[0]) / 3, long.temperature, long.distances),
+        strict=True,
+    ):
+        np.testing.assert_allclose(panel.lines[0].get_ydata(), values, atol=1e-12)
+        x, y = panel.lines[1].get_data()
+        np.testing.assert_array_equal(x, long.times[3:-2])  # of 301, in windows of six
+        np.testing.assert_allclose(y, np.convolve(values, np.ones(6) / 6, "valid"), atol=1e-9)
     plt.close("all")

@@ -25,6 +25,10 @@ Array = NDArray[np.float64]
 _ORANGE, _BLUE, _GREEN, _GREY = "#D55E00", "#0072B2", "#009E73", "#999999"
 # More points than this are drawn as pixels in vector formats.
 _FEW = 2000
+# Windows of running means in a run.
+_WINDOWS = 50
+# Errors below this share of their median are off the picture: they happen to be small.
+_TINY = 1e-2
 
 
 def draw_predictions(
@@ -77,6 +81,9 @@ def draw_predictions(
             middles, medians = _binned(x, y)
             right.plot(middles, medians, "-" + marker, color=colour, mec="black", label=name)
     right.set_yscale("log")
+    medians_of = [float(np.median(y)) for y in (each, dE) if y.size]
+    if medians_of and min(medians_of) > 0.0:
+        right.set_ylim(bottom=_TINY * min(medians_of))
     right.set_xlabel("distance from the training data (1: typical neighbours)")
     right.set_ylabel("mean absolute error of a structure")
     right.set_title("errors by distance; lines: medians", fontsize=10)
@@ -117,12 +124,12 @@ def draw_run(run: DynamicsRun) -> Figure:
         axes[0].set_ylabel("energy above the start, meV")
         axes[0].legend(frameon=False)
     else:
-        axes[0].plot(t, change / run.frames.n_atoms, color=_ORANGE, lw=0.8)
+        _smoothed(axes[0], t, change / run.frames.n_atoms, _ORANGE)
         axes[0].set_ylabel("change of the total energy, meV/atom")
-    axes[1].plot(t, run.temperature, color=_BLUE, lw=0.8)
-    axes[1].axhline(run.temperature.mean(), color=_BLUE, ls="--", lw=1)
+    _smoothed(axes[1], t, run.temperature, _BLUE)
+    axes[1].axhline(run.temperature.mean(), color="black", ls="--", lw=1)
     axes[1].set_ylabel(f"temperature, K (mean {run.temperature.mean():.0f})")
-    axes[2].plot(t, run.distances, color=_GREEN, lw=0.8)
+    _smoothed(axes[2], t, run.distances, _GREEN)
     axes[2].set_ylabel("distance from the training data")
     axes[2].set_ylim(bottom=0)
     for panel in axes:
@@ -151,6 +158,22 @@ def _parity(axes: Axes, known: Array, predicted: Array, label: str, colour: str)
     axes.set_aspect("equal")
     axes.set_xlabel(label)
     axes.set_ylabel("predicted")
+
+
+def _smoothed(axes: Axes, t: Array, values: Array, colour: str) -> None:
+    """Draw values as they are; many of them pale, beneath the mean of those around each."""
+    width = len(values) // _WINDOWS
+    if width < 2:
+        axes.plot(t, values, color=colour, lw=0.8)
+        return
+    axes.plot(t, values, color=colour, lw=0.4, alpha=0.35)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    axes.plot(
+        t[width // 2 :][: len(sums) - width],
+        (sums[width:] - sums[:-width]) / width,
+        color=colour,
+        lw=1.6,
+    )
 
 
 def _binned(x: Array, y: Array, bins: int = 8) -> tuple[Array, Array]:
