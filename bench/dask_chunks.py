@@ -130,9 +130,9 @@ def run(*, quick: bool = False, repeats: int = 3) -> dict[str, Any]:
 def table(results: Mapping[str, Any]) -> str:
     """Results as lines of text."""
     here = results["programs"][HERE]
-    seconds = 2 * here["seconds"] / results["chunks"]
+    seconds = results["programs"][CLUSTER]["cpu_seconds"] / results["chunks"]
     lines = [
-        f"fit, n = {results['n']}, {results['chunks']} chunks of {seconds:.2f} s of one thread, "
+        f"fit, n = {results['n']}, {results['chunks']} chunks of {seconds:.2f} CPU s, "
         f"M = {results['centers']}; coefficients differ by {results['difference']:.1e}:"
     ]
     for name, one in results["programs"].items():

@@ -22,6 +22,9 @@ from symkernel.solvers.tree import runs_of, tree
 from symkernel.validation import check_samples
 
 Array = NDArray[Any]
+# Rows of a run for each centre: m^2 / 2 multiply-adds a row, beside 2 m^2 numbers to add its sums.
+_ROWS_PER_CENTRE = 4
+
 Rows = tuple[Array, Array | None, Array | None]
 
 
@@ -137,11 +140,14 @@ class Blocks:
         return self.executor.call(_centres, bound, among, m, centers, seed)
 
     def sums(
-        self, centres: Any, n_targets: int, size: int, held: NDArray[np.intp] | None = None
+        self, centres: Any, m: int, n_targets: int, size: int, held: NDArray[np.intp] | None
     ) -> Any:
-        """Return a task: sums over all samples but those held out, so many rows at a time."""
+        """Return a task: sums over all samples but those held out, `size` rows at a time.
+
+        With m centres; a run of blocks has so many rows that adding its sums costs little.
+        """
         used = [block for block in self.blocks if block.where.rows]
-        runs = runs_of([block.where.rows for block in used], size)
+        runs = runs_of([block.where.rows for block in used], max(size, _ROWS_PER_CENTRE * m))
 
         def leaf(position: int) -> Any:
             run = [used[i] for i in runs[position]]

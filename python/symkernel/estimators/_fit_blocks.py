@@ -36,8 +36,8 @@ from symkernel.validation import as_generator, check_kind, check_labels
 
 Array = NDArray[Any]
 
-# Rows of a memmap, which is not stored in chunks, that are read at a time.
-_ROWS = 2**16
+# Numbers of an array that is not stored in chunks that are read at a time, and rows at most.
+_ENTRIES, _ROWS = 2**20, 2**16
 
 
 def stay_in_blocks(machine: Any, spec: KernelSpec, X: Any) -> bool:
@@ -53,6 +53,8 @@ def stay_in_blocks(machine: Any, spec: KernelSpec, X: Any) -> bool:
     descriptor = getattr(machine, "descriptor", None)
     if not is_dask_array(X):
         on_disk = machine.solver == "nystroem" and is_on_disk(X)
+        if isinstance(X, np.memmap) and machine.memory_limit is not None:
+            return False  # one matrix of sums is less than a tree of them
         return on_disk and descriptor is None and machine.checkpoint is None
     for refused, why in (
         (
@@ -115,7 +117,7 @@ def bound_blocks(
 
         show = options.verbose > 0
         return bound, _dask.blocks_of_dask(*kept, bound.group, targets, n_jobs, show), y
-    stored = stored_rows(X) or _ROWS
+    stored = stored_rows(X) or max(1, min(_ROWS, _ENTRIES // d))
     lengths = [min(stored, n - first) for first in range(0, n, stored)]
     return bound, blocks_on_disk(*kept, lengths, bound.group, targets, n_jobs), y
 
@@ -188,7 +190,7 @@ class _Run:
         here, *some = executor.get(f"{m} centres", *kept)
         limit = self._options.memory_limit
         size = rows_per_chunk(len(here), blocks.shape[1], None if limit is None else int(limit))
-        task = blocks.sums(kept[0], self._t, size, held)
+        task = blocks.sums(kept[0], len(here), self._t, size, held)
         (sums,) = executor.get(f"{blocks.shape[0]:,} samples", task)
         sums = NystroemSums.from_arrays(sums.arrays())  # what workers send may be read-only
         return replace(here, n_jobs=self._options.n_jobs), sums, some[0] if some else None

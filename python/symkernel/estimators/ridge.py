@@ -97,7 +97,8 @@ class InvariantKernelRidge(
         In which "pcg" computes kernel values. "auto" is that of the samples, but float64 where
         alpha is less than 2^-23 times the trace of the kernel matrix, where "float32" is refused.
     memory_limit : float or None, default=None
-        Bytes that a fit may take beside the samples; None means what there is.
+        Bytes that a fit may take beside the samples, and each task of a fit to an array of Dask, or
+        on disk in chunks; None means what there is.
     checkpoint : str, Path or None, default=None
         File in which "pcg" and "nystroem" keep their state, and from which an interrupted fit to
         the same data goes on, with the same digits. It is deleted at the end.
@@ -158,7 +159,8 @@ class InvariantKernelRidge(
     **Arrays of Dask** are fitted by "nystroem" and never gathered: one task finds the centres among
     rows from all chunks, one each sums a run of chunks, and the sums are added in a fixed tree. Any
     number of workers gives the same result, digit for digit where tasks take the same number of
-    threads, and so does a worker that is lost. Each chunk is read twice, and twice more for every
+    threads, and so does a worker that is lost. Of R runs up to 1 + log2 R sums of M^2 numbers wait
+    to be added. Each chunk is read twice, and twice more for every
     number of centres that is tried. Tasks go to the current ``Client`` (to another inside ``with
     client.as_current()``), or else to Dask's scheduler. Each takes its share of the cores of its
     host, or `n_jobs` if that is less, whatever OMP_NUM_THREADS says. On Slurm the client is that of

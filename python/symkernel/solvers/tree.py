@@ -9,8 +9,8 @@ __all__ = ["runs_of", "tree"]
 
 T = TypeVar("T")
 
-# Neighbours that are added at once: so many sums, and as many levels less one, are kept at a time.
-_BRANCHES = 4
+# Neighbours that are added at once. With two, one sum a level waits for another.
+_BRANCHES = 2
 
 
 def tree(n: int, leaf: Callable[[int], T], add: Callable[[list[T]], T]) -> T:
@@ -23,13 +23,17 @@ def tree(n: int, leaf: Callable[[int], T], add: Callable[[list[T]], T]) -> T:
     leaf : callable
         Takes a position to the part there; called in order.
     add : callable
-        Takes up to four parts or sums, in order, to their sum.
+        Takes two parts or sums, in order, to their sum.
+
+    Notes
+    -----
+    Up to 1 + log2 n sums wait at a time.
 
     Examples
     --------
     >>> from symkernel.solvers.tree import tree
     >>> tree(6, str, lambda parts: f"({' + '.join(parts)})")
-    '((0 + 1 + 2 + 3) + (4 + 5))'
+    '(((0 + 1) + (2 + 3)) + (4 + 5))'
     """
     span = 1
     while span * _BRANCHES < n:
@@ -40,7 +44,7 @@ def tree(n: int, leaf: Callable[[int], T], add: Callable[[list[T]], T]) -> T:
 def _node(
     first: int, n: int, span: int, leaf: Callable[[int], T], add: Callable[[list[T]], T]
 ) -> T:
-    """Sum of the parts from `first` to n, at most four times `span`."""
+    """Sum of the parts from `first` to n, at most twice `span`."""
     starts = range(first, min(n, first + _BRANCHES * span), span)
     if span == 1:
         parts = [leaf(start) for start in starts]
