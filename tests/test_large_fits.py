@@ -480,7 +480,7 @@ def test_plan_before_and_after(monkeypatch):
         InvariantKernelRidge(memory_limit=100).solver_plan(10**6, 3)
     monkeypatch.setattr(choose, "_FEW", 100)
     monkeypatch.setattr(choose, "_PATIENCE", 0.0)
-    with pytest.warns(ApproximationWarning, match="300 samples are fitted by .* centres"):
+    with pytest.warns(ApproximationWarning, match="300 samples are fitted on centres"):
         found = ridge(n_components=20).fit(X, Y)
     assert (
         found.solver_plan_.method == "nystroem" and "takes more than" in found.solver_plan_.reason
@@ -509,3 +509,15 @@ def test_options_are_checked(words, error, match):
     for make in (ridge, classifier):
         with pytest.raises(error, match=match):
             make(**words).fit(X, Y > 1)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", Matern(2.0, nu=1.5)])
+@pytest.mark.parametrize("group", [None, "symmetric", groups.SO(2).along(1, (2, 2))])
+def test_a_matrix_that_is_not_stored(kernel, group):
+    exact = InvariantKernelRidge(1e-2, kernel=kernel, group=group).fit(X, BOTH, W)
+    model = InvariantKernelRidge(1e-2, kernel=kernel, group=group, memory_limit=600_000, **PCG)
+    model.fit(X, BOTH, W)
+    assert not model.solver_plan_.stored
+    np.testing.assert_allclose(model.predict(T), exact.predict(T), atol=1e-6)
+    found, want = (m.predict(T, return_std=True)[1] for m in (model, exact))
+    np.testing.assert_allclose(found, want, atol=1e-5)

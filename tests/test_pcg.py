@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process.kernels import Matern
+from symkernel import InvariantKernel, groups
 from symkernel.backends.packed import pack
+from symkernel.descriptors import InversePairDistances
 from symkernel.solvers.matrices import FullMatrix, PackedMatrix
 from symkernel.solvers.pcg import solve_pcg, warn_unconverged
 from symkernel.solvers.preconditioner import Preconditioner
+from symkernel.solvers.ridge_packed import solve_ridge_packed
+from symkernel.solvers.rpcholesky import SampleColumns, rpcholesky
 
 
 def partial_cholesky(K, rank, rng):
@@ -250,3 +257,30 @@ def test_an_interrupted_run_gives_the_same_digits(stop):
     np.testing.assert_array_equal(again.history, whole.history)
     with pytest.raises(ValueError, match="resume must be of a run with y of shape"):
         solve_pcg(operator, y[:, :2], 1e-4, resume=kept[0])
+
+
+# ---- how far, and how fast -----------------------------------------------------------------------
+
+FILE = Path(os.environ.get("SYMKERNEL_DATA", "../shared/data")) / "rmd17" / "ethanol.npz"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not FILE.exists(), reason="needs rMD17's ethanol")
+def test_energies_of_molecules_with_a_tiny_ridge():
+    """Rank n / 10 and alpha 1e-8: 40 iterations predict as well as the exact solution."""
+    n, n_test = 4000, 1000
+    with np.load(FILE) as found:
+        order = np.random.default_rng(0).permutation(len(found["E"]))[: n + n_test]
+        R, E, z = found["R"][order], found["E"][order], found["z"]
+    X = InversePairDistances(9).value(R.reshape(len(R), -1))
+    y = (E - E.mean()) / E.std()
+    k = InvariantKernel(Matern(3.0, nu=2.5), groups.molecule(z, R[0]).on_pairs())
+    packed, cross = k.gram_packed(X[:n]), k(X[n:], X[:n])
+    samples = SampleColumns(X[:n], k.gram, k.diag)
+    low_rank = rpcholesky(samples, n // 10, random_state=0)
+    found = solve_pcg(
+        PackedMatrix(packed, n), y[:n, None], 1e-8, low_rank=low_rank, max_iter=40, tol=0.0
+    )
+    exact = solve_ridge_packed(packed, y[:n, None], 1e-8)
+    errors = [np.sqrt(np.mean((cross @ c[:, 0] - y[n:]) ** 2)) for c in (found.solution, exact)]
+    assert errors[0] <= 1.05 * errors[1] < 0.2

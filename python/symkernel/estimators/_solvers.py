@@ -189,8 +189,8 @@ def plan_fit(
         plan = choose_solver(task, options.solver, memory, named)
     if options.solver == "auto" and plan.method == "nystroem":
         warnings.warn(
-            f"{plan.n:,} samples are fitted by {plan.n_components:,} centres, an approximation, "
-            f'because {plan.reason}; solver="nystroem" or "pcg" asks for a method by name.',
+            f"{plan.n:,} samples are fitted on centres, an approximation, because {plan.reason}; "
+            'solver="nystroem" or "pcg" asks for a method by name.',
             ApproximationWarning,
             stacklevel=5,
         )
