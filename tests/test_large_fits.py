@@ -521,3 +521,13 @@ def test_a_matrix_that_is_not_stored(kernel, group):
     np.testing.assert_allclose(model.predict(T), exact.predict(T), atol=1e-6)
     found, want = (m.predict(T, return_std=True)[1] for m in (model, exact))
     np.testing.assert_allclose(found, want, atol=1e-5)
+
+
+def test_deviations_of_gradients():
+    points, dY = X[:20], np.cos(X[:20])
+    y = np.sin(points).sum(axis=1)
+    want = ridge(alpha=1e-4).fit(points, y, gradient=dY).gradient_std(T[:10])
+    model = ridge(alpha=1e-4, **PCG).fit(points, y, gradient=dY)
+    np.testing.assert_allclose(model.gradient_std(T[:10]), want, atol=1e-5)
+    with pytest.warns(ApproximationWarning, match="too large"):
+        assert (model.gradient_std(T)[:10] > 0.9 * want).all()

@@ -9,6 +9,7 @@
 
 #include "joint/jobs.hpp"
 #include "joint/panel_product.hpp"
+#include "joint/write_blocks.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
 
@@ -382,51 +383,13 @@ class PairLoop {
     }
   }
 
-  // ---- where blocks go
-  // ---------------------------------------------------------------------------
-
-  static SYMKERNEL_INLINE void put(const BlockTarget& t, double* to, double value) {
-    *to = t.add ? *to + value : value;
-  }
-
-  // The block's rows from `row` and columns from `column` on, as far as they lie in the lower
-  // triangle. The first half of the matrix's columns is stored by columns, the rest by rows.
-  static void write_packed(const BlockTarget& t, std::int64_t row, std::int64_t rows,
-                           std::int64_t column, std::int64_t columns, const double* from,
-                           std::int64_t step) {
-    const std::int64_t half = (t.n + 1) / 2, stride = t.n | 1, even = 1 - t.n % 2;
-    std::int64_t whole = half - column;
-    whole = whole < 0 ? 0 : whole > columns ? columns : whole;
-    for (std::int64_t k = 0; k < whole; ++k) {
-      double* to = t.data + (column + k) * stride + even + row;
-      const std::int64_t above = column + k - row;
-      for (std::int64_t r = above > 0 ? above : 0; r < rows; ++r)
-        put(t, to + r, from[k * step + r]);
-    }
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t left = row + r + 1 - column, end = left < columns ? left : columns;
-      if (end <= whole) continue;
-      double* to = t.data + (row + r - half + 1 - even) * stride + column - half;
-      for (std::int64_t k = whole; k < end; ++k) put(t, to + k, from[k * step + r]);
-    }
-  }
-
   static void write(const PairJob& job, const PairTile& tile, const TileMemory& m, std::int64_t j) {
     const BlockTarget& t = job.target;
-    const std::int64_t row = t.row + tile.x * job.r, column = t.column + (tile.y + j) * job.s;
-    // from[k * step + r] belongs to row r, column k
     const std::int64_t step = job.x_directions != nullptr ? job.x_padded : 1;
     const std::int64_t columns =
         job.x_directions == nullptr && job.y_directions != nullptr ? job.y_padded : job.s;
-    const double* from = m.block + j * step * columns;
-    if (t.packed) {
-      write_packed(t, row, job.r, column, job.s, from, step);
-      return;
-    }
-    for (std::int64_t r = 0; r < job.r; ++r) {
-      double* to = t.data + (row + r) * t.stride + column;
-      for (std::int64_t k = 0; k < job.s; ++k) put(t, to + k, from[k * step + r]);
-    }
+    write_block(t, t.row + tile.x * job.r, job.r, t.column + (tile.y + j) * job.s, job.s,
+                m.block + j * step * columns, step);
   }
 };
 

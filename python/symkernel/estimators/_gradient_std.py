@@ -75,8 +75,9 @@ class GradientStd(GradientRegressor):
             inputs = described.check_inputs(self, X, reset=False)
             J = described.jacobian(self._descriptor, inputs, p)
             directions = J.astype(np.float64).transpose(0, 2, 1)
-        system, factor = fitted.system, self._factor()
+        system = fitted.system
         d, count = directions.shape[1], len(system.observed)
+        factor, _ = self._explaining(n * d)
         found = np.empty((n, d))
         step = max(1, _BLOCK_ENTRIES // max(1, d * count))
         for i in range(0, n, step):

@@ -21,7 +21,7 @@ from symkernel.solvers.choose import SolverPlan, Task, plan_iterations
 from symkernel.solvers.matrices import PackedMatrix
 from symkernel.solvers.pcg import SymmetricOperator, warn_unconverged
 from symkernel.solvers.ridge import solve_ridge
-from symkernel.solvers.ridge_factor import RidgeFactor
+from symkernel.solvers.ridge_factor import Explains
 from symkernel.solvers.ridge_packed import solve_ridge_packed
 
 Array = NDArray[Any]
@@ -172,11 +172,11 @@ class JointPCGFit(PCGFit):
     def _matrix(self, machine: Any) -> MatrixToSolve:
         return StoredOrNot(machine._fitted.system, self.options.n_jobs)
 
-    def _from_pivots(self, machine: Any) -> tuple[RidgeFactor, Any]:
+    def _from_pivots(self, machine: Any) -> tuple[Explains, Any]:
         return _OfPivots(self.low_rank, self.pivots), machine.X_fit_
 
 
-class _OfPivots(RidgeFactor):
+class _OfPivots(Explains):
     """Variances from some of the observations, of covariances with all."""
 
     def __init__(self, low_rank: NystroemFactor, pivots: NDArray[np.int64]) -> None:
@@ -185,7 +185,3 @@ class _OfPivots(RidgeFactor):
     def explained(self, cross: Any) -> Any:
         """Return what is explained of the variance, (m, 1)."""
         return self._low_rank.explained(cross[:, self._pivots])
-
-    def inverse_diagonal(self) -> Array:
-        """Raise: it is not needed."""
-        raise NotImplementedError("there are no left-out values of gradients")

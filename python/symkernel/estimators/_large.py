@@ -15,7 +15,7 @@ from symkernel.kernels import InvariantKernel, SetKernel
 from symkernel.solvers.checkpoint import Checkpoint, fingerprint
 from symkernel.solvers.matrices import FullMatrix, PackedMatrix
 from symkernel.solvers.pcg import SymmetricOperator
-from symkernel.solvers.ridge_factor import RidgeFactor
+from symkernel.solvers.ridge_factor import Explains
 from symkernel.solvers.rpcholesky import SampleColumns
 from symkernel.solvers.whitening import Whitening
 
@@ -70,7 +70,7 @@ class LargeFit(ABC):
         return 1
 
     @abstractmethod
-    def explaining(self, machine: Any, m: int) -> tuple[RidgeFactor, Any]:
+    def explaining(self, machine: Any, m: int) -> tuple[Explains, Any]:
         """Return what tells variances at m samples, and the samples it takes covariances with."""
 
     @abstractmethod
@@ -149,7 +149,7 @@ class _Given:
         return self._K[np.ix_(indices, indices)]
 
 
-class NystroemFactor(RidgeFactor):
+class NystroemFactor(Explains):
     r"""Variances from centres: what the features of a Nystroem fit explain.
 
     With features b = L^-1 k_M and G = B^T W B over the training samples, in its eigenvectors,
@@ -181,7 +181,3 @@ class NystroemFactor(RidgeFactor):
         """Return what is explained of the variance, (m, t)."""
         B = self.whitening.apply(np.array(cross, np.float64, order="F"))
         return np.einsum("mr,mr->m", B, B)[:, None] - self.alpha * self.leverage(B)
-
-    def inverse_diagonal(self) -> Array:
-        """Raise: the training samples are not kept."""
-        raise NotImplementedError("a Nystroem fit keeps no row of every training sample")

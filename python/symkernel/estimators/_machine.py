@@ -26,7 +26,7 @@ from symkernel.kernels.kept import KeptSamples
 from symkernel.kernels.set_blocks import KeptSets
 from symkernel.plans.base import Plan
 from symkernel.solvers.ridge import solve_ridge
-from symkernel.solvers.ridge_factor import RidgeFactor, factor_ridge
+from symkernel.solvers.ridge_factor import Explains, RidgeFactor, factor_ridge
 from symkernel.solvers.ridge_packed import solve_ridge_packed
 from symkernel.validation import as_numbers, check_data, check_kind, check_n_jobs, flat_samples
 
@@ -244,7 +244,7 @@ class KernelMachine(ChoosesSolver):
             fitted.factor = factor_ridge(packed, full, X.shape[0], fitted.alpha, fitted.weights)
         return fitted.factor
 
-    def _explaining(self, m: int) -> tuple[RidgeFactor, Any]:
+    def _explaining(self, m: int) -> tuple[Explains, Any]:
         """What tells variances at m samples, and the samples it takes covariances with."""
         large = self._fitted.large
         return (self._factor(), self.X_fit_) if large is None else large.explaining(self, m)

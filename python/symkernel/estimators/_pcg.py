@@ -17,7 +17,7 @@ from symkernel.estimators._pcg_run import MatrixToSolve, Run
 from symkernel.exceptions import ApproximationWarning
 from symkernel.solvers.choose import SolverPlan
 from symkernel.solvers.pcg import PCGSolution, warn_unconverged
-from symkernel.solvers.ridge_factor import RidgeFactor
+from symkernel.solvers.ridge_factor import Explains
 from symkernel.solvers.rpcholesky import uniform_pivots
 from symkernel.solvers.whitening import Whitening
 
@@ -180,7 +180,7 @@ class PCGFit(LargeFit):
             run.seed,
         )
 
-    def explaining(self, machine: Any, m: int) -> tuple[RidgeFactor, Any]:
+    def explaining(self, machine: Any, m: int) -> tuple[Explains, Any]:
         """Return exact variances of few samples, from solutions; else those of the low-rank part.
 
         The system is set up again at the first call, and kept then, but not in pickles.
@@ -197,7 +197,7 @@ class PCGFit(LargeFit):
         )
         return self._from_pivots(machine)
 
-    def _from_pivots(self, machine: Any) -> tuple[RidgeFactor, Any]:
+    def _from_pivots(self, machine: Any) -> tuple[Explains, Any]:
         return self.low_rank, self._samples(machine)[self.pivots]
 
     def left_out(self, machine: Any, targets: Array) -> tuple[NDArray[np.intp], Array]:
@@ -250,7 +250,7 @@ class PCGFit(LargeFit):
         return self.run
 
 
-class _SolvedFactor(RidgeFactor):
+class _SolvedFactor(Explains):
     """Variances by solving for the covariances of every sample that is asked for."""
 
     def __init__(self, run: Run, used: NDArray[np.intp] | None) -> None:
@@ -262,7 +262,3 @@ class _SolvedFactor(RidgeFactor):
         columns = np.asarray(cross if self._used is None else cross[:, self._used]).T
         found = self._run.solve_quietly(columns.astype(np.float64))
         return np.einsum("nm,nm->m", columns, found)[:, None]
-
-    def inverse_diagonal(self) -> Array:
-        """Return the diagonal of A^-1, by a solution for every sample."""
-        raise NotImplementedError("left-out values of a few samples are solved for instead")

@@ -170,6 +170,17 @@ class JointKernel:
         """Covariances (n, N) of the values at n samples with all observations."""
         return self._pairs.cross(self._in_units(X), observed, n_jobs)
 
+    def apply(
+        self, at: Observations, observed: Observations, coefficients: Array, n_jobs: int | None
+    ) -> Array:
+        """Product (M,) of the covariances of M observations with N others and coefficients (N,)."""
+        fields = self._pairs.fields(observed.X, *_fields(observed, coefficients))
+        values, slopes = self._pairs.apply(at.X, fields, len(at.sloped) > 0, n_jobs)
+        if slopes is None:
+            return np.asarray(values[at.valued])
+        along = np.einsum("kmd,kd->km", at.directions, slopes[at.sloped])
+        return np.concatenate([values[at.valued], along.ravel()])
+
     def along(
         self, X: Array, directions: Array, observed: Observations, n_jobs: int | None = None
     ) -> tuple[Array, Array]:
@@ -194,17 +205,6 @@ class JointKernel:
         points = self._in_units(X)
         A = self._in_units(directions.reshape(-1, self._degree)).reshape(directions.shape)
         return self._pairs.variances(points, A), self._pairs.along(points, A, observed, n_jobs)
-
-    def apply(
-        self, at: Observations, observed: Observations, coefficients: Array, n_jobs: int | None
-    ) -> Array:
-        """Product (M,) of the covariances of M observations with N others and coefficients (N,)."""
-        fields = self._pairs.fields(observed.X, *_fields(observed, coefficients))
-        values, slopes = self._pairs.apply(at.X, fields, len(at.sloped) > 0, n_jobs)
-        if slopes is None:
-            return np.asarray(values[at.valued])
-        along = np.einsum("kmd,kd->km", at.directions, slopes[at.sloped])
-        return np.concatenate([values[at.valued], along.ravel()])
 
     # ---- the function ---------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ Array = NDArray[Any]
 _FEW = 10
 
 
-class RidgeFactor(ABC):
-    """What answers questions about A^-1, with S = diag(sqrt(w)) and w the sample weights.
+class Explains(ABC):
+    """What tells how much of a variance the samples explain.
 
     Attributes
     ----------
@@ -36,6 +36,10 @@ class RidgeFactor(ABC):
     @abstractmethod
     def explained(self, cross: Any) -> Any:
         """Return k^T S A^-1 S k for the rows k of ``cross`` (m, n): (m, 1), or one per target."""
+
+
+class RidgeFactor(Explains):
+    """What answers questions about A^-1, with S = diag(sqrt(w)) and w the sample weights."""
 
     @abstractmethod
     def inverse_diagonal(self) -> Array:
