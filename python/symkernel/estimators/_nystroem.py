@@ -29,8 +29,8 @@ Array = NDArray[Any]
 
 # Samples held out while the number of centres is chosen: a tenth, at most so many.
 _HELD_OUT = 2000
-# Centres to begin with, at most, and the share of the error that twice as many must take off.
-_FIRST, _MOST, _GAIN = 100, 4000, 0.01
+# Centres to begin with, and the share of the error that twice as many must take off.
+_FIRST, _GAIN = 100, 0.01
 # What the centres may leave of the trace, in ridges.
 _LEFT = 0.1
 # Training samples whose left-out values are kept for probabilities.
@@ -97,6 +97,8 @@ class NystroemFit(LargeFit):
     rows : ndarray of int, shape (s,)
         Samples whose `features` and `weights` were kept, with `labels` that are the same for
         identical samples; of a fit in one call.
+    tried : tuple of int
+        Numbers of centres that were tried, the one that was kept last; none where it was given.
     """
 
     centres: Centres
@@ -107,6 +109,7 @@ class NystroemFit(LargeFit):
     features: Array | None = None
     weights: Array | None = None
     labels: Array | None = None
+    tried: tuple[int, ...] = ()
     _factor: NystroemFactor | None = field(default=None, repr=False)
 
     @property
@@ -163,15 +166,19 @@ def fit_nystroem(
     alpha: Any,
     sample_weight: Array | None,
 ) -> tuple[Array, Any, NystroemFit]:
-    """Fit on centres: coefficients (M, t), the centres, and what is kept for later."""
+    """Fit on centres: coefficients (M, t), the centres, and what is kept for later.
+
+    The plan says how many centres there are, at most where their number is to be found.
+    """
     alphas = np.ravel(alpha).astype(np.float64)
     words = f"nystroem {options.n_components} {alphas.tolist()}"
     kept = options.kept(bound, words, X, targets, sample_weight)
     state = None if kept is None else kept.load()
     seed = options.seed() if state is None else int(state["seed"])
     run = _Run(options, bound, X, targets, sample_weight, seed, kept, state)
+    tried: tuple[int, ...] = ()
     if options.n_components is None and state is None:
-        centres, sums = run.doubled(plan, alphas)
+        centres, sums, tried = run.doubled(plan.n_components, alphas)
     else:
         m = plan.n_components if state is None else int(state["asked"])
         centres = run.centres(m)
@@ -189,6 +196,7 @@ def fit_nystroem(
         features=centres.features(X[rows]),
         weights=weights.astype(np.float64),
         labels=identical_rows(X[rows]),
+        tried=tried,
     )
     return centres.whitening.coefficients(w), centres.points, large
 
@@ -259,22 +267,26 @@ class _Run:
             for at in (rows[first : first + size] for first in range(0, len(rows), size))
         )
 
-    def doubled(self, plan: SolverPlan, alphas: Array) -> tuple[Centres, NystroemSums]:
-        """Double the number of centres until held-out samples gain less than 1 %."""
+    def doubled(self, most: int, alphas: Array) -> tuple[Centres, NystroemSums, tuple[int, ...]]:
+        """Double the number of centres until held-out samples gain less than 1 %.
+
+        At most to `most`; the numbers that were tried are returned as well.
+        """
         n = len(self._X)
         if n <= 2 * _FIRST:
-            centres = self.centres(n)
-            return centres, self.passed(centres, np.arange(n), n)
+            centres = self.centres(min(n, most))
+            return centres, self.passed(centres, np.arange(n), n), (len(centres),)
         order = np.random.default_rng(self._seed).permutation(n)
         held = np.sort(order[: min(_HELD_OUT, n // 10)])
         rest = np.sort(order[min(_HELD_OUT, n // 10) :])
         y, w = self._y[held].astype(np.float64), None if self._w is None else self._w[held]
         if w is not None and not w.any():
             w = None
-        most = most_components(plan, self._options.memory_limit)
+        tried: tuple[int, ...] = ()
         m, before = min(_FIRST, most), np.inf
         while True:
             centres = self.centres(m)
+            tried = (*tried, len(centres))
             sums = self.passed(centres, rest, m)
             B = centres.features(self._X[held])
             error = _error(sums.system(centred=False), B, y, w, alphas)
@@ -285,15 +297,8 @@ class _Run:
             if enough or m >= most:
                 weight = None if self._w is None else self._w[held].astype(np.float64)
                 sums.add(B, y, weight, np.asarray(self._bound.diag(self._X[held]), np.float64))
-                return centres, sums
+                return centres, sums, tried
             m, before = min(2 * m, most), error
-
-
-def most_components(plan: SolverPlan, memory_limit: float | None) -> int:
-    """Return up to how many centres are tried: those that a limit of memory allows."""
-    if memory_limit is not None:
-        return plan.n_components
-    return min(plan.n, max(_MOST, plan.n_components))
 
 
 def _warn_of_more(m: int, error: float, before: float) -> None:
