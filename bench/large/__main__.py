@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .. import report as files
 from . import picture, report, runner
@@ -38,6 +39,11 @@ def measure(options: argparse.Namespace) -> int:
         )  # fmt: skip
         print(results["text"])
     else:
+
+        def keep(results: dict[str, Any]) -> None:
+            if options.json is not None:
+                files.save(results, options.json)
+
         results = runner.run(
             options.part,
             sizes=options.sizes,
@@ -46,6 +52,7 @@ def measure(options: argparse.Namespace) -> int:
             only=options.program,
             quick=options.quick,
             tell=tell,
+            keep=keep,
         )
         print(report.format_results(results))
         if options.picture is not None:

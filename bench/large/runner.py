@@ -32,6 +32,7 @@ def run(
     only: Sequence[str] = (),
     quick: bool = False,
     tell: Callable[[str], None] = lambda text: None,
+    keep: Callable[[dict[str, Any]], None] = lambda results: None,
 ) -> dict[str, Any]:
     """Compare answers, then measure.
 
@@ -51,6 +52,8 @@ def run(
         Tiny inputs: a test of the benchmark, not a measurement.
     tell : callable, optional
         Called with a line of text for every step.
+    keep : callable, optional
+        Called with what has been measured so far, after every number of samples.
 
     Returns
     -------
@@ -90,13 +93,14 @@ def run(
     ):
         if name in chosen:
             at = sizes if sizes and name == "octahedral" else usual
-            _fits(make(), at, M, n_threads, only, quick, tell, results)
+            _fits(make(), at, M, n_threads, only, quick, tell, keep, results)
     source, X, y, group = solvers.data(quick)
     with threads(n_threads):
         if "iterations" in chosen:
             for n in QUICK_STEPS if quick else STEPS:
                 tell(f"a step of conjugate gradients, n = {n:,}")
                 results["iterations"].append(solvers.iteration(n, X, group, 1))
+                keep(results)
         if "molecules" in chosen:
             n = QUICK_MOLECULES if quick else MOLECULES
             tell(f"iterations, n = {n:,}")
@@ -113,6 +117,7 @@ def _fits(
     only: Sequence[str],
     quick: bool,
     tell: Callable[[str], None],
+    keep: Callable[[dict[str, Any]], None],
     results: dict[str, Any],
 ) -> None:
     tell(f"{task.name}: answers")
@@ -120,7 +125,9 @@ def _fits(
         results["answers"][task.name] = check(task, 30 if quick else 400, 20, tuple(only))
     results["titles"][task.name] = task.title
     results["error_words"][task.name] = task.error_words
-    results["fits"] += growth(task, sizes, M, n_threads, only, tell, not quick)
+    for n in sizes:
+        results["fits"] += growth(task, [n], M, n_threads, only, tell, not quick)
+        keep(results)
 
 
 def slope(sizes: Sequence[float], seconds: Sequence[float]) -> float:
