@@ -13,6 +13,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
   ``force_programs`` has both programs, each for a process of its own;
 * ``nystroem``: regression on Nystroem features in one pass, by
   ``python -m symkernel.bench.nystroem``;
+* ``large``: up to ten million samples, error against time and memory, by ``symkernel bench large``;
 * ``graphs``: isomorphism classes of graphs, by ``python -m symkernel.bench.graphs``;
 * ``solvers``: conjugate gradients beside Cholesky, by ``python -m symkernel.bench.solvers``;
 * ``planning``: the time of plan() for every named group;
@@ -20,6 +21,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``programs``: whole programs, fit and predict, with peak memory;
 * ``peers``: the same answers by NumPy, scikit-learn, PyTorch, invariantkernels with GPyTorch;
 * ``formulas``: closed forms in NumPy, by a grid of rotations, by thewalrus;
+* ``loops``: the averaged kernel as a loop in NumPy, for scikit-learn;
 * ``plain``: canonical forms in NumPy and in plain C++, by the system's compiler;
 * ``timing``, ``memory``, ``machine``: how time, memory and the machine are measured;
 * ``runner``: runs cases and gathers the results; ``report``: tables, comparison, README;

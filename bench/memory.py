@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
 
 _STATUS = Path("/proc/self/status")
+_POLL = 0.002  # seconds between looks at the memory
 
 
 def _kilobytes(field: str) -> int:
@@ -34,6 +40,40 @@ def peak_bytes() -> int:
 def resident_bytes() -> int:
     """Resident size of this process now; the peak so far where the system does not say."""
     return 1024 * _kilobytes("VmRSS") if _STATUS.exists() else peak_bytes()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a program took: seconds, those of processors, and its peak of anonymous memory."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def anonymous_bytes() -> int:
+    """Anonymous memory of this process now (Linux): files that are mapped do not count."""
+    return 1024 * _kilobytes("RssAnon:")
+
+
+def watched(program: Callable[[], Any]) -> tuple[Watched, Any]:
+    """Run a program; tell what it took over what there was, and return its result."""
+    before, peak, done = anonymous_bytes(), [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL):
+            peak[0] = max(peak[0], anonymous_bytes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    wall, cpu = perf_counter(), process_time()
+    try:
+        result = program()
+        wall, cpu = perf_counter() - wall, process_time() - cpu
+    finally:
+        done.set()
+        watcher.join()
+    return Watched(wall, cpu, max(peak[0] - before, 0)), result
 
 
 def peak_of(case: str, program: str, n_threads: int, quick: bool) -> int:

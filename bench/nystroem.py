@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import Any
 import numpy as np
 from scipy.linalg.blas import dsyrk
 from sklearn.gaussian_process.kernels import RBF
-from sklearn.gaussian_process.kernels import Kernel as GaussianKernel
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 from symkernel import InvariantKernel, groups
@@ -36,6 +34,9 @@ from symkernel.solvers.rpcholesky import PivotedFactor, SampleColumns, rpcholesk
 
 from . import machine
 from .grams import octahedral
+from .large.samples import POINTS, blocks, read, samples, write
+from .loops import LoopKernel
+from .memory import watched
 from .peers import Array
 from .timing import threads
 
@@ -46,60 +47,15 @@ LOOP = "scikit-learn, numpy loop over g"
 ONE = "one pivot at a time"
 BLOCKS = "symkernel, blocks"
 
-POINTS, LENGTH_SCALE, ALPHA, NOISE = 8, 4.0, 1e-2, 0.05
+LENGTH_SCALE, ALPHA = 4.0, 1e-2
 # Of the predictions, relative to their spread: with alpha 1e-2 they keep five digits at least of
 # scikit-learn's square root of the kernel matrix.
 TOLERANCE = 1e-5
 # Residual traces of random pivots differ from seed to seed by less.
 TRACE_TOLERANCE = 0.05
-_POLL = 0.002  # seconds between looks at the memory
 
 GROUP = groups.PointGroup("Oh").along(1, (POINTS, 3))
 KERNEL = InvariantKernel(RBF(LENGTH_SCALE), GROUP)
-
-
-class LoopKernel(GaussianKernel):  # type: ignore[misc]
-    """The average as a loop over elements in NumPy, by blocks of rows that stay in cache."""
-
-    def __init__(self, rows: int = 2000) -> None:
-        self.rows = rows
-
-    def __call__(self, X: Array, Y: Array | None = None, eval_gradient: bool = False) -> Array:
-        """Gram matrix."""
-        Y = X if Y is None else Y
-        orbit = [Y[:, indices] * signs for indices, signs in octahedral(POINTS)]
-        square = np.einsum("md,md->m", Y, Y)
-        K = np.zeros((len(X), len(Y)))
-        for first in range(0, len(X), self.rows):
-            block = X[first : first + self.rows]
-            norms = np.einsum("nd,nd->n", block, block)[:, None] + square
-            out = K[first : first + self.rows]
-            for moved in orbit:
-                distance = block @ moved.T
-                distance *= -2.0
-                distance += norms
-                distance *= -0.5 / LENGTH_SCALE**2
-                out += np.exp(distance, out=distance)
-            out /= len(orbit)
-        return K
-
-    def diag(self, X: Array) -> Array:
-        """K(x, x)."""
-        return np.concatenate([self(x[None]).ravel() for x in X])
-
-    def is_stationary(self) -> bool:
-        """Whether it depends on differences alone."""
-        return False
-
-
-def samples(n: int, seed: int = 0) -> tuple[Array, Array]:
-    """Samples and what an invariant function, with noise, makes of them."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, POINTS * 3))
-    points = X.reshape(n, POINTS, 3)
-    distances = np.linalg.norm(points[:, 1:] - points[:, :1], axis=2)
-    y = np.log(distances).mean(axis=1) + NOISE * rng.standard_normal(n)
-    return X, y - y.mean()
 
 
 def ours(X: Any, y: Array, M: int, n_jobs: int, centers: Any = "uniform") -> Callable[..., Array]:
@@ -131,7 +87,7 @@ def _programs(X: Array, y: Array, M: int, n_jobs: int) -> dict[str, Callable[[],
         OURS: lambda: ours(X, y, M, n_jobs),
         CHOSEN: lambda: ours(X, y, M, n_jobs, "rpcholesky"),
         AVERAGED: lambda: theirs(KERNEL, X, y, M),
-        LOOP: lambda: theirs(LoopKernel(), X, y, M),
+        LOOP: lambda: theirs(LoopKernel(octahedral(POINTS), LENGTH_SCALE), X, y, M),
     }
 
 
@@ -146,7 +102,7 @@ def check_fits(n: int, M: int) -> None:
     (X, y), (new, _) = samples(n), samples(200, 1)
     wanted = theirs(KERNEL, X, y, M)
     found = {
-        LOOP: theirs(LoopKernel(), X, y, M)(new),
+        LOOP: theirs(LoopKernel(octahedral(POINTS), LENGTH_SCALE), X, y, M)(new),
         OURS: ours(X, y, M, 1, wanted.centers)(new),  # type: ignore[attr-defined]
     }
     spread = wanted(new).std()
@@ -250,47 +206,21 @@ def parts(n: int, M: int, repeats: int) -> dict[str, Any]:
     return {"n": n, "centers": M, "cpu_seconds": {**times, "one pass": median(passes)}}
 
 
-def anonymous_bytes() -> int:
-    """Anonymous memory of this process now (Linux)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError("the system does not tell anonymous memory")
-
-
-def peak_over_imports(program: str, path: str, n: int, M: int, n_jobs: int) -> dict[str, float]:
+def peak_over_imports(program: str, folder: str, M: int, n_jobs: int) -> dict[str, float]:
     """Peak of anonymous memory of a fit to samples on disk, and its seconds, in this process."""
-    rows = np.memmap(f"{path}.x", dtype=np.float64, mode="r", shape=(n, POINTS * 3))
-    y = np.memmap(f"{path}.y", dtype=np.float64, mode="r", shape=(n,))
-    before, peak, done = anonymous_bytes(), [0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_POLL):
-            peak[0] = max(peak[0], anonymous_bytes())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    X, y = read(Path(folder), mapped=True)
     with threads(n_jobs):
-        started = perf_counter()
-        _programs(rows, y, M, n_jobs)[program]()
-        seconds = perf_counter() - started
-    done.set()
-    watcher.join()
-    return {"peak_bytes": max(peak[0] - before, 0), "seconds": seconds}
+        found, _ = watched(lambda: _programs(X, y, M, n_jobs)[program]())
+    return {"peak_bytes": found.peak_bytes, "seconds": found.seconds}
 
 
 def memory(program: str, n: int, M: int, n_jobs: int) -> dict[str, Any]:
     """As ``peak_over_imports``, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "samples"
-        with Path(f"{path}.x").open("wb") as first, Path(f"{path}.y").open("wb") as second:
-            for start in range(0, n, 100_000):
-                X, y = samples(min(100_000, n - start), seed=start)
-                X.tofile(first)
-                y.tofile(second)
+        write(Path(folder), blocks(n), n)
         code = (
             "import json; from symkernel.bench import nystroem; "
-            f"print(json.dumps(nystroem.peak_over_imports({program!r}, {str(path)!r}, {n}, {M}, "
+            f"print(json.dumps(nystroem.peak_over_imports({program!r}, {folder!r}, {M}, "
             f"{n_jobs})))"
         )
         finished = subprocess.run(

@@ -246,7 +246,7 @@ def test_readme_starts_with_the_two_commands():
 
 
 def test_commands_of_the_readme_exist(capsys):
-    for command in re.findall(r"symkernel (info|plan|demo|bench(?: compare| readme)?)\b",
+    for command in re.findall(r"symkernel (info|plan|demo|bench(?: compare| readme| large)?)\b",
                               README.read_text()):  # fmt: skip
         with pytest.raises(SystemExit) as left:
             cli.main([*command.split(), "--help"])

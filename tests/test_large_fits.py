@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from symkernel import (
 )
 from symkernel.backends import memory
 from symkernel.estimators import _pcg_run
+from symkernel.estimators._nystroem import find_centres
 from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.kernels import SetKernel
 from symkernel.solvers import choose
@@ -48,6 +49,11 @@ def ridge(**words):
 
 def classifier(**words):
     return InvariantKernelClassifier(**{**KIND, **words})
+
+
+def seed_of(random_state):
+    """Seed that a fit draws from a random state."""
+    return int(np.random.default_rng(random_state).integers(2**31))
 
 
 # ---- the same answers --------------------------------------------------------------------------
@@ -192,6 +198,50 @@ def test_the_number_of_centres_is_found():
     few = ridge(solver="nystroem", n_components=5, centers="uniform", random_state=0).fit(X, Y)
     assert len(few.X_fit_) == 5
     assert {tuple(x) for x in few.X_fit_} <= {tuple(x) for x in X}
+
+
+def test_the_number_of_centres_is_doubled_while_that_helps():
+    """As written down: centres, passes and errors at held-out samples, in NumPy."""
+    rng = np.random.default_rng(3)
+    A = rng.normal(size=(900, 4))
+    b = np.sin(2.0 * A.max(axis=1)) + 0.05 * rng.normal(size=900)
+    model = ridge(solver="nystroem", random_state=0, alpha=1e-3, gamma=0.5).fit(A, b)
+    plan, fit = model.solver_plan_, model._fitted.large
+    # The rule is checked on the numbers that were tried, each fitted by itself.
+    order = np.random.default_rng(seed_of(0)).permutation(900)
+    held, rest = order[:90], np.sort(order[90:])
+    errors, traces = [], []
+    for m in fit.tried:
+        centres = find_centres(model._fitted.bound, A, m, "rpcholesky", seed_of(0), None)
+        K = model.kernel_(centres.points)
+        root = np.linalg.cholesky(K + 1e-12 * np.eye(len(K)))
+        B = np.linalg.solve(root, model.kernel_(A, centres.points).T).T
+        w = np.linalg.solve(B[rest].T @ B[rest] + 1e-3 * np.eye(m), B[rest].T @ b[rest])
+        errors.append(np.mean((b[held] - B[held] @ w) ** 2))
+        traces.append(model.kernel_.diag(A[rest]).sum() - np.sum(B[rest] ** 2))
+    gains = [after < 0.99 * before for before, after in pairwise(errors)]
+    assert all(gains[:-1]) and all(trace > 1e-4 for trace in traces[:-1])
+    assert not gains[-1] or traces[-1] <= 1e-4
+    assert fit.tried == tuple(100 * 2**i for i in range(len(fit.tried)))
+    assert len(fit.tried) > 1 and plan.n_components == fit.tried[-1] == len(model.X_fit_)
+    assert plan.pairs == sum(m * (900 + choose.searched(900, m)) for m in fit.tried)
+    assert plan.bytes >= 8 * 4 * fit.tried[-1] ** 2
+
+
+def test_centres_that_are_tried_fit_in_memory():
+    task = Task(10**6, 1e-8, 24)
+    whole = choose.most_centres(task, np.inf)
+    assert choose.most_centres(Task(50, 1e-8), np.inf) == 50
+    limit = 3e7
+    few = choose.most_centres(task, limit)
+    assert few < whole and choose.most_centres(task, 1.0) < few
+    assert choose.tried_centres(choose_solver(task, "nystroem"), task, (few,)).bytes <= limit
+    rng = np.random.default_rng(3)
+    A = rng.normal(size=(900, 4))
+    words = {"solver": "nystroem", "random_state": 0, "alpha": 1e-6, "gamma": 3.0}
+    with pytest.warns(ApproximationWarning, match="still falls"):
+        found = ridge(**words, memory_limit=4e6).fit(A, A.max(axis=1))
+    assert found.solver_plan_.bytes <= 4e6
 
 
 def test_centres_that_repeat():

@@ -117,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, help="file for the results")
     bench.add_argument("--quick", action="store_true", help="tiny inputs: test, do not measure")
-    actions = bench.add_subparsers(title="with results of earlier runs", metavar="ACTION")
+    actions = bench.add_subparsers(
+        title="other runs, and results of earlier ones", metavar="ACTION"
+    )
     compare = actions.add_parser("compare", help="compare two files of results")
     compare.add_argument("before", type=Path)
     compare.add_argument("after", type=Path)
@@ -132,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     readme.add_argument("results", type=Path, help="file of results")
     readme.add_argument("--readme", type=Path, default=Path("README.md"), help="file to change")
     readme.set_defaults(run=_readme)
+    large = actions.add_parser("large", help="fit up to ten million samples, beside other programs")
+    _bench_module("large.arguments").add_arguments(large)
+    large.set_defaults(run=_large)
     add_commands(commands)
     return parser
 
@@ -282,6 +287,11 @@ def _readme(options: argparse.Namespace) -> int:
     report = _bench_module("report")
     report.write_readme(report.load(options.results), options.readme, "symkernel bench")
     return 0
+
+
+def _large(options: argparse.Namespace) -> int:
+    measure: Callable[[argparse.Namespace], int] = _bench_module("large.__main__").measure
+    return measure(options)
 
 
 def _bench_module(name: str) -> Any:

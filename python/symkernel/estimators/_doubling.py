@@ -17,8 +17,8 @@ Array = NDArray[Any]
 
 # Samples held out while the number of centres is chosen: a tenth, at most so many.
 _HELD_OUT = 2000
-# Centres to begin with, at most, and the share of the error that twice as many must take off.
-_FIRST, _MOST, _GAIN = 100, 4000, 0.01
+# Centres to begin with, and the share of the error that twice as many must take off.
+_FIRST, _GAIN = 100, 0.01
 # What the centres may leave of the trace, in ridges.
 _LEFT = 0.1
 
@@ -34,16 +34,14 @@ class Attempts(Protocol):
 
 
 def double_centres(
-    plan: SolverPlan, memory_limit: float | None, alphas: Array, seed: int, run: Attempts
-) -> tuple[Any, NystroemSums]:
+    plan: SolverPlan, alphas: Array, seed: int, run: Attempts
+) -> tuple[Any, NystroemSums, tuple[int, ...]]:
     """Double the number of centres until held-out samples gain less than 1 %.
 
     Parameters
     ----------
     plan : SolverPlan
-        Of the fit; tells the number of samples.
-    memory_limit : float or None
-        Bytes, where they were given.
+        Of the fit; tells the number of samples, and how many centres there are at most.
     alphas : ndarray of shape (t,)
         Ridges.
     seed : int
@@ -53,25 +51,27 @@ def double_centres(
     Returns
     -------
     tuple
-        The centres, and the sums over all samples.
+        The centres, the sums over all samples, and the numbers of centres that were tried.
 
     Warns
     -----
     ApproximationWarning
         If the most centres that are tried still gain.
     """
-    n = plan.n
+    n, most = plan.n, plan.n_components
     if n <= 2 * _FIRST:
-        return run.attempt(n, None)
+        centres, sums = run.attempt(min(n, most), None)
+        return centres, sums, (len(centres),)
     order = np.random.default_rng(seed).permutation(n)
     held = np.sort(order[: min(_HELD_OUT, n // 10)])
     X, y, weight = run.at(held)
     y = y.astype(np.float64)
     w = None if weight is None or not weight.any() else weight
-    most = _most_components(plan, memory_limit)
+    tried: tuple[int, ...] = ()
     m, before = min(_FIRST, most), np.inf
     while True:
         centres, sums = run.attempt(m, held)
+        tried = (*tried, len(centres))
         B = centres.features(X)
         error = _error(sums.system(centred=False), B, y, w, alphas)
         enough = error >= (1.0 - _GAIN) * before or len(centres) < m
@@ -81,15 +81,8 @@ def double_centres(
         if enough or m >= most:
             weight = None if weight is None else weight.astype(np.float64)
             sums.add(B, y, weight, np.asarray(centres.bound.diag(X), np.float64))
-            return centres, sums
+            return centres, sums, tried
         m, before = min(2 * m, most), error
-
-
-def _most_components(plan: SolverPlan, memory_limit: float | None) -> int:
-    """Up to how many centres are tried: those that a limit of memory allows."""
-    if memory_limit is not None:
-        return plan.n_components
-    return min(plan.n, max(_MOST, plan.n_components))
 
 
 def _warn_of_more(m: int, error: float, before: float) -> None:

@@ -230,8 +230,9 @@ def fit_blocks(
     seed = options.seed()
     run = _Run(options, bound, blocks, n_targets, seed)
     rows = rows_left_out(plan.n, seed)
+    tried: tuple[int, ...] = ()
     if options.n_components is None:
-        centres, sums = double_centres(plan, options.memory_limit, alphas, seed, run)
+        centres, sums, tried = double_centres(plan, alphas, seed, run)
         kept = run.at(rows)
     else:
         centres, sums, kept = run.with_rows(plan.n_components, None, rows)
@@ -245,6 +246,7 @@ def fit_blocks(
         features=centres.features(X),
         weights=np.ones(len(rows)) if weight is None else weight,
         labels=identical_rows(X),
+        tried=tried,
     )
     dual_coef, constants = solved_from_sums(large, centred)
     machine.n_iter_ = 1

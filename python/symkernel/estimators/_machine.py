@@ -203,7 +203,7 @@ class KernelMachine(ChoosesSolver):
             solved = solve_large(plan, options, bound, computed, targets, alpha, sample_weight)
             dual_coef, large = solved.dual_coef, solved.large
             centres = X if solved.centres is computed else on_device.beside(solved.centres, X)
-            plan = replace(plan, n_components=solved.n_components)
+            plan = solved.plan
         self.n_iter_ = 1 if large is None else large.n_iter
         self.solver_plan_ = replace(plan, seconds=perf_counter() - start)
         self.dual_coef_ = on_device.beside(dual_coef.reshape(-1, *y.shape[1:]), X)

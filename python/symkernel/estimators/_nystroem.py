@@ -101,6 +101,8 @@ class NystroemFit(LargeFit):
     rows : ndarray of int, shape (s,)
         Samples whose `features` and `weights` were kept, with `labels` that are the same for
         identical samples; of a fit in one call.
+    tried : tuple of int
+        Numbers of centres that were tried, the one that was kept last; none where it was given.
     """
 
     centres: Centres
@@ -111,6 +113,7 @@ class NystroemFit(LargeFit):
     features: Array | None = None
     weights: Array | None = None
     labels: Array | None = None
+    tried: tuple[int, ...] = ()
     _factor: NystroemFactor | None = field(default=None, repr=False)
 
     @property
@@ -167,15 +170,19 @@ def fit_nystroem(
     alpha: Any,
     sample_weight: Array | None,
 ) -> tuple[Array, Any, NystroemFit]:
-    """Fit on centres: coefficients (M, t), the centres, and what is kept for later."""
+    """Fit on centres: coefficients (M, t), the centres, and what is kept for later.
+
+    The plan says how many centres there are, at most where their number is to be found.
+    """
     alphas = np.ravel(alpha).astype(np.float64)
     words = f"nystroem {options.n_components} {alphas.tolist()}"
     kept = options.kept(bound, words, X, targets, sample_weight)
     state = None if kept is None else kept.load()
     seed = options.seed() if state is None else int(state["seed"])
     run = _Run(options, bound, X, targets, sample_weight, seed, kept, state)
+    tried: tuple[int, ...] = ()
     if options.n_components is None and state is None:
-        centres, sums = double_centres(plan, options.memory_limit, alphas, seed, run)
+        centres, sums, tried = double_centres(plan, alphas, seed, run)
     else:
         m = plan.n_components if state is None else int(state["asked"])
         centres = run.centres(m)
@@ -193,6 +200,7 @@ def fit_nystroem(
         features=centres.features(X[rows]),
         weights=weights.astype(np.float64),
         labels=identical_rows(X[rows]),
+        tried=tried,
     )
     return centres.whitening.coefficients(w), centres.points, large
 

@@ -23,7 +23,15 @@ from symkernel.estimators._nystroem import fit_nystroem
 from symkernel.estimators._pcg import fit_pcg
 from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.kernels import InvariantKernel
-from symkernel.solvers.choose import SOLVERS, SolverPlan, Task, choose_solver, plan_unmeasured
+from symkernel.solvers.choose import (
+    SOLVERS,
+    SolverPlan,
+    Task,
+    choose_solver,
+    most_centres,
+    plan_unmeasured,
+    tried_centres,
+)
 from symkernel.solvers.ridge import one_per_target
 from symkernel.validation import as_count, as_number
 
@@ -74,16 +82,15 @@ def _list(names: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class Solved:
-    """Coefficients (m, t), the samples (m, ...) they belong to, and what a large fit keeps."""
+    """Coefficients (m, t), the samples (m, ...) they belong to, and what a large fit keeps.
+
+    `plan` says how many columns of the preconditioner, or centres, were found.
+    """
 
     dual_coef: Array
     centres: Any
     large: LargeFit
-
-    @property
-    def n_components(self) -> int:
-        """Columns of the preconditioner or of the approximation that were found."""
-        return self.large.n_components
+    plan: SolverPlan
 
 
 class ChoosesSolver:
@@ -285,6 +292,16 @@ def solve_large(
 ) -> Solved:
     """Fit by the method of a plan that is not Cholesky."""
     one_per_target(alpha, targets.shape[1])
-    fit = fit_pcg if plan.method == "pcg" else fit_nystroem
-    dual_coef, centres, large = fit(plan, options, bound, X, targets, alpha, sample_weight)
-    return Solved(dual_coef, centres, large)
+    given = (options, bound, X, targets, alpha, sample_weight)
+    if plan.method == "pcg":
+        dual_coef, centres, large = fit_pcg(plan, *given)
+        return Solved(dual_coef, centres, large, replace(plan, n_components=large.n_components))
+    task = _task(bound, options, plan.n, int(X.shape[1]), targets.shape[1], 1, math.nan)
+    most = plan
+    if options.n_components is None:
+        most = replace(plan, n_components=most_centres(task, memory_for(options)[0]))
+    dual_coef, centres, fit = fit_nystroem(most, *given)
+    found = replace(plan, n_components=fit.n_components)
+    if fit.tried:
+        found = tried_centres(plan, task, fit.tried)
+    return Solved(dual_coef, centres, fit, found)

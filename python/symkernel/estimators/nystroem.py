@@ -240,7 +240,7 @@ default="rpcholesky"
             (n, M),
             dtype.itemsize,
             "the matrix of features",
-            "Transform fewer samples at a time",
+            "Transform the samples in parts, or lower n_components",
         )
         return np.empty((n, M), dtype=dtype)
 

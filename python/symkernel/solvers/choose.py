@@ -20,9 +20,11 @@ __all__ = [
     "Task",
     "choose_solver",
     "default_rank",
+    "most_centres",
     "plan_iterations",
     "plan_unmeasured",
     "searched",
+    "tried_centres",
 ]
 
 SOLVERS = ("auto", "cholesky", "pcg", "nystroem")
@@ -39,6 +41,8 @@ _LEAST_RANK, _MOST_RANK = 100, 1000
 # Components of a Nystroem fit that an estimate counts on where their number is to be found, and
 # the least there is any point in.
 _COMPONENTS, _LEAST_COMPONENTS = 1000, 10
+# Up to how many are tried where their number is to be found.
+_MOST_COMPONENTS = 4000
 # Samples among which centres are looked for: so many at most, whose factor takes so many numbers,
 # but so many for each centre.
 _AMONG, _AMONG_ENTRIES, _AMONG_EACH = 20_000, 2**22, 10
@@ -252,13 +256,31 @@ def _nystroem(task: Task, rates: Rates, memory: float) -> SolverPlan:
     n = task.n
     m = min(n, _COMPONENTS if task.n_components is None else task.n_components)
     if task.n_components is None:
-        while _bytes_of_nystroem(task, m) > memory and m > min(n, _LEAST_COMPONENTS):
-            m = max(min(n, _LEAST_COMPONENTS), m // 2)
+        m = _that_fit(task, m, memory)
     among = searched(n, m)
     pairs = float(m) * n + float(m) * among
     work = 1.0 * n * m**2 + 1.5 * among * m**2 + _EIGEN * m**3
     seconds = pairs * task.seconds_per_pair + work / rates[0]
     return SolverPlan("nystroem", n, m, False, pairs, _bytes_of_nystroem(task, m), seconds)
+
+
+def _that_fit(task: Task, m: int, memory: float) -> int:
+    least = min(task.n, _LEAST_COMPONENTS)
+    while _bytes_of_nystroem(task, m) > memory and m > least:
+        m = max(least, m // 2)
+    return m
+
+
+def most_centres(task: Task, memory: float) -> int:
+    """Return up to how many centres are tried where their number is to be found."""
+    return _that_fit(task, min(task.n, _MOST_COMPONENTS), memory)
+
+
+def tried_centres(plan: SolverPlan, task: Task, tried: tuple[int, ...]) -> SolverPlan:
+    """Return the plan of a fit that tried these numbers of centres, and kept the last."""
+    pairs = float(sum(m * (task.n + searched(task.n, m)) for m in tried))
+    size = max(_bytes_of_nystroem(task, m) for m in tried)
+    return replace(plan, n_components=tried[-1], pairs=pairs, bytes=size)
 
 
 def _bytes_of_nystroem(task: Task, m: int) -> int:

@@ -1,0 +1,1 @@
+"""Benchmark of many samples, started by ``symkernel bench large`` or this package's name."""
