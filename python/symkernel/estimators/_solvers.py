@@ -207,7 +207,7 @@ def plan_fit(
 def plan_centres(
     options: Options, bound: BoundKernel, shape: tuple[int, int], n_targets: int
 ) -> SolverPlan:
-    """Plan a fit on centres to samples that are not in memory.
+    """Plan a fit on centres to samples that are not in memory: at most so many, if not given.
 
     Raises
     ------
@@ -217,6 +217,8 @@ def plan_centres(
     n, d = shape
     task = _task(bound, options, n, d, n_targets, 1, _seconds_per_pair(bound, None, d))
     plan = choose_solver(replace(task, methods=("nystroem",)), "nystroem", *memory_for(options))
+    if options.n_components is None:
+        plan = replace(plan, n_components=most_centres(task, memory_for(options)[0]))
     return replace(plan, reason="samples are not in memory")
 
 
