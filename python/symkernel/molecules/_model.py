@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from symkernel.molecules._geometry import Geometry
 from symkernel.molecules._metrics import pairs_of
-from symkernel.molecules._posterior import Posterior
+from symkernel.molecules._posterior import Posterior, scales_of
 from symkernel.molecules._search import Hyperparameters, Known, Progress, search
 from symkernel.molecules._solve import solve
 from symkernel.molecules._system import Function, System, images_of
@@ -184,7 +184,7 @@ class Potential:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Array]) -> Potential:
+    def from_state(cls, state: Mapping[str, Array], n_jobs: int | None = None) -> Potential:
         """Return the potential of a state."""
         positions = state["positions"]
         known = Known(Geometry(positions), state["energies"], state["forces"])
@@ -199,6 +199,7 @@ class Potential:
             state["subset"],
             state["scales"],
             {},
+            n_jobs,
         )
 
 
@@ -282,7 +283,7 @@ def fit_potential(
     pairs = pairs_of(permutations)
     system = System(known.geometry, pairs, known.valued, known.sloped, n_jobs)
     drawn = np.random.default_rng(random_state).permutation(len(known.energies))
-    subset, others = _split(drawn)
+    subset, others = _split(drawn, solver)
     solved = solve(
         system,
         known,
@@ -294,9 +295,12 @@ def fit_potential(
         progress=progress,
     )
     hyperparameters = replace(hyperparameters, noise=solved.noise)
-    posterior = Posterior(known.take(subset), pairs, hyperparameters, n_jobs)
-    left_out = solved.left_out or posterior.left_out(system, known, others)
-    scales = posterior.scales(system, left_out)
+    if len(subset) == len(drawn) and solved.left_out:  # the posterior is that of all structures
+        scales = scales_of(system, solved.left_out, solved.variances)
+    else:
+        posterior = Posterior(known.take(subset), pairs, hyperparameters, n_jobs)
+        left_out = solved.left_out or posterior.left_out(system, known, others)
+        scales = posterior.scales(system, left_out)
     if checkpoint is not None:
         for suffix in ("", ".iterations"):
             Path(f"{checkpoint}{suffix}").unlink(missing_ok=True)
@@ -326,8 +330,13 @@ def fit_potential(
     )
 
 
-def _split(drawn: Array) -> tuple[Array, Array]:
-    """Return structures whose posterior is kept, and others that it is tried on."""
+def _split(drawn: Array, solver: str) -> tuple[Array, Array]:
+    """Return structures whose posterior is kept, and those that it is tried on.
+
+    Of few structures the factor of all tells both, and each is left out of it.
+    """
+    if len(drawn) <= _SUBSET and solver != "pcg":
+        return np.sort(drawn), drawn
     kept = min(_SUBSET, len(drawn) - len(drawn) // 8)
     return np.sort(drawn[:kept]), drawn[kept:]
 

@@ -123,8 +123,8 @@ class Posterior:
             So that residuals over deviations have mean square 1; what one kind lacks is taken
             from the other, 1 if both do.
         """
-        squares: tuple[list[float], list[float]] = ([], [])
-        for structure, residuals in left_out.items():
+        variances = {}
+        for structure in left_out:
             rows = system.rows_of(structure)
             components = self._hyperparameters.components
             one = System(
@@ -135,14 +135,23 @@ class Posterior:
                 self._n_jobs,
             )
             own = np.arange(len(one))
-            variances = np.diagonal(self._given(one, own, one.rows(components, own)))
-            variances = variances + one.ridge(self._factored[1])
-            ratios = residuals**2 / np.maximum(variances, np.finfo(np.float64).tiny)
-            count = len(one.valued)
-            squares[0].extend(ratios[:count])
-            squares[1].extend(ratios[count:])
-        found = [float(np.sqrt(np.mean(s))) if len(s) >= _FEW else np.nan for s in squares]
-        found = [
-            own if own == own else other for own, other in zip(found, found[::-1], strict=True)
-        ]
-        return np.array([own if own == own else 1.0 for own in found])
+            found = np.diagonal(self._given(one, own, one.rows(components, own)))
+            variances[structure] = found + one.ridge(self._factored[1])
+        return scales_of(system, left_out, variances)
+
+
+def scales_of(system: System, left_out: dict[int, Array], variances: dict[int, Array]) -> Array:
+    """Return the root mean square of residuals over deviations, of energies and of forces, (2,).
+
+    What one kind lacks is taken from the other, 1 if both do.
+    """
+    squares: tuple[list[float], list[float]] = ([], [])
+    for structure, residuals in left_out.items():
+        least = np.finfo(np.float64).tiny
+        ratios = residuals**2 / np.maximum(variances[structure], least)
+        of_value = system.rows_of(structure) < len(system.valued)
+        squares[0].extend(ratios[of_value])
+        squares[1].extend(ratios[~of_value])
+    found = np.array([np.sqrt(np.mean(s)) if len(s) >= _FEW else np.nan for s in squares])
+    found = np.where(np.isnan(found), found[::-1], found)
+    return np.where(np.isnan(found), 1.0, found)

@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int, str], None]
 # Noise to begin with, over the mean variances of values and of slopes, and its limits.
 _NOISE, _LEAST, _MOST = 1e-9, 1e-12, 1e-1
 # Rows of one factor in the search, structures of two, and the share of energies beside forces.
-_ROWS, _STRUCTURES, _ENERGY_SHARE = 3300, 600, 0.3
+_ROWS, _STRUCTURES, _ENERGY_SHARE = 3300, 1000, 0.3
 # Mean squared errors, over mean squares of what is predicted, that are as good as none.
 _EXACT = 1e-16
 # Mean squared distance of two structures, in units of the length scale, to begin with.

@@ -40,8 +40,9 @@ class Solved:
     coefficients : ndarray of shape (N,)
     constant : float
         Added to energies.
-    left_out : dict
-        Of some structures: residuals of their rows.
+    left_out, variances : dict
+        Of some structures: residuals of their rows, and what the posterior given all others says
+        of their squares, noise included.
     solver : str
         What found them.
     noise : ndarray of shape (2,)
@@ -53,6 +54,7 @@ class Solved:
     coefficients: Array
     constant: float
     left_out: dict[int, Array]
+    variances: dict[int, Array]
     solver: str
     noise: Array
     told: dict[str, Any]
@@ -138,6 +140,7 @@ def _by_cholesky(
     solved, constants = factor.solve(y[:, None])
     coefficients = solved[:, 0]
     left_out: dict[int, Array] = {}
+    variances: dict[int, Array] = {}
     budget = _SHARE * rows / 6.0  # columns whose solution costs this share of the factor
     for structure in others[:_LEFT_OUT]:
         left = system.rows_of(int(structure))
@@ -146,20 +149,21 @@ def _by_cholesky(
             continue
         if len(system.valued) == 1 and left[0] == 0:  # without it there is no constant
             continue
-        left_out[int(structure)] = _residuals(factor, coefficients, left)
+        left_out[int(structure)], variances[int(structure)] = _residuals(factor, coefficients, left)
     tell("factor", 2, 2, "")
-    return Solved(coefficients, float(constants[0]), left_out, "cholesky", noise, {})
+    constant = float(constants[0])
+    return Solved(coefficients, constant, left_out, variances, "cholesky", noise, {})
 
 
-def _residuals(factor: Factor, coefficients: Array, rows: Array) -> Array:
-    """Return what is missing of rows in a fit to all others: [B_bb]^-1 c_b, B the inverse.
+def _residuals(factor: Factor, coefficients: Array, rows: Array) -> tuple[Array, Array]:
+    """Return what is missing of rows in a fit to all others, [B_bb]^-1 c_b, and its variances.
 
     B is the inverse of the bordered matrix, so that the constant is fitted again as well.
     """
     unit = np.zeros((len(coefficients), len(rows)))
     unit[rows, np.arange(len(rows))] = 1.0
-    block = factor.solve(unit)[0][rows]
-    return np.asarray(np.linalg.solve(block, coefficients[rows]))
+    block = np.linalg.inv(factor.solve(unit)[0][rows])
+    return block @ coefficients[rows], np.diagonal(block).copy()
 
 
 class _Operator:
@@ -260,4 +264,4 @@ def _by_gradients(
         left = y - system.product(components, coefficients)
         constant = float(left[:count].mean())  # what noise takes adds up to 0
     told = {"iterations": found.iterations, "residual": float(found.residuals.max())}
-    return Solved(coefficients, constant, {}, "pcg", noise, told)
+    return Solved(coefficients, constant, {}, {}, "pcg", noise, told)

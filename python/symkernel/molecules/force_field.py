@@ -55,7 +55,7 @@ default="feasible"
         A fitted model of the same molecule whose kernel and noise are taken; None: searched.
     n_search : int or None, default=None
         Structures that a step of the search looks at; None: as many as make 6,600 energies and
-        forces, 600 at most.
+        forces, 1,000 at most.
     solver : {"auto", "cholesky", "pcg"}, default="auto"
         How coefficients are found: "auto" by Cholesky where memory allows, otherwise by conjugate
         gradients.
@@ -337,7 +337,7 @@ default="feasible"
         about, state = read_arrays(path)
         try:
             made = cls(**about["parameters"])
-            made.potential_ = Potential.from_state(state)
+            made.potential_ = Potential.from_state(state, made.n_jobs)
             made.units_ = Units.of(about["units"])
             made.reference_ = np.array(about["reference"])
             made.summary_ = about["summary"]
