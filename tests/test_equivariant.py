@@ -13,6 +13,7 @@ from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, RationalQu
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from symkernel import EquivariantKernelRidge, InvariantKernel, InvariantKernelRidge, groups
+from symkernel.backends.packed import unpack
 from symkernel.exceptions import GroupTooLargeError, NotApplicableError
 from symkernel.groups import SE, SO, E, O, PointGroup, Representation, Symmetric
 from symkernel.kernels import EquivariantKernel
@@ -195,6 +196,33 @@ def test_permutations_beside_rotations_exchange_outputs():
     )
     found = EquivariantKernel(RBF(1.2), group, both).gram(X, Y)
     np.testing.assert_allclose(found, want.reshape(2 * p, 3 * p) / 2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-8, 1e-3, 30.0, 1e3])
+def test_clouds_of_any_size_and_number(scale):
+    group = CLOUDS["SE(3)"]
+    X = scale * rows(group, 4)
+    X[3] = X[2]  # coincident
+    kernel = EquivariantKernel(RBF(1.0), group, Representation("vector") + Representation("tensor"))
+    K = kernel.gram(X)
+    assert np.isfinite(K).all()
+    assert np.linalg.eigvalsh(K).min() > -1e-11
+    np.testing.assert_array_equal(K[18:27], K[27:])
+    packed = kernel.gram_packed(X)
+    np.testing.assert_allclose(np.tril(unpack(packed, 36)), np.tril(K), rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(kernel.gram(X, n_jobs=2), kernel.gram(X, n_jobs=1))
+    assert kernel.gram(X[:0], X).shape == (0, 36)
+    assert kernel.gram_packed(X[:1]).shape == (45,)
+    assert kernel.diag(X[:0]).shape == (0, 9, 9)
+    assert kernel.matvec(X[:0], X, np.ones((4, 9))).shape == (0, 9)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 17])
+def test_packed_triangles_of_any_size(n):
+    group = CLOUDS["octahedral x water"]
+    kernel, X = EquivariantKernel(RBF(1.0), group), rows(group, n)
+    full = kernel.gram(X)
+    np.testing.assert_allclose(unpack(kernel.gram_packed(X), 3 * n), full, rtol=0, atol=1e-13)
 
 
 def test_a_trivial_output_is_the_invariant_kernel():

@@ -286,6 +286,8 @@ class EquivariantKernelRidge(
             Before fit.
         ValueError
             If a sample has the weight 0.
+        scipy.linalg.LinAlgError
+            If the system is singular, as with equal samples and alpha=0.
 
         Notes
         -----

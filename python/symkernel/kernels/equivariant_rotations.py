@@ -210,7 +210,8 @@ class _Moments:
 
     @property
     def _axes(self) -> Array:
-        return self._scale * np.eye(self._of._dimension)
+        axes: Array = self._scale * np.eye(self._of._dimension)
+        return axes
 
     def _with(self, clouds: Array, points: Array) -> Array:
         """Clouds with further points."""
@@ -223,11 +224,6 @@ class _Moments:
         rows = np.ascontiguousarray(np.hstack([self._rows, np.tile(own, (k, 1))]))
         t, s = self._of._rates, self._scale
         weights = self._of._weights * np.exp(added * t * s**2) / (2.0 * t * s) ** power
-        if not np.isfinite(weights).all():
-            raise NotApplicableError(
-                "the kernel decays too slowly for vectors and tensors under rotations: its widest "
-                "Gaussian underflows; give RationalQuadratic a larger alpha"
-            )
         return RotationAverage(rows, self._of._dimension, False, t, weights)
 
 
