@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from symkernel import (
     Canonicalizer,
+    EquivariantKernelRidge,
     GroupScaler,
     InvariantKernelClassifier,
     InvariantKernelRidge,
@@ -287,6 +288,13 @@ EXAMPLES = {
         "NotApplicableError": ERROR,
     },
     "groups": {
+        "Representation": lambda X, y: [
+            groups.Representation("tensor").components(X[:2].reshape(2, 2, 2)),
+            groups.Representation("tensor").tensors(X[:, :3], 2),
+            groups.Representation.from_matrices(CYCLIC, [_square(X)]).matrices(
+                CYCLIC, CYCLIC.generators
+            ),
+        ],
         "SE": _of_group("SE", 4),
         "SO": _of_group("SO", 4),
         "Alternating": _of_group("Alternating", 4),
@@ -323,6 +331,12 @@ EXAMPLES = {
     },
     "kernels": {
         "ArcCosine": _of_kernel(kernels.ArcCosine(1)),
+        "EquivariantKernel": lambda X, y: [
+            kernels.EquivariantKernel(RBF(2.0), CYCLIC, "same").gram(X, X[:5]),
+            kernels.EquivariantKernel(RBF(2.0), CYCLIC, "same").gram_packed(X),
+            kernels.EquivariantKernel(RBF(2.0), CYCLIC, "same").diag(X),
+            kernels.EquivariantKernel(RBF(2.0), CYCLIC, "same").matvec(X, None, X),
+        ],
         "InvariantKernel": _invariant_kernel,
         "Laplacian": _of_kernel(kernels.Laplacian(0.5)),
         "Polynomial": _of_kernel(kernels.Polynomial(2)),
@@ -411,6 +425,12 @@ EXAMPLES = {
         "InvariantKernelClassifier": _classified(
             lambda: InvariantKernelClassifier(0.1, group="cyclic"), "decision_function"
         ),
+        "EquivariantKernelRidge": lambda X, y: [
+            EquivariantKernelRidge(0.1, group="cyclic", output="same").fit(X, X).predict(X),
+            EquivariantKernelRidge(0.1, group="cyclic", output="trivial")
+            .fit(X, y, sample_weight=1 + y)
+            .predict(X, return_std=True),
+        ],
         "InvariantKernelRidge": lambda X, y: [
             _fitted(lambda: InvariantKernelRidge(0.1, group="cyclic"))(X, y),
             _fitted(lambda: InvariantKernelRidge(0.1, kernel="rbf"))(X, y),

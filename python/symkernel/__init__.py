@@ -18,6 +18,7 @@ from symkernel import cuda, exceptions, groups, kernels
 from symkernel.alignment.functions import align, orbit_distance
 from symkernel.estimators.canonicalizer import Canonicalizer
 from symkernel.estimators.classifier import InvariantKernelClassifier
+from symkernel.estimators.equivariant import EquivariantKernelRidge
 from symkernel.estimators.group_scaler import GroupScaler
 from symkernel.estimators.lengths import suggest_length_scale
 from symkernel.estimators.max_filter import MaxFilter
@@ -34,6 +35,7 @@ __version__ = version("symkernel")
 
 __all__ = [
     "Canonicalizer",
+    "EquivariantKernelRidge",
     "GroupScaler",
     "InvariantKernel",
     "InvariantKernelClassifier",

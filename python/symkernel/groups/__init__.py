@@ -31,6 +31,7 @@ from symkernel.groups.permutation_group import PermutationGroup
 from symkernel.groups.point_group import PointGroup
 from symkernel.groups.random_action import move_randomly
 from symkernel.groups.registry import from_name
+from symkernel.groups.representations import Representation
 from symkernel.groups.shifts import Torus, Translations
 from symkernel.groups.signed import Hyperoctahedral, SignFlips
 from symkernel.groups.space_group import SpaceGroup
@@ -54,6 +55,7 @@ __all__ = [
     "Permutation",
     "PermutationGroup",
     "PointGroup",
+    "Representation",
     "SignFlips",
     "SignedPermutation",
     "SpaceGroup",
