@@ -23,6 +23,8 @@ PACKAGES = (
     "gpytorch",
     "invariantkernels",
     "thewalrus",
+    "himalaya",
+    "pykeops",
 )
 
 

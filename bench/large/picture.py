@@ -102,7 +102,7 @@ def _against(
         values = [max(unit * r[key], 1e-3) for r in mine]
         ax.loglog(values, [max(r["error"], 1e-4) for r in mine], label=name, **_STYLE[name])
     ax.set(xlabel=words, ylabel=errors)
-    ax.set_title("one point a number of samples", fontsize=9)
+    ax.set_title("one point per number of samples", fontsize=9)
 
 
 def _steps(ax: Any, rows: list[dict[str, Any]]) -> None:
