@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from symkernel import (
     Canonicalizer,
+    ChainKernel,
     GroupScaler,
     InvariantKernelClassifier,
     InvariantKernelRidge,
@@ -15,6 +16,7 @@ from symkernel import (
     InvariantNystroem,
     MaxFilter,
     Ragged,
+    SoftInvariantKernel,
     align,
     canonical,
     descriptors,
@@ -175,6 +177,18 @@ def _invariant_kernel(X, y):
         k.matvec(X, X, y),
         k.gradient_x(X, X, y),
     ]
+
+
+def _of_kernel_object(k):
+    def call(X, y):
+        gradients = [k(X, eval_gradient=True)[1], k.gradient_x(X, X, y)]
+        return [k(X), k(X, X[:5]), k.diag(X), k.gram(X), k.matvec(X, X, y), *gradients]
+
+    return call
+
+
+_SOFT = _of_kernel_object(SoftInvariantKernel(RBF(2.0), CYCLIC))
+_CHAIN = _of_kernel_object(ChainKernel(RBF(2.0), [SYMMETRIC, CYCLIC, None]))
 
 
 def _discover(X, y):
@@ -407,6 +421,7 @@ EXAMPLES = {
             orbit_distance(X, group=CYCLIC),
             orbit_distance(X, X[:5], group=SYMMETRIC),
         ],
+        "ChainKernel": _CHAIN,
         "Canonicalizer": _fitted(lambda: Canonicalizer("cyclic"), "transform"),
         "InvariantKernelClassifier": _classified(
             lambda: InvariantKernelClassifier(0.1, group="cyclic"), "decision_function"
@@ -427,6 +442,7 @@ EXAMPLES = {
             RBF(2.0), 6, group="cyclic", random_state=0
         ).fit_transform(X),
         "MaxFilter": lambda X, y: MaxFilter(X[:3], "cyclic").fit_transform(X),
+        "SoftInvariantKernel": _SOFT,
         "Ragged": lambda X, y: Ragged(X, [0, 3, len(X)])[1],
         "suggest_length_scale": lambda X, y: suggest_length_scale(X, group=CYCLIC, random_state=0),
     },

@@ -25,7 +25,9 @@ from symkernel.estimators.nystroem import InvariantNystroem
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.kernels import InvariantKernel
+from symkernel.kernels.chain import ChainKernel
 from symkernel.kernels.ragged import Ragged
+from symkernel.kernels.soft import SoftInvariantKernel
 
 if TYPE_CHECKING:
     from symkernel import descriptors, diagnostics, lie, molecules, spectral, theory
@@ -34,6 +36,7 @@ __version__ = version("symkernel")
 
 __all__ = [
     "Canonicalizer",
+    "ChainKernel",
     "GroupScaler",
     "InvariantKernel",
     "InvariantKernelClassifier",
@@ -42,6 +45,7 @@ __all__ = [
     "InvariantNystroem",
     "MaxFilter",
     "Ragged",
+    "SoftInvariantKernel",
     "__version__",
     "align",
     "cuda",
