@@ -191,6 +191,11 @@ _SOFT = _of_kernel_object(SoftInvariantKernel(RBF(2.0), CYCLIC))
 _CHAIN = _of_kernel_object(ChainKernel(RBF(2.0), [SYMMETRIC, CYCLIC, None]))
 
 
+def _evidence(X, y):
+    found = diagnostics.symmetry_evidence(X, y, chain=[None, CYCLIC], n_softness=3)
+    return [model.loo for model in found.models.values()]
+
+
 def _discover(X, y):
     model = (lambda X: (X**2).sum(axis=1), lambda X: 2 * X)
     return lie.discover(model, X, lie.affine(4), n_bootstrap=0).generators
@@ -292,6 +297,7 @@ EXAMPLES = {
             .tests["C4"]
             .statistic
         ),
+        "symmetry_evidence": _evidence,
     },
     "exceptions": {
         "ApproximationWarning": ERROR,
