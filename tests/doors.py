@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from symkernel import (
     Canonicalizer,
+    ChainKernel,
     EquivariantKernelRidge,
     GroupScaler,
     InvariantKernelClassifier,
@@ -16,6 +17,7 @@ from symkernel import (
     InvariantNystroem,
     MaxFilter,
     Ragged,
+    SoftInvariantKernel,
     align,
     canonical,
     descriptors,
@@ -178,6 +180,23 @@ def _invariant_kernel(X, y):
     ]
 
 
+def _of_kernel_object(k):
+    def call(X, y):
+        gradients = [k(X, eval_gradient=True)[1], k.gradient_x(X, X, y)]
+        return [k(X), k(X, X[:5]), k.diag(X), k.gram(X), k.matvec(X, X, y), *gradients]
+
+    return call
+
+
+_SOFT = _of_kernel_object(SoftInvariantKernel(RBF(2.0), CYCLIC))
+_CHAIN = _of_kernel_object(ChainKernel(RBF(2.0), [SYMMETRIC, CYCLIC, None]))
+
+
+def _evidence(X, y):
+    found = diagnostics.symmetry_evidence(X, y, chain=[None, CYCLIC], n_softness=3)
+    return [model.loo for model in found.models.values()]
+
+
 def _discover(X, y):
     model = (lambda X: (X**2).sum(axis=1), lambda X: 2 * X)
     return lie.discover(model, X, lie.affine(4), n_bootstrap=0).generators
@@ -279,6 +298,7 @@ EXAMPLES = {
             .tests["C4"]
             .statistic
         ),
+        "symmetry_evidence": _evidence,
     },
     "exceptions": {
         "ApproximationWarning": ERROR,
@@ -421,6 +441,7 @@ EXAMPLES = {
             orbit_distance(X, group=CYCLIC),
             orbit_distance(X, X[:5], group=SYMMETRIC),
         ],
+        "ChainKernel": _CHAIN,
         "Canonicalizer": _fitted(lambda: Canonicalizer("cyclic"), "transform"),
         "InvariantKernelClassifier": _classified(
             lambda: InvariantKernelClassifier(0.1, group="cyclic"), "decision_function"
@@ -447,6 +468,7 @@ EXAMPLES = {
             RBF(2.0), 6, group="cyclic", random_state=0
         ).fit_transform(X),
         "MaxFilter": lambda X, y: MaxFilter(X[:3], "cyclic").fit_transform(X),
+        "SoftInvariantKernel": _SOFT,
         "Ragged": lambda X, y: Ragged(X, [0, 3, len(X)])[1],
         "suggest_length_scale": lambda X, y: suggest_length_scale(X, group=CYCLIC, random_state=0),
     },

@@ -26,7 +26,9 @@ from symkernel.estimators.nystroem import InvariantNystroem
 from symkernel.estimators.ridge import InvariantKernelRidge
 from symkernel.estimators.ridge_cv import InvariantKernelRidgeCV
 from symkernel.kernels import InvariantKernel
+from symkernel.kernels.chain import ChainKernel
 from symkernel.kernels.ragged import Ragged
+from symkernel.kernels.soft import SoftInvariantKernel
 
 if TYPE_CHECKING:
     from symkernel import descriptors, diagnostics, lie, molecules, spectral, theory
@@ -35,6 +37,7 @@ __version__ = version("symkernel")
 
 __all__ = [
     "Canonicalizer",
+    "ChainKernel",
     "EquivariantKernelRidge",
     "GroupScaler",
     "InvariantKernel",
@@ -44,6 +47,7 @@ __all__ = [
     "InvariantNystroem",
     "MaxFilter",
     "Ragged",
+    "SoftInvariantKernel",
     "__version__",
     "align",
     "cuda",

@@ -7,6 +7,7 @@ from symkernel.diagnostics.assertion import assert_invariant
 from symkernel.diagnostics.atoms_model import calculator_model
 from symkernel.diagnostics.augmented import Augmented
 from symkernel.diagnostics.convergence import convergence
+from symkernel.diagnostics.evidence import symmetry_evidence
 from symkernel.diagnostics.forces import net_force, net_torque
 from symkernel.diagnostics.invariance_test import invariance_test
 from symkernel.diagnostics.measure import invariance_report
@@ -37,6 +38,7 @@ __all__ = [
     "net_torque",
     "orbit_grid",
     "subgroup_scan",
+    "symmetry_evidence",
 ]
 
 # These need ASE, which is optional and takes a second to import.

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from symkernel.diagnostics.convergence import Convergence
     from symkernel.diagnostics.dynamics import DynamicsReport
+    from symkernel.diagnostics.evidence import SymmetryEvidence
     from symkernel.diagnostics.report import InvarianceReport
 
-__all__ = ["draw_convergence", "draw_dynamics", "draw_report"]
+__all__ = ["draw_convergence", "draw_dynamics", "draw_evidence", "draw_report"]
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
 
@@ -86,4 +87,26 @@ def draw_dynamics(runs: Mapping[str, DynamicsReport]) -> Figure:
         axes.set_xlabel("time, fs")
     if any(runs):
         right.legend(frameon=False)  # on the left it would lie on the lines
+    return figure
+
+
+def draw_evidence(found: SymmetryEvidence) -> Figure:
+    """Draw the evidence of every model, and the likelihood against the softness."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    names = list(found.log_evidence)
+    values = np.array([found.log_evidence[name] for name in names])
+    best = int(np.argmax(values))
+    colours = [_ORANGE if k == best else _BLUE for k in range(len(names))]
+    left.barh(range(len(names)), values - values.max(), color=colours)
+    left.set_yticks(range(len(names)), [n if len(n) <= 24 else f"{n[:21]}..." for n in names])
+    left.invert_yaxis()
+    left.set_xlabel("log evidence, less that of the best")
+    right.axvspan(*found.interval, color=_GREY, alpha=0.3, label="95 %")
+    shown = found.log_likelihoods - found.log_likelihoods.max()
+    right.plot(found.softness, shown, "o-", color=_BLUE)
+    right.set_xlabel("softness: 0 symmetric, 1 not")
+    right.set_ylabel("log likelihood, less the largest")
+    right.legend(frameon=False)
     return figure

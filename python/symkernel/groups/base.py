@@ -203,6 +203,10 @@ class Group(Building):
     def _infinite(self, advice: str = "") -> GroupTooLargeError:
         return GroupTooLargeError(repr(self), self.order, None, advice or advice_for(self))
 
+    # Of groups that say themselves how their elements are told apart: see ``groups.traces``.
+    def _small_traces(self, limit: int) -> NDArray[np.float64] | None:
+        return None
+
     @cached_property
     def _cached_table(self) -> ActionTable:
         return self._table()

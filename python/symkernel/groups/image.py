@@ -169,6 +169,31 @@ class Image(Group):
             rows = rows[:, down[:, None, :, None], right[None, :, None, :]]
         return SignedPermutationTable(np.ascontiguousarray(rows.reshape(-1, self.degree)), None)
 
+    def _small_traces(self, limit: int) -> NDArray[np.float64] | None:
+        self.check_order(limit)
+        h, w = self._shape[:2]
+        if min(h, w) < 2 or (self._shifts > 1 and min(h, w) < 3) or len(self._shape) > 2:
+            return None  # several of the maps coincide
+        indices = self._table().indices
+        corners = [np.stack(np.divmod(indices[:, k], w), axis=1) for k in (0, w, 1)]
+        if self._shifts == 1:  # turns about the middle: edges of the picture
+            sides = [indices[:, (h - 1) * w], indices[:, w - 1]]
+            down, right = (np.stack(np.divmod(k, w), axis=1) - corners[0] for k in sides)
+            return np.asarray((down[:, 0] + right[:, 1]) / (h - 1), np.float64)
+        # pixels go to A i + b modulo the size; the wave of frequency k to that of A^T k
+        size, half = np.array([h, w]), np.array([h, w]) // 2
+        columns = [(corner - corners[0] + half) % size - half for corner in corners[1:]]
+        total = np.zeros(len(indices))
+        for axis in (0, 1):
+            kept = np.array([0, 0])
+            kept[axis] = 1
+            row = np.stack([column[:, axis] for column in columns], axis=1)  # A^T e_axis
+            phase = np.cos(2.0 * np.pi * corners[0][:, axis] / size[axis])
+            total += np.where((row == kept).all(axis=1), phase, 0.0)
+        if self._kind != "translations":
+            total += columns[0][:, 0] + columns[1][:, 1]
+        return total
+
     def _tensor(self) -> tuple[Group, tuple[int, ...], tuple[int, ...]] | None:
         if len(self._shape) == 2:
             return super()._tensor()

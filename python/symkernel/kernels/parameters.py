@@ -95,6 +95,9 @@ class BaseParameters(Kernel):  # type: ignore[misc]
 
     @theta.setter
     def theta(self, theta: Array) -> None:
+        self._set_base_theta(theta)
+
+    def _set_base_theta(self, theta: Array) -> None:
         parts, at = [], 0
         theta = np.asarray(theta)
         for values, labels in self._free(np.asarray(self.base.theta)):

@@ -86,7 +86,7 @@ class PlannedKernel(BaseParameters):
         group = self._bound_group(n_features, names)
         method, options = name_and_options(self.method)
         table = (n_features, names) if is_unbound(self.group) else None
-        words = (method, *options.values())
+        words = (method, *options.values(), *self._own_words())
         last = self._remembered
         if last is None or not last.serves(self.base, self.group, words, table):
             plan = self._make_plan(group, method, options)
@@ -97,6 +97,10 @@ class PlannedKernel(BaseParameters):
                 spec_of(self.base, group), group, "quadrature", {"resumed": last.chosen}
             )
         return last.plan
+
+    def _own_words(self) -> tuple[Any, ...]:
+        """All that the plan depends on beside base, group and method."""
+        return ()
 
     def _make_plan(self, group: Group, method: str, options: dict[str, Any]) -> Plan:
         # A kernel that is given by its spectrum says itself how it is averaged.
