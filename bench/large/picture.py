@@ -114,6 +114,7 @@ def _steps(ax: Any, rows: list[dict[str, Any]]) -> None:
         times = [row["stored"] for row in kept]
         ax.loglog([row["n"] for row in kept], times, "s-", label="kernel stored")
     _guide(ax, sizes, computed, 2)
+    ax.xaxis.set_minor_formatter("")  # labels of 2e3 ... 9e3 would overlap
     ax.set(xlabel="training samples n", ylabel="processor time of a product in s")
     ax.set_title("a step of conjugate gradients, pair distances of ethanol", fontsize=9)
     ax.legend(fontsize=8)
