@@ -24,7 +24,7 @@ Array = NDArray[Any]
 # Structures that are left out, at most, and the share of the cost of a factor that this may add.
 _LEFT_OUT, _SHARE = 32, 0.1
 # Numbers of the factor of the preconditioner, at most, and its share of the rows, all of few.
-_FACTOR, _RANK, _FEW = 6 * 10**7, 0.125, 500
+_FACTOR, _RANK, _FEW = 3 * 10**7, 0.125, 500
 # Relative residual and iterations of conjugate gradients.
 _TOL, _ITERATIONS = 5e-5, 1000
 # Iterations between two states that are kept.
