@@ -124,6 +124,8 @@ class BaseSpec:
 
     def unscaled_gradient(self, gradient: Array) -> Array:
         """Gradients (..., d) in the samples, from those in samples that were scaled."""
+        if self.exponent and gradient.size:
+            gradient = namespace(gradient).ldexp(gradient, -self.exponent)
         return gradient if self.scale is None else gradient / like(self.scale, gradient)
 
 

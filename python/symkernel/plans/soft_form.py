@@ -286,7 +286,7 @@ class SoftForm(Plan):
 
     def _back(self, gradient: Array) -> Array:
         """Gradients in samples as they were given; centring is an orthogonal projection."""
-        flat = np.ldexp(gradient.reshape(-1, gradient.shape[-1]), -self.base.exponent)
+        flat = gradient.reshape(-1, gradient.shape[-1])
         return self.base.unscaled_gradient(self._structure.centred(flat)).reshape(gradient.shape)
 
 
