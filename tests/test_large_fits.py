@@ -500,6 +500,8 @@ def test_methods_by_time_and_memory():
     small = choose_solver(Task(4000, 1e-9), memory=2e7)  # no room for 64 MB
     assert small.method != "cholesky" and small.bytes <= 2e7
     assert choose_solver(Task(4000, 1e-9, methods=("cholesky", "pcg")), memory=2e7).method == "pcg"
+    alone = choose_solver(Task(10**4, 1e-8, methods=("nystroem",)))  # of memory without a limit
+    assert alone.method == "nystroem" and alone.reason == "no other method applies"
     words = str(choose_solver(Task(10**6, 1e-7, n_components=200)))
     for word in ("nystroem", "200 centres", "because", "min", "pcg", "cholesky", "GB"):
         assert word in words

@@ -203,7 +203,9 @@ def choose_solver(
     if best is not None and (best.seconds <= _PATIENCE or "nystroem" not in fitting):
         reason = "it is the fastest that solves for all samples"
         return _with_others(best, reason, plans, memory)
-    if best is None:
+    if len(plans) == 1:
+        reason = "no other method applies"
+    elif best is None:
         reason = f"no other fits in {in_bytes(int(memory))}"
     else:
         reason = f"solving for all samples takes more than {in_seconds(_PATIENCE)}"
