@@ -277,7 +277,18 @@ class ChainKernel(BaseParameters):
         return np.asarray(total), np.concatenate([planes, *(parts if free else [])], axis=2)
 
     def gram(self, X: Any, Y: Any = None, *, n_jobs: int | None = None) -> Array:
-        """Gram matrix of shape (n, m), as calling the kernel, with a number of threads."""
+        """Gram matrix of shape (n, m), as calling the kernel, with a number of threads.
+
+        Parameters
+        ----------
+        X, Y, n_jobs
+            As in ``InvariantKernel.gram``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If samples are not what the groups act on, or weights are not positive, one a group.
+        """
         X, kernels = self._checked(X)
         if Y is not None:
             Y = self._checked(Y)[0]

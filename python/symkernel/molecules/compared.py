@@ -66,7 +66,23 @@ class Compared:
     def plot(self, frames: Any, units: Any = None) -> Figure:
         """Draw predictions against known energies and forces, and errors by distance from the data.
 
-        Needs matplotlib, as the extra ``demo`` brings it; parameters are those of ``score_table``.
+        Parameters
+        ----------
+        frames : Frames, or what ``read_structures`` reads
+            Structures with energies, forces or both, of the atoms of the fit.
+        units : pair of str, optional
+            Of the picture; by default those of fit.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed; the extra ``demo`` brings it.
+        ValueError
+            If atoms are others, or nothing is known of any structure.
         """
         from symkernel.molecules.pictures import draw_predictions
 

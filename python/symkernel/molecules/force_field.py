@@ -47,7 +47,7 @@ default="feasible"
         about, all automorphisms of the bonds, none, or those that given ones generate.
     local : bool, default=True
         Whether every atom has a kernel of its own, with weights of its own for all distances. One
-        kernel for all is faster, and its errors are about twice as large.
+        kernel for all is faster; of 200 structures of ethanol its errors are 1.4 times as large.
     noise : float or None, default=None
         Variance of the noise over the mean prior variance of what is observed, of the kernel that
         the search begins with; None: found.
@@ -88,8 +88,26 @@ default="feasible"
 
     Notes
     -----
-    Source: S. Chmiela et al., Nature Communications 9, 2018 (sGDML), for forces and permutations;
-    E. Solak et al., NIPS 2002, for Gaussian processes with derivatives.
+    With x the inverse distances of the pairs q of atoms, the covariance of energies is
+
+    .. math:: K(x, y) = \operatorname{mean}_g \sum_c a_c\,
+        \phi\Bigl(\sum_q W_{cq} ((g x)_q - y_q)^2\Bigr),
+
+    phi of Matern's kernel with nu = 7/2, one c for each atom, and W and a equal on orbits of
+    permutations. Weights, amplitudes and both variances of noise come from a search: in every one
+    of six rounds structures are drawn anew, in two halves that predict each other, and the
+    logarithm of the squared error of forces, and 0.3 times that of energies, goes down by L-BFGS;
+    weights first fade with the distance from the atom by a common range, then each is free.
+    Energies get a constant without a prior.
+
+    N structures of n_atoms have N (3 n_atoms - 5) rows. Cholesky takes half their square in
+    memory and a sixth of their cube in multiply-adds, a prediction 8 C p for each element of the
+    group and structure of the fit, with C kernels and p pairs. The kernel sees all pairs at once:
+    what it learns of one molecule says nothing of another, and with their number of pairs the
+    structures that large molecules need grow.
+
+    Sources: E. Solak et al., NIPS 2002 (processes with derivatives); S. Chmiela et al., Nature
+    Communications 9, 2018 (forces and permutations). The weights and their search are ours.
 
     Examples
     --------
@@ -265,7 +283,9 @@ default="feasible"
         energies : ndarray of shape (n,), or a number for one structure (n_atoms, 3)
         forces : ndarray of the shape of the positions
         energies_std, forces_std : ndarrays of the same shapes
-            Only if `return_std`: of the Gaussian process, without its noise.
+            Only if `return_std`: of the posterior of 200 of the structures, or of all where they
+            are fewer, times a factor for each kind by which errors of structures that were left out
+            have unit variance.
 
         Raises
         ------
@@ -309,7 +329,20 @@ default="feasible"
     # ---- files ----------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Write the model to an npz file of arrays and JSON, without pickle."""
+        """Write the model to an npz file of arrays and JSON, without pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, which is replaced.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before fit.
+        OSError
+            If the file cannot be written.
+        """
         check_is_fitted(self, "potential_")
         own = self.get_params(deep=False)
         own["hyperparameters"] = None  # the file has those of this model
@@ -326,6 +359,15 @@ default="feasible"
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Return the model that ``save`` wrote; its predictions are equal to the last digit.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        ForceField
 
         Raises
         ------

@@ -214,7 +214,18 @@ class Frames:
         return self[order[:n]], self[np.sort(order[n:])]
 
     def reordered(self, atoms: Any) -> Self:
-        """Return the structures with their atoms in another order, ``atoms[i]`` at place i."""
+        """Return the structures with their atoms in another order, ``atoms[i]`` at place i.
+
+        Parameters
+        ----------
+        atoms : array-like of int of shape (n_atoms,)
+            Every atom once.
+
+        Raises
+        ------
+        ValueError
+            If that is no order of the atoms.
+        """
         order = np.asarray(atoms)
         if not np.array_equal(np.sort(order), np.arange(self.n_atoms)):
             raise ValueError(f"atoms must be an order of {self.n_atoms} atoms, got {atoms!r}")
