@@ -25,7 +25,7 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 from symkernel import InvariantKernel, groups
-from symkernel.estimators._centers import Centers, choose_centers
+from symkernel.estimators._centers import find_centres
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.solvers.chunks import chunks_of, rows_per_chunk
 from symkernel.solvers.nystroem import NystroemSums
@@ -61,7 +61,7 @@ KERNEL = InvariantKernel(RBF(LENGTH_SCALE), GROUP)
 def ours(X: Any, y: Array, M: int, n_jobs: int, centers: Any = "uniform") -> Callable[..., Array]:
     """Fit in one pass; the prediction of the fit."""
     kernel = BoundKernel(KERNEL, GROUP)
-    chosen = choose_centers(kernel, X, M, centers, 0, n_jobs)
+    chosen = find_centres(kernel, X, M, centers, 0, n_jobs)
 
     def cross(A: Array) -> Array:
         return np.asarray(KERNEL.gram(chosen.samples, A, n_jobs=n_jobs)).T
@@ -172,7 +172,7 @@ def parts(n: int, M: int, repeats: int) -> dict[str, Any]:
         If the sums of the pass are not those of its features.
     """
     X, y = samples(n)
-    chosen: Centers = choose_centers(BoundKernel(KERNEL, GROUP), X, M, "uniform", 0, 1)
+    chosen = find_centres(BoundKernel(KERNEL, GROUP), X, M, "uniform", 0, 1)
     rows = rows_per_chunk(M, X.shape[1])
 
     def whole() -> NystroemSums:

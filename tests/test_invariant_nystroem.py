@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from symkernel import InvariantKernel, InvariantNystroem, groups
 from symkernel.estimators import _centers
 from symkernel.kernels import SetKernel
+from symkernel.solvers import choose
 from test_chunks import OnDisk
 
 GROUP = groups.PointGroup("Oh").along(1, (4, 3))
@@ -145,12 +146,12 @@ def test_data_on_disk(kind, centers, tmp_path, monkeypatch):
 
 
 def test_no_more_rows_than_memory_allows_are_looked_at(monkeypatch):
-    monkeypatch.setattr(_centers, "_FACTOR_ENTRIES", 60 * 5)
-    monkeypatch.setattr(_centers, "_ROWS_PER_CENTER", 2)
+    monkeypatch.setattr(choose, "_AMONG_ENTRIES", 60 * 5)
+    monkeypatch.setattr(choose, "_AMONG_EACH", 2)
     asked = []
-    real = _centers.SampleColumns
+    real = _centers.KernelMatrix
     monkeypatch.setattr(
-        _centers, "SampleColumns", lambda pool, *rest: asked.append(len(pool)) or real(pool, *rest)
+        _centers, "KernelMatrix", lambda *given: asked.append(len(given[1])) or real(*given)
     )
     for data in (X, OnDisk(X, stored=16)):
         model = InvariantNystroem(KERNEL, 5, random_state=0).fit(data)

@@ -213,9 +213,9 @@ def test_the_number_of_centres_is_doubled_while_that_helps():
     errors, traces = [], []
     for m in fit.tried:
         centres = find_centres(model._fitted.bound, A, m, "rpcholesky", seed_of(0), None)
-        K = model.kernel_(centres.points)
+        K = model.kernel_(centres.samples)
         root = np.linalg.cholesky(K + 1e-12 * np.eye(len(K)))
-        B = np.linalg.solve(root, model.kernel_(A, centres.points).T).T
+        B = np.linalg.solve(root, model.kernel_(A, centres.samples).T).T
         w = np.linalg.solve(B[rest].T @ B[rest] + 1e-3 * np.eye(m), B[rest].T @ b[rest])
         errors.append(np.mean((b[held] - B[held] @ w) ** 2))
         traces.append(model.kernel_.diag(A[rest]).sum() - np.sum(B[rest] ** 2))

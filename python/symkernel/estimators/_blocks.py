@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.estimators._nystroem import Centres, centres_among, rows_to_search
+from symkernel.estimators._centers import Centres, centres_among, rows_to_search
 from symkernel.solvers.chunks import chunks_of, is_array_like
 from symkernel.solvers.nystroem import NystroemSums
 from symkernel.solvers.nystroem_pass import nystroem_sums
 from symkernel.solvers.tree import runs_of, tree
-from symkernel.validation import check_samples
+from symkernel.validation import as_generator, check_samples
 
 Array = NDArray[Any]
 # Rows of a run for each centre: m^2 / 2 multiply-adds a row, beside 2 m^2 numbers to add its sums.
@@ -134,10 +134,11 @@ class Blocks:
                 parts.append(self.executor.call(_rows_of_block, *given))
         return self.executor.call(_joined, parts)
 
-    def centres(self, bound: Any, m: int, centers: str, seed: int) -> Any:
+    def centres(self, bound: Any, m: int, centers: str, random_state: Any) -> Any:
         """Return a task: m centres, found on one worker among rows that are drawn here."""
-        among = self.rows(rows_to_search(self.shape[0], m, centers, seed))
-        return self.executor.call(_centres, bound, among, m, centers, seed)
+        rng = as_generator(random_state)
+        among = rows_to_search(self.shape[0], m, centers, rng)
+        return self.executor.call(_centres, bound, self.rows(among), among, m, centers, rng)
 
     def sums(
         self, centres: Any, m: int, n_targets: int, size: int, held: NDArray[np.intp] | None
@@ -233,9 +234,9 @@ def _all(parts: Sequence[Array | None]) -> Array | None:
 
 
 def _centres(
-    n_jobs: int | None, bound: Any, among: Rows, m: int, centers: str, seed: int
+    n_jobs: int | None, bound: Any, rows: Rows, among: Any, m: int, centers: str, rng: Any
 ) -> Centres:
-    return centres_among(bound, among[0], m, centers, seed, n_jobs)
+    return centres_among(bound, rows[0], among, m, centers, rng, n_jobs)
 
 
 def _sums_of_blocks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from symkernel.backends.arrays import is_on_device
 from symkernel.estimators._kernel import BoundKernel
+from symkernel.estimators._large import KernelMatrix
 from symkernel.kernels import InvariantKernel
 from symkernel.solvers.blas_threads import blas_threads
+from symkernel.solvers.choose import searched
 from symkernel.solvers.chunks import is_array_like, stored_rows
-from symkernel.solvers.rpcholesky import SampleColumns, rpcholesky, uniform_pivots
+from symkernel.solvers.rpcholesky import rpcholesky, uniform_pivots
 from symkernel.solvers.whitening import Whitening, whiten
 from symkernel.validation import as_generator, check_samples
 
@@ -23,26 +25,26 @@ Array = NDArray[Any]
 
 CENTERS = ("rpcholesky", "uniform")
 
-# Numbers of the factor of RPCholesky: 32 MB.
-_FACTOR_ENTRIES = 2**22
-# Rows looked at for one centre, whatever that takes.
-_ROWS_PER_CENTER = 10
 # Rows on disk read at once, or as many as are stored together.
 _ROWS_AT_ONCE = 1024
 
 
-@dataclass(frozen=True)
-class Centers:
-    """Samples that stand for all, and the triangle of their kernel matrix.
+@dataclass
+class Centres:
+    """Samples that stand for all, and the triangle that makes features of kernel values.
 
     Attributes
     ----------
+    bound : BoundKernel
+        What computes kernel values.
     samples : ndarray of shape (M, n_features)
         The centres.
-    indices : int64, shape (M,), or None
-        Their rows in the data; None where they were given.
     whitening : Whitening
         Makes features of kernel values with them.
+    n_jobs : int or None
+        Threads.
+    indices : int64, shape (M,), or None
+        Their rows in the data; None where they were given.
     share : float
         Trace of the residual over that of the kernel matrix, of the rows that were looked at; NaN
         where centres were not chosen by it.
@@ -50,37 +52,49 @@ class Centers:
         As of ``PivotedFactor``; "columns" for centres drawn or given.
     """
 
-    samples: Array
-    indices: NDArray[np.int64] | None
+    bound: BoundKernel
+    samples: Any
     whitening: Whitening
+    n_jobs: int | None
+    indices: NDArray[np.int64] | None = None
     share: float = float("nan")
     stopped: str = "columns"
+    _kept: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.whitening)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
+
+    def cross(self, X: Any) -> Array:
+        """Return kernel values (c, M) of samples with the centres, in Fortran order."""
+        if self._kept is None:
+            prepares = isinstance(self.bound.kernel, InvariantKernel)
+            self._kept = self.bound.kernel.prepare(self.samples) if prepares else self.samples
+        # Symmetric: with centres first, the transpose is in the order that the triangle wants.
+        return np.array(self.bound.cross(self._kept, X, self.n_jobs), np.float64, order="C").T
+
+    def features(self, X: Any) -> Array:
+        """Return features (c, M) of samples: their inner products are the kernel."""
+        return self.whitening.apply(self.cross(X), self.n_jobs)
 
 
-def choose_centers(
-    kernel: BoundKernel,
-    X: Any,
-    n_components: int,
-    centers: Any,
-    random_state: Any,
-    n_jobs: int | None,
-) -> Centers:
-    """Choose at most `n_components` centres.
+def find_centres(
+    bound: BoundKernel, X: Any, m: int, centers: Any, random_state: Any, n_jobs: int | None
+) -> Centres:
+    """Find m centres among samples, or fewer where the kernel matrix has no higher rank.
 
     Parameters
     ----------
-    kernel : BoundKernel
+    bound : BoundKernel
         What computes kernel values.
     X : array of shape (n, n_features)
         Samples, checked; in memory or on disk.
-    n_components : int
+    m : int
         How many are wanted.
     centers : {"rpcholesky", "uniform"} or array-like of shape (M, n_features)
-        How they are chosen, or they themselves. RPCholesky looks at no more than
-        ``max(2**22 // n_components, 10 * n_components)`` rows, drawn uniformly.
+        How they are chosen, or they themselves.
     random_state : int, Generator, RandomState or None
     n_jobs : int, optional
 
@@ -90,74 +104,60 @@ def choose_centers(
         If `centers` is no such word, or no kernel matrix of samples with one another.
     """
     if not isinstance(centers, str):
-        return given_centers(kernel, centers, X.shape[1], n_jobs)
+        return given_centres(bound, centers, X.shape[1], n_jobs)
     rng = as_generator(random_state)
-    looked_at = rows_to_look_at(X.shape[0], n_components, centers, rng)
-    pool = rows_of_data(X, looked_at, kernel)
-    return centers_among(kernel, pool, looked_at, n_components, centers, rng, n_jobs)
+    among = rows_to_search(X.shape[0], m, centers, rng)
+    return centres_among(bound, rows_of_data(X, among, bound), among, m, centers, rng, n_jobs)
 
 
-def given_centers(
-    kernel: BoundKernel, centers: Any, n_features: int, n_jobs: int | None
-) -> Centers:
+def given_centres(bound: BoundKernel, centers: Any, n_features: int, n_jobs: int | None) -> Centres:
     """Check centres that were given, and factor their kernel matrix."""
-    samples = check_samples(centers, "centers", kernel.group)
+    samples = check_samples(centers, "centers", bound.group)
     if samples.shape[1] != n_features:
         raise ValueError(
             f"centers have {samples.shape[1]} features and X has {n_features}; they must agree"
         )
-    return Centers(samples, None, whiten(kernel.gram(samples, n_jobs)))
+    return Centres(bound, samples, whiten(bound.gram(samples, n_jobs)), n_jobs)
 
 
-def rows_to_look_at(
-    n: int, n_components: int, centers: str, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Return the rows, ascending, among which centres are chosen."""
+def rows_to_search(n: int, m: int, centers: str, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the rows, ascending, among which m centres of n samples are found.
+
+    RPCholesky looks at no more than ``max(min(20_000, 2**22 // m), 10 * m)``, drawn uniformly: as
+    many as its factor has room for.
+    """
     if centers not in CENTERS:
         raise ValueError(
             f"centers must be 'rpcholesky', 'uniform' or an array of samples; got {centers!r}"
         )
-    if centers == "uniform":
-        return np.sort(uniform_pivots(n, n_components, rng))
-    most = max(_FACTOR_ENTRIES // n_components, _ROWS_PER_CENTER * n_components)
-    return np.arange(n) if n <= most else np.sort(uniform_pivots(n, most, rng))
+    return np.sort(uniform_pivots(n, m if centers == "uniform" else searched(n, m), rng))
 
 
-def centers_among(
-    kernel: BoundKernel,
-    pool: Array,
-    looked_at: NDArray[np.int64],
-    n_components: int,
+def centres_among(
+    bound: BoundKernel,
+    some: Array,
+    among: NDArray[np.int64],
+    m: int,
     centers: str,
     rng: np.random.Generator,
     n_jobs: int | None,
-) -> Centers:
-    """Choose centres among the samples of ``rows_to_look_at``."""
+) -> Centres:
+    """Find centres among the samples at the rows of ``rows_to_search``."""
     if centers == "uniform":
-        return Centers(pool, looked_at, whiten(kernel.gram(pool, n_jobs)))
-    prepared = kernel.kernel.prepare(pool) if isinstance(kernel.kernel, InvariantKernel) else None
-    columns = SampleColumns(
-        pool, lambda A, B: np.asarray(kernel.cross(A, B, n_jobs)), kernel.diag, prepared
-    )
+        return Centres(bound, some, whiten(bound.gram(some, n_jobs)), n_jobs, among)
+    columns = KernelMatrix(bound, some, n_jobs).columns_of
     with blas_threads(n_jobs):
-        found = rpcholesky(columns, n_components, random_state=rng, n_jobs=n_jobs)
+        found = rpcholesky(columns, m, random_state=rng, n_jobs=n_jobs)
     share = found.residual_trace / found.trace if found.trace > 0.0 else 0.0
-    return Centers(
-        pool[found.pivots],
-        looked_at[found.pivots],
+    return Centres(
+        bound,
+        some[found.pivots],
         Whitening(found.triangle),
+        n_jobs,
+        among[found.pivots],
         share,
         found.stopped,
     )
-
-
-def features_of(
-    kernel: BoundKernel, centers: Centers, X: Array, n_jobs: int | None
-) -> NDArray[np.float64]:
-    """Return the features of samples, (c, M), in Fortran order: inner products are the kernel."""
-    # Symmetric: with centres first, the transpose is in the order that the triangle wants.
-    values = np.asarray(kernel.cross(centers.samples, X, n_jobs)).T
-    return centers.whitening.apply(values, n_jobs)
 
 
 def rows_of_data(X: Any, indices: NDArray[np.int64], kernel: BoundKernel) -> Array:

@@ -15,24 +15,22 @@ from sklearn.utils.multiclass import check_classification_targets
 from symkernel.estimators._blocks import Blocks, as_targets, blocks_on_disk, is_dask_array
 from symkernel.estimators._calibration import identical_rows
 from symkernel.estimators._centers import (
-    Centers,
-    centers_among,
+    Centres,
     check_on_disk,
-    given_centers,
+    given_centres,
     is_on_disk,
-    rows_to_look_at,
 )
 from symkernel.estimators._doubling import double_centres
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._large import Options
 from symkernel.estimators._machine import Fitted, KernelMachine
-from symkernel.estimators._nystroem import Centres, NystroemFit, rows_left_out, solved_from_sums
+from symkernel.estimators._nystroem import NystroemFit, rows_left_out, solved_from_sums
 from symkernel.estimators._solvers import plan_centres, read_options
 from symkernel.exceptions import ApproximationWarning, NotApplicableError
 from symkernel.solvers.chunks import rows_per_chunk, stored_rows
 from symkernel.solvers.nystroem import NystroemSums
 from symkernel.solvers.ridge import one_per_target
-from symkernel.validation import as_generator, check_kind, check_labels
+from symkernel.validation import check_kind, check_labels
 
 Array = NDArray[Any]
 
@@ -254,7 +252,7 @@ def fit_blocks(
     machine.solver_plan_ = replace(plan, n_components=len(centres), seconds=seconds)
     machine.dual_coef_ = dual_coef.reshape(-1, *tail)
     machine._fitted = Fitted(spec, bound, alphas, weight, large=large)
-    machine.kernel_, machine.group_, machine.X_fit_ = bound.kernel, bound.group, centres.points
+    machine.kernel_, machine.group_, machine.X_fit_ = bound.kernel, bound.group, centres.samples
     return large, constants, y
 
 
@@ -263,34 +261,24 @@ def fit_blocks(
 
 def choose_from_dask(
     estimator: Any, spec: KernelSpec, X: Any, n_components: int
-) -> tuple[BoundKernel, Centers]:
+) -> tuple[BoundKernel, Centres]:
     """Choose the centres of ``InvariantNystroem`` on one worker, among rows from all chunks.
 
     Raises
     ------
     TypeError, ValueError
-        As ``choose_centers``; the message names chunk and rows.
+        As ``find_centres``; the message names chunk and rows.
     """
     from symkernel.estimators import _dask  # only where an array of Dask has come
 
-    n, d = _shape(estimator, X)
+    d = _shape(estimator, X)[1]
     bound = spec.bind(d, getattr(estimator, "feature_names_in_", None))
     blocks = _dask.blocks_of_dask(X, None, None, bound.group, as_targets, estimator.n_jobs)
     if not isinstance(estimator.centers, str):
-        return bound, given_centers(bound, estimator.centers, d, estimator.n_jobs)
-    rng = as_generator(estimator.random_state)
-    at = rows_to_look_at(n, n_components, estimator.centers, rng)
-    task = blocks.executor.call(
-        _chosen, bound, blocks.rows(at), at, n_components, estimator.centers, rng
-    )
+        return bound, given_centres(bound, estimator.centers, d, estimator.n_jobs)
+    task = blocks.centres(bound, n_components, estimator.centers, estimator.random_state)
     (found,) = blocks.executor.get("centres", task)
     return bound, found
-
-
-def _chosen(
-    n_jobs: int | None, bound: BoundKernel, rows: Any, at: Any, m: int, centers: str, rng: Any
-) -> Centers:
-    return centers_among(bound, rows[0], at, m, centers, rng, n_jobs)
 
 
 # ---- classes -------------------------------------------------------------------------------------

@@ -10,81 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.estimators._calibration import identical_rows
+from symkernel.estimators._centers import Centres, find_centres
 from symkernel.estimators._doubling import double_centres
 from symkernel.estimators._kernel import BoundKernel
-from symkernel.estimators._large import KernelMatrix, LargeFit, NystroemFactor, Options
+from symkernel.estimators._large import LargeFit, NystroemFactor, Options
 from symkernel.estimators._progress import Progress
 from symkernel.exceptions import NotApplicableError
-from symkernel.kernels import InvariantKernel
 from symkernel.solvers.checkpoint import Checkpoint
-from symkernel.solvers.choose import SolverPlan, searched
+from symkernel.solvers.choose import SolverPlan
 from symkernel.solvers.chunks import Chunk, chunks_of, rows_per_chunk
 from symkernel.solvers.nystroem import NystroemSums
 from symkernel.solvers.nystroem_pass import nystroem_sums
-from symkernel.solvers.rpcholesky import rpcholesky, uniform_pivots
-from symkernel.solvers.whitening import Whitening, whiten
+from symkernel.solvers.rpcholesky import uniform_pivots
 
 Array = NDArray[Any]
 
 # Training samples whose left-out values are kept for probabilities.
 _LEFT_OUT = 2000
-
-
-@dataclass
-class Centres:
-    """Centres, and the triangle that turns kernel values with them into features."""
-
-    bound: BoundKernel
-    points: Any
-    whitening: Whitening
-    n_jobs: int | None
-    _kept: Any = field(default=None, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.whitening)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": None}
-
-    def cross(self, X: Any) -> Array:
-        """Return kernel values (c, M) of samples with the centres, in memory of their own."""
-        if self._kept is None:
-            prepares = isinstance(self.bound.kernel, InvariantKernel)
-            self._kept = self.bound.kernel.prepare(self.points) if prepares else self.points
-        return np.array(self.bound.cross(X, self._kept, self.n_jobs), np.float64, order="F")
-
-    def features(self, X: Any) -> Array:
-        """Return features (c, M) of samples."""
-        return self.whitening.apply(self.cross(X), self.n_jobs)
-
-
-def find_centres(
-    bound: BoundKernel, X: Array, m: int, centers: str, seed: int, n_jobs: int | None
-) -> Centres:
-    """Find m centres among the samples, or fewer where the kernel matrix has no higher rank.
-
-    By randomly pivoted Cholesky among a random choice of the samples, whose factor fits.
-    """
-    among = rows_to_search(len(X), m, centers, seed)
-    some = X if len(among) == len(X) else X[among]
-    return centres_among(bound, some, m, centers, seed, n_jobs)
-
-
-def rows_to_search(n: int, m: int, centers: str, seed: int) -> NDArray[np.intp]:
-    """Return the rows, ascending, among which m centres of n samples are found."""
-    return np.sort(uniform_pivots(n, m if centers == "uniform" else searched(n, m), seed))
-
-
-def centres_among(
-    bound: BoundKernel, some: Array, m: int, centers: str, seed: int, n_jobs: int | None
-) -> Centres:
-    """Find centres among the samples of ``rows_to_search``."""
-    if centers == "uniform":
-        K = np.asarray(bound.cross(some, some, n_jobs))
-        return Centres(bound, some, whiten(K), n_jobs)
-    matrix = KernelMatrix(bound, some, n_jobs)
-    found = rpcholesky(matrix.columns_of, m, random_state=seed, n_jobs=n_jobs)
-    return Centres(bound, some[found.pivots], Whitening(found.triangle), n_jobs)
 
 
 @dataclass
@@ -132,7 +74,7 @@ class NystroemFit(LargeFit):
 
     def explaining(self, machine: Any, m: int) -> tuple[NystroemFactor, Any]:
         """Return the eigenvectors of the sums, and the centres."""
-        return self.factor(), self.centres.points
+        return self.factor(), self.centres.samples
 
     def left_out(self, machine: Any, targets: Array) -> tuple[NDArray[np.intp], Array]:
         r"""Return samples that were kept, and their values without themselves and their copies.
@@ -202,7 +144,7 @@ def fit_nystroem(
         labels=identical_rows(X[rows]),
         tried=tried,
     )
-    return centres.whitening.coefficients(w), centres.points, large
+    return centres.whitening.coefficients(w), centres.samples, large
 
 
 def rows_left_out(n: int, seed: int) -> NDArray[np.intp]:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.estimators._centers import find_centres
 from symkernel.estimators._fit_blocks import bound_blocks, fit_blocks
 from symkernel.estimators._large import Options
 from symkernel.estimators._machine import Fitted, KernelMachine, check_alpha, check_weights
 from symkernel.estimators._nystroem import (
     NystroemFit,
     add_samples,
-    find_centres,
     solved_from_sums,
 )
 from symkernel.estimators._regression import KernelRegressor, check_normalize_y, warn_dwarfing
@@ -147,7 +147,7 @@ def begin(
     large = NystroemFit(centres, NystroemSums.zeros(len(centres), n_targets), alpha)
     machine.n_iter_ = 1
     machine._fitted = Fitted(spec, bound, np.ravel(alpha), None, large=large)
-    machine.kernel_, machine.group_, machine.X_fit_ = bound.kernel, bound.group, centres.points
+    machine.kernel_, machine.group_, machine.X_fit_ = bound.kernel, bound.group, centres.samples
     machine.solver_plan_ = SolverPlan(
         "nystroem",
         len(X),

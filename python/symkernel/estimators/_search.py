@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symkernel.backends import memory
+from symkernel.estimators._centers import find_centres
 from symkernel.estimators._grid import Grid
 from symkernel.estimators._kernel import BoundKernel
 from symkernel.estimators._large import Options
-from symkernel.estimators._nystroem import find_centres
 from symkernel.estimators._progress import Progress
 from symkernel.estimators._scoring import make_score
 from symkernel.estimators._solvers import refuse_method

@@ -16,8 +16,7 @@ from symkernel.backends.memory import require_memory
 from symkernel.estimators._blocks import is_dask_array
 from symkernel.estimators._centers import (
     check_on_disk,
-    choose_centers,
-    features_of,
+    find_centres,
     is_on_disk,
 )
 from symkernel.estimators._fit_blocks import choose_from_dask
@@ -99,7 +98,7 @@ default="rpcholesky"
     Notes
     -----
     fit takes some (M + 1) p kernel values and p M^2 multiply-adds for "rpcholesky", which looks at
-    the p samples there are, or max(2^22 / M, 10 M) of them drawn uniformly if there are more; M^2
+    p = max(min(20,000, 2^22 / M), 10 M) samples, drawn uniformly, or all if they are fewer; M^2
     values and M^3 / 6 multiply-adds otherwise. transform takes n M values and n M^2 / 2
     multiply-adds, in chunks, so that next to the result it needs some tens of megabytes. Both read
     a memmap or a zarr array by slices.
@@ -185,7 +184,7 @@ default="rpcholesky"
             samples = self._samples(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             self._bound = spec.bind(samples.shape[1], names)
-            self._centers = choose_centers(
+            self._centers = find_centres(
                 self._bound, samples, count, self.centers, self.random_state, self.n_jobs
             )
         self.kernel_, self.group_ = self._bound.kernel, self._bound.group
@@ -230,7 +229,7 @@ default="rpcholesky"
         Z = self._room(n, M, np.dtype(np.float32 if single else np.float64))
         rows = rows_per_chunk(M, samples.shape[1])
         for chunk in chunks_of(samples, rows=rows, check=self._checked if is_on_disk(X) else _same):
-            part = features_of(self._bound, self._centers, chunk.X, self.n_jobs)
+            part = self._centers.features(chunk.X)
             Z[chunk.first : chunk.first + len(chunk)] = part
         return Z
 
