@@ -465,8 +465,12 @@ def fitted(y, **options):
             ValueError,
             r"y must have shape \(n_samples, 3\).*'vector'.*got 2.*direct sum",
         ),
-        (lambda: fitted(np.ones(6), group=SWAPS, output="vectors"), ValueError, "kind must be one"),
         (lambda: fitted(np.ones(6), group=SWAPS, output=3), TypeError, "output must be a Repr"),
+        (
+            lambda: fitted(np.ones(6), group=SWAPS, output="vectors"),
+            ValueError,
+            "output must be a R",
+        ),
         (
             lambda: fitted(np.ones((6, 9)), group=groups.Symmetric(9), output="same"),
             GroupTooLargeError,

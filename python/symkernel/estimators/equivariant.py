@@ -21,6 +21,7 @@ from symkernel.estimators._regression import check_normalize_y
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Representation
 from symkernel.groups.registry import bind
+from symkernel.groups.representations import read_output
 from symkernel.kernels.equivariant import EquivariantKernel
 from symkernel.solvers.centring import weighted_mean
 from symkernel.solvers.leave_blocks_out import leave_blocks_out_residuals
@@ -315,14 +316,7 @@ class EquivariantKernelRidge(
         """How targets turn, after a check of their number."""
         if self.group is None:
             return targets * Representation("trivial")
-        output = self.output
-        if isinstance(output, str):
-            output = Representation(output)
-        elif not isinstance(output, Representation):
-            raise TypeError(
-                "output must be a Representation of symkernel.groups or the name of one; got "
-                f"{type(output).__name__}"
-            )
+        output = read_output(self.output)
         size = output.size(group)
         if size != targets:
             raise ValueError(

@@ -309,6 +309,27 @@ class Representation:
         return " + ".join(_words(part) for part in self.parts)
 
 
+def read_output(output: Any) -> Representation:
+    """Return the representation that an option ``output`` asks for, itself or by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no representation, and no name of one.
+    """
+    if isinstance(output, Representation):
+        return output
+    if not isinstance(output, str):
+        raise TypeError(
+            "output must be a Representation of symkernel.groups or the name of one, got "
+            f"{type(output).__name__}"
+        )
+    if output not in _NAMED:
+        known = ", ".join(map(repr, _NAMED))
+        raise ValueError(f"output must be a Representation or one of {known}; got {output!r}")
+    return Representation(output)
+
+
 def _words(part: Part | Listed) -> str:
     if isinstance(part, Listed):
         return f"Representation.from_matrices({part.group!r}, ...)"

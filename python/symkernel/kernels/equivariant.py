@@ -12,6 +12,7 @@ from symkernel.backends.memory import require_memory
 from symkernel.backends.packed import packed_shape, write_rows
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Representation
+from symkernel.groups.representations import read_output
 from symkernel.kernels.equivariant_rotations import RotationBlocks
 from symkernel.kernels.equivariant_sums import OrbitBlocks
 from symkernel.kernels.radial import length_of
@@ -83,13 +84,7 @@ class EquivariantKernel:
     def __init__(self, base: Kernel, group: Group, output: Representation | str = "vector") -> None:
         if not isinstance(group, Group):
             raise TypeError(f"group must be a Group, got {type(group).__name__}")
-        if isinstance(output, str):
-            output = Representation(output)
-        elif not isinstance(output, Representation):
-            raise TypeError(
-                "output must be a Representation of symkernel.groups or the name of one, got "
-                f"{type(output).__name__}"
-            )
+        output = read_output(output)
         self.base, self.group, self.output = base, group, output
         self.size = output.size(group)
         self._structure = group.structure
