@@ -75,6 +75,13 @@ double shift_cost(std::vector<std::int32_t> grid_shape, int channels) {
   return FourierPlan<double>(std::move(grid_shape)).cost(channels);
 }
 
+BaseKernel make_kernel(const std::string& name, const std::vector<double>& parameters,
+                       const std::optional<Array<double>>& weights) {
+  BaseKernel kernel = BaseKernel::by_name(name, parameters);
+  if (weights) kernel.weights.assign(weights->data(), weights->data() + weights->size());
+  return kernel;
+}
+
 ClosedForm make_form(const std::string& name, std::vector<double> rates,
                      const Array<double>& values, const Array<double>& slopes,
                      const std::string& base) {
@@ -318,7 +325,8 @@ void bind_functions(py::module_& m, const char* samples) {
 
 void bind_orbit_sum(py::module_& m) {
   py::class_<BaseKernel>(m, "BaseKernel", "A base kernel by name, with its parameters.")
-      .def(py::init(&BaseKernel::by_name), py::arg("name"), py::arg("parameters"))
+      .def(py::init(&make_kernel), py::arg("name"), py::arg("parameters"),
+           py::arg("weights") = py::none())
       .def_readonly("gradients", &BaseKernel::gradients)
       .def_property_readonly("kind", [](const BaseKernel& k) { return kind_name(kind_of(k)); })
       .def_property_readonly("family",

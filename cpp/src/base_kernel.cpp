@@ -52,7 +52,7 @@ BaseKernel BaseKernel::by_name(const std::string& name, const std::vector<double
     if (name != row.name) continue;
     require(static_cast<int>(parameters.size()) == row.parameters,
             "wrong number of kernel parameters");
-    BaseKernel kernel = {static_cast<KernelId>(i), {0, 0, 0}, row.gradients};
+    BaseKernel kernel = {static_cast<KernelId>(i), {0, 0, 0}, row.gradients, {}};
     std::copy(parameters.begin(), parameters.end(), kernel.parameters);
     return kernel;
   }

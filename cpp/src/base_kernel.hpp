@@ -22,6 +22,9 @@ struct BaseKernel {
   KernelId id;
   double parameters[max_parameters];
   int gradients;
+  // Of the elements it is summed over, in the order of the action, instead of 1/|G| for each;
+  // alike for an element and its inverse.
+  std::vector<double> weights;
 
   static BaseKernel by_name(const std::string& name, const std::vector<double>& parameters);
 

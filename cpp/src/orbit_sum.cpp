@@ -188,6 +188,23 @@ class Driver {
     if (host::is_stationary(producer_) && !exact)
       job_.harmless = host::harmless_bias<T>(request_.kernel->traits().flatness);
     job_.gradients = request_.kernel->gradients;
+    fill_weights();
+  }
+
+  // Relative to 1/|G|, in the order in which the engine counts the elements.
+  void fill_weights() {
+    const std::vector<double>& given = request_.kernel->weights;
+    const bool shifts = job_.g.kind == ActionKind::shifts;
+    weights_ = Buffer<T>(std::max<std::int64_t>(1, static_cast<std::int64_t>(given.size())));
+    weights_[0] = T(1);
+    for (std::size_t e = 0; e < given.size(); ++e) {
+      const std::size_t size = shifts ? static_cast<std::size_t>(job_.g.transform.size) : 1;
+      const std::size_t own = shifts ? static_cast<std::size_t>(job_.g.shifts[e % size]) : 0;
+      weights_[static_cast<std::int64_t>(e)] =
+          static_cast<T>(given[e / size * size + own] * static_cast<double>(job_.g.order));
+    }
+    job_.weights = weights_.data();
+    job_.weight_step = given.empty() ? 0 : 1;
   }
 
   // Tables of averages over spheres take milliseconds to make: once per dimension and engine.
@@ -349,7 +366,7 @@ class Driver {
   const Samples<T>* xs_ = nullptr;
   const Samples<T>* ys_ = nullptr;
   PreparedOperand<T> x_, y_;
-  Buffer<T> rates_, form_values_, form_slopes_;
+  Buffer<T> rates_, form_values_, form_slopes_, weights_;
 };
 
 constexpr const char* form_names[pair_form_count] = {

@@ -31,6 +31,10 @@ void check_request(const Request& request, bool manhattan, bool lists_shifts) {
   require(!weighted || request.v.data == nullptr ||
               request.v.rows == (symmetric ? request.x.rows : request.y.rows),
           "v must have one row per sample of y");
+  if (request.kernel != nullptr)
+    require(request.kernel->weights.empty() ||
+                static_cast<std::int64_t>(request.kernel->weights.size()) == action.order(),
+            "a kernel needs one weight per element of the action");
   if (request.form != nullptr) return check_form_derivatives(*request.form, action, request.output);
   const bool permutations = action.kind() == ActionKind::signed_permutations ||
                             (lists_shifts && action.kind() == ActionKind::shifts);

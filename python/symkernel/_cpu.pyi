@@ -69,6 +69,7 @@ class BaseKernel:
         self,
         name: str,
         parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None = None,
     ) -> None: ...
     @property
     def family(self) -> str: ...

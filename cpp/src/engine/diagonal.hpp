@@ -70,13 +70,13 @@ class Diagonal {
         affine(e);
       }
       if (job_.output == Output::ard) {
-        maps_.slope(job_.parameters, t_, S::nr, sums_);
+        maps_.slope(job_.parameters, weights_from(job_, e)[0], t_, S::nr, sums_);
         add_weighted_squares(gx, rows);
       } else if (job_.output == Output::gradient_x) {
-        add_derivatives(gx, rows);
+        add_derivatives(e, gx, rows);
       } else {
         const auto map = job_.output == Output::gradient ? maps_.gradient : maps_.value;
-        map(job_.parameters, t_, S::nr, 1, S::nr, sums_, S::nr);
+        map(job_.parameters, weights_from(job_, e), t_, S::nr, 1, S::nr, sums_, S::nr);
       }
       if ((e & 1023) == 1023 && stop_requested(job_.token, thread_)) return;
     }
@@ -111,14 +111,19 @@ class Diagonal {
 
   // Values, and derivatives for the first argument: coefficients times gx - x for kernels of the
   // distance and unit rows (near the antipode gx + x: what is parallel to x does not count there).
-  void add_derivatives(const T* gx, const std::int32_t* rows) {
+  void add_derivatives(std::int64_t e, const T* gx, const std::int32_t* rows) {
     T multiple[S::nr];  // of x that is subtracted
     for (int j = 0; j < S::nr; ++j) {
       multiple[j] = T(job_.self == 0 ? 0 : job_.unit_rows && far(t_[j]) ? -1 : 1);
       if (multiple[j] != T(0) && is_coincident(j)) t_[j] = far(t_[j]) ? T(4) : T(0);
     }
-    maps_.value(job_.parameters, t_, S::nr, 1, S::nr, sums_, S::nr);
+    const Weights<T> weights = weights_from(job_, e);
+    maps_.value(job_.parameters, weights, t_, S::nr, 1, S::nr, sums_, S::nr);
     maps_.derivative(job_.parameters, t_, S::nr, radial_);
+    for (int j = 0; j < S::nr && job_.weight_step != 0; ++j) {
+      t_[j] *= weights[0];
+      radial_[j] *= weights[0];
+    }
     for (std::int64_t k = 0; k < job_.g.d; ++k) {
       const T *gk = moved(gx, rows, k), *x = x_ + k * S::nr;
       T* sum = sums_ + (1 + k) * S::nr;

@@ -142,6 +142,9 @@ template <class T>
 struct Job {
   KernelId kernel = KernelId(0);
   double parameters[max_parameters] = {0, 0, 0};
+  // Of element e: weights[e * weight_step], 1 on average.
+  const T* weights = nullptr;
+  std::int64_t weight_step = 0;
   double cross = 1, self = 0;
   bool manhattan = false, refine = false, unit_rows = false;
   double harmless = 0;  // see symkernel/decide/refine.hpp

@@ -52,7 +52,7 @@ class GradientSums {
     if (job_.refine) {
       for (int i = 0; i < S::mr; ++i) refine(e, p * S::mr + i, q * S::nr, S::nr, tile, i);
     }
-    derive(tile, panel_rows<T>(job_.x.n, p), sum);
+    derive(e, tile, panel_rows<T>(job_.x.n, p), sum);
     moved_.panel[moved_.count] = gy;
     moved_.rows[moved_.count] = rows;
     for (std::int64_t c = 0; c < job_.v_columns; ++c)
@@ -78,7 +78,7 @@ class GradientSums {
     const Elements<T>& g = job_.g;
     for (std::int64_t c = 0; job_.refine && c < count; ++c)
       refine(e + c, sample, q * S::nr, S::nr, tile, c);
-    map(tile, count);
+    map(weights_from(job_, e), tile, count);
     for (std::int64_t c = 0; c < count; ++c) add_row(radial_ + c * S::nr, sum);
     combine_matrices(tile, count, g.point_matrices + e % g.n_matrices * g.n_entries, g.n_entries,
                      extra_);
@@ -100,7 +100,7 @@ class GradientSums {
         for (std::int64_t r = 0; near[l] && r < rows; ++r)
           refine(e + c + r, sample + l, j, S::width, tile, r, l * S::width);
       }
-      map(tile, rows);
+      map(weights_from(job_, e + c), tile, rows);
       for (std::int64_t r = 0; r < rows; ++r) {
         for (int l = 0; l < samples; ++l) {
           const int half = l * S::width;
@@ -154,6 +154,9 @@ class GradientSums {
   static void add_row(const T* from, T* to) {
     for (int v = 0; v < S::nv; ++v) add_vector(from + v * S::width, to + v * S::width);
   }
+  static void scale_row(T* row, T weight) {
+    for (int v = 0; v < S::nr; v += S::width) (V::load(row + v) * V(weight)).store(row + v);
+  }
   static void store_weighted(const T* tile, const T* w, T* to) {
     for (int v = 0; v < S::nv; ++v) {
       const V weight = V::load(w + v * S::width);
@@ -164,15 +167,20 @@ class GradientSums {
     }
   }
 
-  void derive(T* tile, std::int64_t rows, T* sum) {
-    map(tile, rows);
+  void derive(std::int64_t e, T* tile, std::int64_t rows, T* sum) {
+    map({weights_from(job_, e).first, 0}, tile, rows);
     for (std::int64_t r = 0; r < rows; ++r) add_row(radial_ + r * S::nr, sum + r * S::nr);
   }
 
-  // Derivatives in the place of `rows` rows of affine forms, and what goes with them in radial_;
-  // entries that are taken from differences are added at once, and leave 0 behind.
-  void map(T* tile, std::int64_t rows) {
+  // Derivatives in the place of `rows` rows of affine forms, each times its weight, and what goes
+  // with them in radial_; entries that are taken from differences are added at once, and leave 0
+  // behind.
+  void map(Weights<T> weights, T* tile, std::int64_t rows) {
     maps_.derivative(job_.parameters, tile, rows * S::nr, radial_);
+    for (std::int64_t r = 0; job_.weight_step != 0 && r < rows; ++r) {
+      scale_row(tile + r * S::nr, weights[r]);
+      scale_row(radial_ + r * S::nr, weights[r]);
+    }
     for (std::int64_t k = 0; k < near_count_; ++k) {
       const Near& near = near_[k];
       const T coefficient = tile[near.at];

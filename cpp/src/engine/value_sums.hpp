@@ -33,10 +33,10 @@ class ValueSums {
         refine_row(job_, e, p * S::mr + i, q * S::nr, tile + i * S::nr);
     }
     if (job_.output == Output::ard) {
-      maps_.slope(job_.parameters, tile, S::size, sum);
+      maps_.slope(job_.parameters, weights_from(job_, e)[0], tile, S::size, sum);
       add_weighted_squares(job_.x.panels + p * job_.x_depth * S::mr, gy, rows, tile, sum + S::size);
     } else {
-      map(tile, panel_rows<T>(job_.x.n, p) * S::nr, 1, S::size, sum);
+      map(e, tile, panel_rows<T>(job_.x.n, p) * S::nr, 1, S::size, sum);
     }
   }
   void elements_done(std::int64_t, std::int64_t) {}
@@ -48,7 +48,7 @@ class ValueSums {
       for (std::int64_t c = 0; c < count; ++c)
         refine_row(job_, e + c, sample, q * S::nr, tile + c * S::nr);
     }
-    map(tile, S::nr, count, S::nr, sum);
+    map(e, tile, S::nr, count, S::nr, sum);
   }
   void point_rows_done(std::int64_t, std::int64_t, std::int64_t) {}
 
@@ -60,15 +60,16 @@ class ValueSums {
       T* a = values + l * S::width;
       for (std::int64_t c = 0; near[l] && c < count; ++c)
         refine_vector(job_, e + c, sample + l, j, a + c * 2 * S::width);
-      map(a, S::width, count, 2 * S::width, sum + l * S::nr);
+      map(e, a, S::width, count, 2 * S::width, sum + l * S::nr);
     }
   }
   void shifts_done(std::int64_t, std::int64_t, std::int64_t) {}
 
  private:
-  void map(T* a, std::int64_t length, std::int64_t count, std::int64_t stride, T* sum) {
+  void map(std::int64_t e, T* a, std::int64_t length, std::int64_t count, std::int64_t stride,
+           T* sum) {
     const auto f = job_.output == Output::gradient ? maps_.gradient : maps_.value;
-    f(job_.parameters, a, length, count, stride, sum, S::size);
+    f(job_.parameters, weights_from(job_, e), a, length, count, stride, sum, S::size);
   }
 
   // planes[k][i][j] += slope[i][j] (x_k - (gy)_k)^2, the derivative for the length scale of

@@ -25,6 +25,9 @@ from symkernel.backends.traits import with_other_derivatives
 Array = NDArray[Any]
 Table = ActionTable | PointTable | BlockTable | ShiftTable
 Samples = Array | Prepared
+# Name and parameters; with weights of the elements of the table, in their order, in the place of
+# 1/|G| for each, alike for an element and its inverse.
+Kernel = tuple[str, Sequence[float]] | tuple[str, Sequence[float], Array]
 
 # A table is made once per group and copied into native form once, however many kernels use it.
 _actions: weakref.WeakKeyDictionary[Table, _cpu.OrbitAction] = weakref.WeakKeyDictionary()
@@ -97,7 +100,7 @@ class Call:
 
 
 def gram(
-    kernel: tuple[str, Sequence[float]],
+    kernel: Kernel,
     table: Table,
     X: Samples,
     Y: Samples | None,
@@ -108,16 +111,14 @@ def gram(
     return _cpu.gram(call.kernel, call.action, call(X), call(Y), call.threads)
 
 
-def gram_packed(
-    kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
-) -> Array:
+def gram_packed(kernel: Kernel, table: Table, X: Samples, n_jobs: int | None = None) -> Array:
     """Return K(X, X) in packed form, shape (n (n + 1) / 2,); see ``symkernel.backends.packed``."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
     return _cpu.gram_packed(call.kernel, call.action, call(X), call.threads)
 
 
 def gram_gradient(
-    kernel: tuple[str, Sequence[float]],
+    kernel: Kernel,
     table: Table,
     X: Samples,
     per_feature: bool,
@@ -135,7 +136,7 @@ def gram_gradient(
 
 
 def matvec(
-    kernel: tuple[str, Sequence[float]],
+    kernel: Kernel,
     table: Table,
     X: Samples,
     Y: Samples | None,
@@ -148,7 +149,7 @@ def matvec(
 
 
 def gradient_x(
-    kernel: tuple[str, Sequence[float]],
+    kernel: Kernel,
     table: Table,
     X: Samples,
     Y: Samples,
@@ -161,7 +162,7 @@ def gradient_x(
 
 
 def diagonal_gradient_x(
-    kernel: tuple[str, Sequence[float]], table: Table, X: Samples, n_jobs: int | None = None
+    kernel: Kernel, table: Table, X: Samples, n_jobs: int | None = None
 ) -> Array:
     """Return the gradients (n, d) of K(x_i, x_i) in the rows of X."""
     call = Call(_kernel(kernel), native_action(table), resolve_jobs(n_jobs))
@@ -169,7 +170,7 @@ def diagonal_gradient_x(
 
 
 def diagonal(
-    kernel: tuple[str, Sequence[float]],
+    kernel: Kernel,
     table: Table,
     X: Samples,
     gradient: bool = False,
@@ -202,9 +203,9 @@ def _shift_cost(grid: tuple[int, ...], channels: int) -> float:
     return float(_cpu.shift_cost(list(grid), channels))
 
 
-def _kernel(kernel: tuple[str, Sequence[float]]) -> _cpu.BaseKernel:
-    name, parameters = kernel
-    return _cpu.BaseKernel(name, [float(p) for p in parameters])
+def _kernel(kernel: Kernel) -> _cpu.BaseKernel:
+    name, parameters, *weights = kernel
+    return _cpu.BaseKernel(name, [float(p) for p in parameters], *weights)
 
 
 def info() -> dict[str, Any]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 from symkernel.backends import cpu, cuda, forms
 from symkernel.backends.arrays import is_on_device
-from symkernel.backends.cpu import Table
+from symkernel.backends.cpu import Kernel, Table
 from symkernel.backends.forms import FormTable, Powers, Rates, value_only
 from symkernel.backends.memory import require_memory
 from symkernel.backends.prepared import rows_of
 
 # Of NumPy or of CuPy, which has no types.
 Array = NDArray[Any]
-
-Kernel = tuple[str, Sequence[float]]
 
 
 def gram(kernel: Kernel, table: Table, X: Any, Y: Any, n_jobs: int | None = None) -> Array:

@@ -45,11 +45,11 @@ class OrbitSum(TableSum):
         self.base = base
         self.group = group
         group.check_order(MAX_ELEMENTS)
-        self.cost, route = _whole(group)
+        self.cost, route = whole_cost(group)
         self._on_points = False
         points = None if base.traits.manhattan else group.point_sizes()
-        if points is not None and _point_cost(points).total <= self.cost.total:
-            self._on_points, self.cost = True, _point_cost(points)
+        if points is not None and point_cost(points).total <= self.cost.total:
+            self._on_points, self.cost = True, point_cost(points)
             r = points.coordinates
             route = f"one {r} x {r} product per pair of {points.points}-point sets"
         self.cost = replace(self.cost, kernel=base.native)
@@ -77,7 +77,7 @@ def require_native(base: BaseSpec) -> None:
         )
 
 
-def _whole(group: Group) -> tuple[Cost, str]:
+def whole_cost(group: Group) -> tuple[Cost, str]:
     """Cost per pair of a sum over maps of all features, and how to say it."""
     order = float(group.order)
     route = "transformed panels"
@@ -88,7 +88,8 @@ def _whole(group: Group) -> tuple[Cost, str]:
     return Cost(order * group.degree, order), route
 
 
-def _point_cost(sizes: PointSizes) -> Cost:
+def point_cost(sizes: PointSizes) -> Cost:
+    """Cost per pair of a sum over permutations of points and matrices on them."""
     r = sizes.coordinates
     per_matrix = r if sizes.signed else r * r
     terms = sizes.rows * sizes.matrices

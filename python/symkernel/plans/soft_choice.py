@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symkernel.backends.element_tables import SignedPermutationTable
 from symkernel.backends.forms import FormTable
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Trivial
@@ -15,23 +17,25 @@ from symkernel.groups.by_group import ByGroup
 from symkernel.groups.role import Kind
 from symkernel.groups.structure import product_of
 from symkernel.plans.base import Array, BaseSpec, Plan
+from symkernel.plans.centred import Centred
 from symkernel.plans.planner import make_plan
 from symkernel.plans.recognise import MAX_PERMANENT
 from symkernel.plans.soft_form import Augmented, SoftForm
 from symkernel.plans.soft_limit import Limit
-from symkernel.plans.soft_pieces import Class, Piece, classes, pieces_of
-from symkernel.plans.soft_sum import SoftSum, class_weights
+from symkernel.plans.soft_pieces import Elements, Piece, elements_of, pieces_of
+from symkernel.plans.soft_sum import SoftSum, element_weights
+from symkernel.plans.weighted_tables import Table
 
 __all__ = ["soft_pieces", "soft_plan"]
 
-# Up to here a sum over the elements is cheaper than a permanent.
-_FEW = 1000
+# From here on elements are not listed only to see whether their sum would be cheaper.
+_MANY = 1000
 
-# Takes numbers of pieces to the classes of their elements.
-Listed = Callable[[tuple[int, ...]], tuple[Class, ...]]
+# Takes numbers of pieces, and whether matrices may act on points, to the elements of their product.
+Listed = Callable[[tuple[int, ...], bool], Elements[Table]]
 
 
-# Pieces of a group, and the classes of some of them, kept with the group.
+# Pieces of a group, and the elements of some of them, kept with the group.
 def _pieces(group: Group) -> tuple[Piece, ...]:
     return pieces_of(group.structure.rest)
 
@@ -39,11 +43,11 @@ def _pieces(group: Group) -> tuple[Piece, ...]:
 soft_pieces = ByGroup(_pieces)
 
 
-def _no_classes(group: Group) -> dict[Hashable, tuple[Class, ...]]:
+def _no_elements(group: Group) -> dict[Hashable, Elements[Table]]:
     return {}
 
 
-_classes = ByGroup(_no_classes)
+_elements = ByGroup(_no_elements)
 
 
 def soft_plan(
@@ -118,12 +122,12 @@ def _weighted(
 ) -> Plan:
     """Plan for the pieces that have a finite kappa, whose planes are those of these pieces."""
     pieces = tuple(soft_pieces(group)[k] for k in kept)
-    known = _classes(group)
+    known = _elements(group)
 
-    def listed(at: tuple[int, ...]) -> tuple[Class, ...]:
-        key = tuple(int(kept[k]) for k in at)
+    def listed(at: tuple[int, ...], on_points: bool) -> Elements[Table]:
+        key = (*(int(kept[k]) for k in at), on_points)
         if key not in known:
-            known[key] = classes(tuple(pieces[k] for k in at), group.degree)
+            known[key] = elements_of(tuple(pieces[k] for k in at), group.degree, on_points)
         return known[key]
 
     return _of_pieces(base, group, pieces, kappas[kept], listed)
@@ -135,21 +139,43 @@ def _of_pieces(
     infinite = [k for k, p in enumerate(pieces) if not p.group.is_finite]
     if infinite:
         return SoftForm(base, group, _turned(group, pieces, kappas, infinite, listed))
-    alone = pieces[0] if len(pieces) == 1 else None
-    many = alone is not None and alone.group.log_order > math.log(_FEW)
-    if alone is not None and many and base.traits.mixture and not base.traits.manhattan:
-        found = _exchanged(alone, float(kappas[0]))
+    form: SoftForm | None = None
+    if base.traits.mixture and not base.traits.manhattan:
+        found = _closed(base, group, pieces, kappas, listed)
+        form = None if found is None else SoftForm(base, group, found)
+    if form is not None and sum(p.group.log_order for p in pieces) > math.log(_MANY):
+        return form
+    every = tuple(range(len(pieces)))
+    structure = group.structure
+
+    def all_listed(on_points: bool) -> Elements[Table]:
+        return listed(every, on_points)
+
+    plan = SoftSum(base, structure.rest, pieces, all_listed, kappas)
+    if form is not None and form.cost.total < plan.cost.total:
+        return form
+    return Centred(structure, plan) if structure.translates else plan
+
+
+def _closed(
+    base: BaseSpec, group: Group, pieces: tuple[Piece, ...], kappas: Array, listed: Listed
+) -> Augmented | None:
+    """The closed form of a finite group, if there is one."""
+    if len(pieces) == 1:
+        found = _exchanged(pieces[0], float(kappas[0]))
         if found is not None:
-            return SoftForm(base, group, found)
-    return SoftSum(base, group, listed(tuple(range(len(pieces)))), kappas)
+            return found
+    own = [k for k, p in enumerate(pieces) if p.group.role.kind is Kind.OCTAHEDRAL and p.covers]
+    if len(own) != 1 or base.traits.kink:
+        return None
+    return _with_permutations(group, pieces, kappas, own[0], listed)
 
 
 def _turned(
     group: Group, pieces: tuple[Piece, ...], kappas: Array, infinite: list[int], listed: Listed
 ) -> Augmented:
     """Rotations of clouds in two or three dimensions, beside permutations of the points."""
-    own = infinite[0]
-    piece = pieces[own]
+    piece = pieces[infinite[0]]
     role, r = piece.group.role, piece.group.degree
     if len(infinite) > 1 or not role.rotates or r not in (2, 3) or not piece.covers:
         raise NotApplicableError(
@@ -158,41 +184,56 @@ def _turned(
             "points. ChainKernel(base, [None, group]) mixes the plain and the invariant kernel "
             "for every group; a finite subgroup, such as PointGroup or Cyclic, can be soft"
         )
-    points = len(piece.places)
+    found = _with_permutations(group, pieces, kappas, infinite[0], listed)
+    if found is None:
+        raise NotApplicableError(
+            f"weights over {group!r} have no closed form here: beside {piece.group!r} "
+            "something does more than permute points. Give softness=0 or 1 to one of them in a "
+            "kernel of its own, or mix averages with ChainKernel"
+        )
+    return found
+
+
+def _with_permutations(
+    group: Group, pieces: tuple[Piece, ...], kappas: Array, own: int, listed: Listed
+) -> Augmented | None:
+    """A piece that turns all points in closed form, if the others permute the points."""
+    piece = pieces[own]
+    role, r, points = piece.group.role, piece.group.degree, len(piece.places)
     others = tuple(k for k in range(len(pieces)) if k != own)
-    found = listed(others)
-    tables = []
-    name = f"{'orthogonal' if role.reflections else 'rotations'}_{r}"
+    found = listed(others, False)
+    rows = _rows(piece, found.table)
+    if rows is None:
+        return None
+    if role.kind is Kind.OCTAHEDRAL:
+        name = "octahedral" if role.reflections else "octahedral_rotations"
+    else:
+        name = f"{'orthogonal' if role.reflections else 'rotations'}_{r}"
     added = np.arange(r * r) + group.degree
     layout = np.concatenate([piece.places.ravel(), added])
-    for c in found:
-        rows = _rows(piece, c)
-        if rows is None:
-            raise NotApplicableError(
-                f"weights over {group!r} have no closed form here: beside {piece.group!r} "
-                "something does more than permute points. Give softness=0 or 1 to one of them in a "
-                "kernel of its own, or mix averages with ChainKernel"
-            )
-        fixed = np.tile(np.arange(points, points + r), (len(rows), 1))
-        whole = np.ascontiguousarray(np.hstack([rows, fixed]), np.int32)
-        tables.append(FormTable(name, whole, ((points + r, r),), layout))
-    weights, inner = class_weights(found, kappas[list(others)])
-    slopes = np.zeros((len(found), len(pieces)))
-    slopes[:, list(others)] = inner
+    fixed = np.tile(np.arange(points, points + r), (len(rows), 1))
+    whole = np.ascontiguousarray(np.hstack([rows, fixed]), np.int32)
+    # the form gives its permutations equal weight: one table for each of their classes
+    _, which = np.unique(found.traces, axis=0, return_inverse=True)
+    members = [np.flatnonzero(which.ravel() == c) for c in range(which.max() + 1)]
+    tables = [FormTable(name, whole[m], ((points + r, r),), layout) for m in members]
+    each, inner = element_weights(found.traces, kappas[list(others)])
+    weights = np.array([each[m].sum() for m in members])
+    slopes = np.zeros((len(members), len(pieces)))
+    slopes[:, list(others)] = [inner[m].sum(axis=0) for m in members]
     block = np.eye(r).ravel()
     return Augmented(tuple(tables), weights, slopes, block, float(kappas[own]), own)
 
 
-def _rows(piece: Piece, found: Class) -> Array | None:
-    """Elements of a class as permutations of the points of a piece; None if they are not."""
-    indices = getattr(found.table, "indices", None)
-    if indices is None or found.table.signs is not None:  # type: ignore[union-attr]
+def _rows(piece: Piece, table: Any) -> Array | None:
+    """Elements as permutations of the points of a piece; None if they are not."""
+    if not isinstance(table, SignedPermutationTable) or table.signs is not None:
         return None
     rows = piece.places
     point = np.empty(piece.degree, np.int64)
     point[rows.ravel()] = np.repeat(np.arange(len(rows)), rows.shape[1])
-    moved = point[indices[:, rows[:, 0]]]
-    return moved if np.array_equal(rows[moved], indices[:, rows]) else None
+    moved = point[table.indices[:, rows[:, 0]]]
+    return moved if np.array_equal(rows[moved], table.indices[:, rows]) else None
 
 
 def _exchanged(piece: Piece, kappa: float) -> Augmented | None:

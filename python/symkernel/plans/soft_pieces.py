@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symkernel.backends.element_tables import MatrixTable, PointTable, SignedPermutationTable
+from symkernel.backends.element_tables import (
+    ActionTable,
+    MatrixTable,
+    PointTable,
+    SignedPermutationTable,
+    table_matrices,
+)
+from symkernel.backends.fourier_tables import ShiftTable
 from symkernel.exceptions import GroupTooLargeError
 from symkernel.groups import Group
 from symkernel.groups.along import places
@@ -17,7 +24,9 @@ from symkernel.groups.traces import traces
 from symkernel.plans.base import Array
 from symkernel.plans.weighted_tables import Table, require_entries
 
-__all__ = ["Class", "Piece", "classes", "pieces_of"]
+__all__ = ["Elements", "Piece", "elements_of", "pieces_of", "shift_elements"]
+
+AnyTable = TypeVar("AnyTable", covariant=True)
 
 # Most elements of all pieces together that are summed over.
 MAX_ELEMENTS = 1_000_000
@@ -25,8 +34,8 @@ MAX_ELEMENTS = 1_000_000
 _MAX_NUMBERS = 200_000_000
 # Largest dimension of points whose matrices the native core takes.
 _MAX_COORDINATES = 64
-# Traces are told apart by this.
-_CELL = 1e-9
+# Largest dimension of points whose signed permutations are taken as matrices.
+_MAX_TURNED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +63,19 @@ class Piece:
 
 
 @dataclass(frozen=True, eq=False)
-class Class:
-    """Elements that have the same traces in all pieces.
+class Elements(Generic[AnyTable]):
+    """All elements of the product of some pieces.
 
     Attributes
     ----------
-    table : Table
-        The elements, closed under inversion.
-    count : int
-        How many pairs, triples, ... of elements of the pieces these are.
-    traces : ndarray of shape (pieces,)
-        Their traces.
+    table : Table, ShiftTable or BlockTable
+        The elements, as maps of all features or by Fourier analysis.
+    traces : ndarray of shape (elements, pieces)
+        The trace of each in every piece.
     """
 
-    table: Table
-    count: int
-    traces: Array
+    table: AnyTable
+    traces: NDArray[np.float64]
 
 
 def pieces_of(group: Group) -> tuple[Piece, ...]:
@@ -89,8 +95,17 @@ def pieces_of(group: Group) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def classes(pieces: tuple[Piece, ...], degree: int) -> tuple[Class, ...]:
-    """Return all elements of the product of finite pieces, by their traces.
+def elements_of(pieces: tuple[Piece, ...], degree: int, on_points: bool = True) -> Elements[Table]:
+    """Return all elements of the product of finite pieces, with their traces.
+
+    Parameters
+    ----------
+    pieces : tuple of Piece
+        Finite groups.
+    degree : int
+        Features of a sample.
+    on_points : bool, default=True
+        Whether permutations of coordinates may be given as matrices that act on points.
 
     Raises
     ------
@@ -108,68 +123,119 @@ def classes(pieces: tuple[Piece, ...], degree: int) -> tuple[Class, ...]:
             "form for Symmetric, Young, Hyperoctahedral and SignFlips alone, and softness=0 or 1 "
             "on such a factor needs no weights; ChainKernel mixes averages over groups",
         )
-    sorted_by = [_by_trace(p) for p in pieces]
-    return tuple(
-        Class(
-            _joined(pieces, chosen, degree),
-            math.prod(len(rows) for _, rows in chosen),
-            np.array([trace for trace, _ in chosen]),
-        )
-        for chosen in product(*sorted_by)
-    )
+    tables = [p.group.table(MAX_ELEMENTS) for p in pieces]
+    dense = {k for k, t in enumerate(tables) if not isinstance(t, SignedPermutationTable)}
+    turned = None if dense or not on_points else _turned(pieces, tables)
+    if turned is not None:
+        found = _product(pieces, tables, {turned}, degree)
+        if isinstance(found.table, PointTable):
+            return found
+    return _product(pieces, tables, dense, degree)
 
 
-def _by_trace(piece: Piece) -> list[tuple[float, NDArray[np.intp]]]:
-    """Traces that occur in a piece, and the ranks of the elements that have each."""
-    values = traces(piece.group, MAX_ELEMENTS)
-    cells = np.rint(values / _CELL).astype(np.int64)
-    return [(float(values[cells == c][0]), np.flatnonzero(cells == c)) for c in np.unique(cells)]
+def shift_elements(pieces: tuple[Piece, ...], table: ShiftTable) -> Elements[ShiftTable]:
+    """Return shifts of a grid after maps of it, as elements of the product of some pieces.
+
+    Parameters
+    ----------
+    pieces : tuple of Piece
+        Permutations along different axes of the samples, whose product these shifts are.
+    table : ShiftTable
+        Its element ``h * size + s`` takes y to ``y[maps[h][p + s]]``.
+    """
+    grid, size = table.grid, table.layout.shape[1]
+    degree = table.layout.size
+    channel, point = np.empty(degree, np.int64), np.empty(degree, np.int64)
+    channel[table.layout] = np.arange(len(table.layout))[:, None]
+    point[table.layout] = np.arange(size)
+    places_of_shifts = np.array(np.unravel_index(np.arange(size), grid))
+    values = np.empty((len(table.maps), size, len(pieces)))
+    for k, piece in enumerate(pieces):
+        column = np.full(degree, -1)
+        column[piece.places] = np.arange(piece.places.shape[1])
+        features = piece.places[0]
+        start = np.array(np.unravel_index(point[features], grid))  # (axes, r)
+        moved = [a[:, None] + b for a, b in zip(places_of_shifts, start, strict=True)]
+        there = np.ravel_multi_index(moved, grid, mode="wrap")  # (size, r)
+        own = piece.group.table(MAX_ELEMENTS)
+        assert isinstance(own, SignedPermutationTable)
+        known = zip(own.indices, traces(piece.group, MAX_ELEMENTS), strict=True)
+        trace_of = {row.tobytes(): trace for row, trace in known}
+        for h, gathered in enumerate(table.maps):
+            image = column[table.layout[channel[features], gathered[there]]].astype(np.int32)
+            values[h, :, k] = [trace_of[row.tobytes()] for row in image]
+    return Elements(table, values.reshape(-1, len(pieces)))
 
 
-def _joined(
-    pieces: tuple[Piece, ...], chosen: tuple[tuple[float, NDArray[np.intp]], ...], degree: int
-) -> Table:
-    """Products of chosen elements of the pieces, as maps of all features."""
+def _turned(pieces: tuple[Piece, ...], tables: list[ActionTable]) -> int | None:
+    """Which piece of permuted coordinates is cheaper as matrices on points beside the others."""
+    gains = {}
+    for k, piece in enumerate(pieces):
+        points, r = piece.places.shape
+        order = len(tables[k])
+        others = [t for j, t in enumerate(tables) if j != k]
+        signed = any(isinstance(t, SignedPermutationTable) and t.signs is not None for t in others)
+        if piece.covers and points > 1 and 1 < r <= _MAX_TURNED and not signed:
+            gains[k] = order * points * r - (points * r * r + order * r)
+    best = max(gains, key=lambda k: gains[k], default=None)
+    return best if best is not None and gains[best] > 0 else None
+
+
+def _product(
+    pieces: tuple[Piece, ...], tables: list[ActionTable], turning: set[int], degree: int
+) -> Elements[Table]:
+    """All products of elements of the pieces, some of them as matrices."""
     indices = np.arange(degree, dtype=np.int64)[None]
     signs = np.ones((1, degree), np.int8)
-    turns: list[tuple[Piece, Array]] = []
-    for piece, (_, ranks) in zip(pieces, chosen, strict=True):
-        table = piece.group.table(MAX_ELEMENTS)
-        if not isinstance(table, SignedPermutationTable):
-            turns.append((piece, table.matrices[ranks]))
+    values = np.zeros((1, len(pieces)))
+    turns: list[tuple[Piece, Array, Array]] = []
+    for k, (piece, table) in enumerate(zip(pieces, tables, strict=True)):
+        own = np.zeros((len(table), len(pieces)))
+        own[:, k] = traces(piece.group, MAX_ELEMENTS)
+        if k in turning or not isinstance(table, SignedPermutationTable):
+            turns.append((piece, table_matrices(table), own))
             continue
-        if len(indices) * len(ranks) * degree > _MAX_NUMBERS:
-            require_entries(len(indices) * len(ranks), degree)
-        own, flips = _embedded(piece, table, ranks)
+        if len(indices) * len(own) * degree > _MAX_NUMBERS:
+            require_entries(len(indices) * len(own), degree)
+        moved, flips = _embedded(piece, table)
         # (g.(h.x))[i] = s_g[i] s_h[g[i]] x[h[g[i]]]
-        signs = (flips[:, None] * signs[:, own].transpose(1, 0, 2)).reshape(-1, degree)
-        indices = indices[:, own].transpose(1, 0, 2).reshape(-1, degree)
+        signs = (flips[:, None] * signs[:, moved].transpose(1, 0, 2)).reshape(-1, degree)
+        indices = indices[:, moved].transpose(1, 0, 2).reshape(-1, degree)
+        values = (own[:, None] + values).reshape(-1, len(pieces))
     if not turns:
         flipped = None if (signs > 0).all() else np.ascontiguousarray(signs, np.int8)
-        return SignedPermutationTable(np.ascontiguousarray(indices, np.int32), flipped)
-    moved = _on_points(turns, indices, signs)
-    return _dense(turns, indices, signs) if moved is None else moved
+        whole = SignedPermutationTable(np.ascontiguousarray(indices, np.int32), flipped)
+        return Elements(whole, values)
+    moved_points = _on_points(turns, indices, signs)
+    if moved_points is not None:
+        inner = turns[0][2]
+        return Elements(moved_points, (values[:, None] + inner).reshape(-1, len(pieces)))
+    for _, _, own in turns:
+        values = (own[:, None] + values).reshape(-1, len(pieces))
+    return Elements(_dense(turns, indices, signs), values)
 
 
 def _embedded(
-    piece: Piece, table: SignedPermutationTable, ranks: NDArray[np.intp]
+    piece: Piece, table: SignedPermutationTable
 ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Some elements of a piece as signed permutations of all features."""
+    """Elements of a piece as signed permutations of all features."""
     rows = piece.places
-    indices = np.tile(np.arange(piece.degree), (len(ranks), 1))
-    signs = np.ones((len(ranks), piece.degree), np.int8)
+    indices = np.tile(np.arange(piece.degree), (len(table), 1))
+    signs = np.ones((len(table), piece.degree), np.int8)
     for row in rows:
-        indices[:, row] = row[table.indices[ranks]]
+        indices[:, row] = row[table.indices]
         if table.signs is not None:
-            signs[:, row] = table.signs[ranks]
+            signs[:, row] = table.signs
     return indices, signs
 
 
 def _on_points(
-    turns: list[tuple[Piece, Array]], indices: NDArray[np.int64], signs: NDArray[np.int8]
+    turns: list[tuple[Piece, Array, Array]],
+    indices: NDArray[np.int64],
+    signs: NDArray[np.int8],
 ) -> PointTable | None:
     """Elements as matrices on points and permutations of these, where they have that form."""
-    (piece, matrices), *others = turns
+    (piece, matrices, _), *others = turns
     rows = piece.places
     if others or not piece.covers or len(rows) == 1 or rows.shape[1] > _MAX_COORDINATES:
         return None
@@ -188,14 +254,16 @@ def _on_points(
 
 
 def _dense(
-    turns: list[tuple[Piece, Array]], indices: NDArray[np.int64], signs: NDArray[np.int8]
+    turns: list[tuple[Piece, Array, Array]],
+    indices: NDArray[np.int64],
+    signs: NDArray[np.int8],
 ) -> MatrixTable:
     """Elements as matrices on all features."""
     degree = indices.shape[1]
-    count = len(indices) * math.prod(len(matrices) for _, matrices in turns)
+    count = len(indices) * math.prod(len(matrices) for _, matrices, _ in turns)
     require_entries(count, degree)
     total = SignedPermutationTable(indices.astype(np.int32), signs).as_matrices()
-    for piece, matrices in turns:
+    for piece, matrices, _ in turns:
         whole = np.tile(np.eye(degree), (len(matrices), 1, 1))
         for row in piece.places:
             whole[:, row[:, None], row[None, :]] = matrices

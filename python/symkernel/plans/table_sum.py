@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Hashable
 
 from symkernel.backends import execute
-from symkernel.backends.cpu import Table
+from symkernel.backends.cpu import Kernel, Table
 from symkernel.backends.prepared import Prepared
 from symkernel.groups import Group
 from symkernel.plans.base import Array, BaseSpec, Plan
@@ -35,6 +35,11 @@ class TableSum(Plan):
         """The elements, as native calls take them."""
 
     @property
+    def _kernel(self) -> Kernel:
+        """The kernel and its parameters, as native calls take them."""
+        return self.base.native
+
+    @property
     def preparation(self) -> Hashable:
         """The units of the samples."""
         return "rows", self.base.units
@@ -46,29 +51,27 @@ class TableSum(Plan):
     def gram(self, X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Array:
         """Gram matrix of shape (n, m); `Y=None` means X, at half the cost."""
         Y = None if Y is None else self.base.scaled(Y)
-        return execute.gram(self.base.native, self._table, self.base.scaled(X), Y, n_jobs)
+        return execute.gram(self._kernel, self._table, self.base.scaled(X), Y, n_jobs)
 
     def gram_packed(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(X, X) in LAPACK's rectangular full packed format, shape (n (n + 1) / 2,)."""
-        return execute.gram_packed(self.base.native, self._table, self.base.scaled(X), n_jobs)
+        return execute.gram_packed(self._kernel, self._table, self.base.scaled(X), n_jobs)
 
     def diag(self, X: Array, n_jobs: int | None = None) -> Array:
         """K(x_i, x_i), shape (n,), at n pairs."""
-        return execute.diagonal(self.base.native, self._table, self.base.scaled(X), n_jobs=n_jobs)[
-            0
-        ]
+        return execute.diagonal(self._kernel, self._table, self.base.scaled(X), n_jobs=n_jobs)[0]
 
     def matvec(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """K(X, Y) V of shape (n, c), without storing K."""
         other = None if Y is X else self.base.scaled(Y)
-        return execute.matvec(self.base.native, self._table, self.base.scaled(X), other, V, n_jobs)
+        return execute.matvec(self._kernel, self._table, self.base.scaled(X), other, V, n_jobs)
 
     def gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
         """K(X, X) and its derivatives (n, n, p) for the logarithms of the hyperparameters."""
         per_feature = self.base.scale is not None
         X = self.base.scaled(X)
         return execute.gram_gradient(
-            self.base.native, self._gradient_table(), X, per_feature, n_jobs=n_jobs
+            self._kernel, self._gradient_table(), X, per_feature, n_jobs=n_jobs
         )
 
     def diag_gradient(self, X: Array, n_jobs: int | None = None) -> tuple[Array, Array]:
@@ -76,19 +79,19 @@ class TableSum(Plan):
         per_feature = self.base.scale is not None
         X = self.base.scaled(X)
         return execute.diagonal(
-            self.base.native, self._gradient_table(), X, True, per_feature, n_jobs=n_jobs
+            self._kernel, self._gradient_table(), X, True, per_feature, n_jobs=n_jobs
         )
 
     def gradient_x(self, X: Array, Y: Array, V: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, c, d) of K(X, Y) V in the rows of X, for V of shape (m, c)."""
         X, Y = self.base.scaled(X), self.base.scaled(Y)
-        gradient = execute.gradient_x(self.base.native, self._table, X, Y, V, n_jobs)
+        gradient = execute.gradient_x(self._kernel, self._table, X, Y, V, n_jobs)
         return self.base.unscaled_gradient(gradient)
 
     def diag_gradient_x(self, X: Array, n_jobs: int | None = None) -> Array:
         """Gradients (n, d) of K(x_i, x_i) in the rows of X."""
         gradient = execute.diagonal_gradient_x(
-            self.base.native, self._table, self.base.scaled(X), n_jobs
+            self._kernel, self._table, self.base.scaled(X), n_jobs
         )
         return self.base.unscaled_gradient(gradient)
 
