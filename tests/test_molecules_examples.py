@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from force_fields import Springs, water
-from test_rmd17 import load_example
+from test_rmd17 import load_example, needs_data
 
 pytest.importorskip("ase")
 pytest.importorskip("matplotlib")
@@ -51,3 +53,15 @@ def test_what_is_asked_for_tells_more_than_what_is_drawn(tmp_path):
         assert one.sizes == [5, 10, 15, 20]
         assert one.mean[-1] < one.mean[0] / 2
     assert found["select"].mean[-1] < found["at random"].mean[-1]
+
+
+@needs_data
+@pytest.mark.full
+def test_errors_beside_published_ones(tmp_path, capsys):
+    curves = load_example("force_field_curves")
+    path = tmp_path / "errors.json"
+    curves.main(["--molecules", "benzene", "--sizes", "10", "20", "--json", str(path)])
+    found = json.loads(path.read_text())
+    (few, few_forces, _), (more, more_forces, _) = found["benzene 10"], found["benzene 20"]
+    assert more < few < 5.0 and more_forces < few_forces < 20.0  # a constant has 83 and 662
+    assert "FCHL19" in capsys.readouterr().out
