@@ -214,6 +214,31 @@ def test_each_factor_has_its_own_softness():
         assert np.allclose(k, total / norm, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["Oh on points", "sign_flips", "symmetric", "hyperoctahedral"])
+@pytest.mark.parametrize("softness", [0.0, 0.35])
+def test_softness_of_what_has_a_form_has_a_derivative(name, softness):
+    group, h = GROUPS[name], 1e-5
+    X = samples(group, 5)
+    kernel = SoftInvariantKernel(RBF(1.4), group, softness=softness, softness_bounds=(0.0, 1.0))
+    _, slopes = kernel(X, eval_gradient=True)
+    at = [
+        clone(kernel).set_params(softness=t)(X) for t in (softness, softness + h, softness + 2 * h)
+    ]
+    difference = (-3 * at[0] + 4 * at[1] - at[2]) / (2 * h)
+    assert np.allclose(slopes[..., -1], difference, rtol=0, atol=1e-7)
+
+
+def test_the_cube_on_points_is_a_form_where_that_is_cheaper():
+    group = groups.PointGroup("Oh").along(1, (4, 3))
+    rough = SoftInvariantKernel(Matern(1.5, nu=0.5), group, softness=0.4)
+    smooth = SoftInvariantKernel(RBF(1.5), group, softness=0.4)
+    assert isinstance(smooth.plan(), SoftForm) and not isinstance(rough.plan(), SoftForm)
+    X, Y = samples(group, 4), samples(group, 3, seed=1)
+    for kernel in (rough, smooth):
+        truth = weighted_sum(kernel.base, group, [0.4 / 0.6], X, Y)
+        assert np.allclose(kernel(X, Y), truth, rtol=0, atol=1e-12)
+
+
 PLANAR = [n for n in CLOUDS if "3)" not in n]
 
 

@@ -152,7 +152,8 @@ def _of_pieces(
         return listed(every, on_points)
 
     plan = SoftSum(base, structure.rest, pieces, all_listed, kappas)
-    if form is not None and form.cost.total < plan.cost.total:
+    # (the form has no derivative for kappa at 0)
+    if form is not None and kappas.all() and form.cost.total < plan.cost.total:
         return form
     return Centred(structure, plan) if structure.translates else plan
 
