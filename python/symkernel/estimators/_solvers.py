@@ -17,6 +17,7 @@ from scipy.sparse import issparse
 
 from symkernel.backends import memory as of_machine
 from symkernel.backends.arrays import is_on_device
+from symkernel.estimators._centers import CENTERS
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._large import LargeFit, Options
 from symkernel.estimators._nystroem import fit_nystroem
@@ -54,8 +55,11 @@ def read_options(estimator: Any) -> Options:
     e = estimator
     if e.solver not in SOLVERS:
         raise ValueError(f"solver must be one of {_list(SOLVERS)}, got {e.solver!r}")
-    if e.centers not in ("rpcholesky", "uniform"):
-        raise ValueError(f"centers must be 'rpcholesky' or 'uniform', got {e.centers!r}")
+    if not isinstance(e.centers, str) or e.centers not in CENTERS:
+        raise ValueError(
+            f"centers must be {_list(CENTERS)}, got {e.centers!r}; centres that are given are "
+            "taken by InvariantNystroem, before any linear model"
+        )
     if e.precision not in ("auto", "float32", "float64"):
         raise ValueError(f"precision must be 'auto', 'float32' or 'float64', got {e.precision!r}")
     if e.checkpoint is not None and not isinstance(e.checkpoint, str | Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -30,7 +29,8 @@ from symkernel.estimators._fit_blocks import (
     stay_in_blocks,
 )
 from symkernel.estimators._kernel import KernelSpec
-from symkernel.estimators._machine import KernelMachine, check_alpha, check_weights
+from symkernel.estimators._machine import check_alpha, check_weights
+from symkernel.estimators._partial import Calibration, SortsInParts
 from symkernel.estimators._predictions import float_type, machine_to_send, map_method
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
@@ -40,7 +40,7 @@ Array = NDArray[Any]
 
 
 class InvariantKernelClassifier(
-    KernelMachine,
+    SortsInParts,
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
@@ -377,14 +377,6 @@ class InvariantKernelClassifier(
             weights[used],
             identical_rows(to_host(self.X_fit_))[used],
         )
-
-
-@dataclass
-class Calibration:
-    """What probabilities are calibrated on, and the slope once that is done."""
-
-    codes: Array
-    slope: float | None = None
 
 
 def _codes(values: Array) -> Array:
