@@ -97,6 +97,16 @@ Numbers mixed(const Numbers& x, const Numbers& y, const Rows& rows, bool reflect
   return found;
 }
 
+Numbers turns(const Numbers& x, const Numbers& y, const Rows& rows, bool reflections,
+              const Numbers& rates, const Numbers& weights, bool symmetric, int n_threads) {
+  JointJob job = joint_job(x, y, rows, reflections, rates, weights);
+  Numbers found({job.n, job.dimension, job.m, job.dimension});
+  job.turns = found.mutable_data();
+  job.symmetric = symmetric;
+  run_interruptible([&](StopToken& token) { joint_turns(job, n_threads, token); });
+  return found;
+}
+
 }  // namespace
 
 void bind_joint_rotations(py::module_& m) {
@@ -113,6 +123,11 @@ void bind_joint_rotations(py::module_& m) {
         py::arg("reflections"), py::arg("rates"), py::arg("weights"), py::arg("a"), py::arg("b"),
         py::arg("n_threads") = 0,
         "Derivatives of K (n, r, m, s) along a (n, r, d) at x and along b (m, s, d) at y.");
+  m.def("joint_rotation_turns", &turns, py::arg("x"), py::arg("y"), py::arg("rows"),
+        py::arg("reflections"), py::arg("rates"), py::arg("weights"), py::arg("symmetric"),
+        py::arg("n_threads") = 0,
+        "Derivatives of K (n, dimension, m, dimension) in X^T s Y with |x| and |y| held: means of "
+        "the rotations times 2 rates[r]. symmetric: y is x, and rows are a group.");
 }
 
 }  // namespace symkernel

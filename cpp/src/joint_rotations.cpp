@@ -112,4 +112,17 @@ void joint_blocks(const JointJob& request, int n_threads, StopToken& token) {
             });
 }
 
+void joint_turns(const JointJob& request, int n_threads, StopToken& token) {
+  constexpr std::int64_t rows = 16;  // of x at a time: enough to fill the pipes
+  require(!request.symmetric || request.n == request.m, "y must be x where all is symmetric");
+  const PairEngine& engine = pair_engine();
+  const Packed packed(request, engine.width, token);
+  const JointJob& job = packed.job;
+  const std::int64_t panels = ceil_div(job.m, engine.width), strips = ceil_div(job.n, rows);
+  share_out(job, strips * panels, n_threads, token, [&](std::int64_t index, double* scratch, int) {
+    const std::int64_t first = index % strips * rows, last = std::min(first + rows, job.n);
+    engine.joint_turns(job, first, last, index / strips, scratch);
+  });
+}
+
 }  // namespace symkernel

@@ -13,5 +13,6 @@ namespace symkernel {
 // Throws std::invalid_argument for a job whose parts do not fit together.
 void joint_field(const JointJob& job, int n_threads, StopToken& token);
 void joint_blocks(const JointJob& job, int n_threads, StopToken& token);
+void joint_turns(const JointJob& job, int n_threads, StopToken& token);
 
 }  // namespace symkernel

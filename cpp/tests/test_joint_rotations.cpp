@@ -65,7 +65,7 @@ std::vector<Rotation> space_grid() {
 }
 
 struct Answer {
-  Numbers values, slopes, mixed;
+  Numbers values, slopes, mixed, turns;
 };
 
 JointJob job_of(const Numbers& x, const Numbers& y, std::int64_t dimension, bool reflections) {
@@ -90,10 +90,11 @@ Answer by_grid(const JointJob& job, const std::vector<Rotation>& grid) {
   const std::int64_t r = job.dimension, d = job.points * r;
   Answer answer;
   std::vector<Real> moved(d), back(d), slope(d), mixed(d * d);
+  answer.turns.resize(static_cast<std::size_t>(job.n * r * job.m * r));
   for (std::int64_t i = 0; i < job.n; ++i) {
     for (std::int64_t j = 0; j < job.m; ++j) {
       const double *x = job.x + i * d, *y = job.y + j * d;
-      Real value = 0;
+      Real value = 0, turns[9] = {};
       std::fill(slope.begin(), slope.end(), Real(0));
       std::fill(mixed.begin(), mixed.end(), Real(0));
       for (std::int64_t s = 0; s < job.n_rows; ++s) {
@@ -126,6 +127,8 @@ Answer by_grid(const JointJob& job, const std::vector<Rotation>& grid) {
               const Real own = g.share * job.weights[k] * std::exp(-t * square) /
                                (job.n_rows * (job.reflections ? 2 : 1));
               value += own;
+              for (std::int64_t e = 0; e < r * r; ++e)
+                turns[e] += 2 * t * own * entry(e / r, e % r);
               for (std::int64_t e = 0; e < d; ++e) {
                 slope[e] -= 2 * t * own * moved[e];
                 for (std::int64_t f = 0; f < d; ++f)
@@ -142,6 +145,8 @@ Answer by_grid(const JointJob& job, const std::vector<Rotation>& grid) {
         }
       }
       answer.values.push_back(static_cast<double>(value));
+      for (std::int64_t e = 0; e < r * r; ++e)
+        answer.turns[((i * r + e / r) * job.m + j) * r + e % r] = static_cast<double>(turns[e]);
       for (const Real v : slope) answer.slopes.push_back(static_cast<double>(v));
       for (const Real v : mixed) answer.mixed.push_back(static_cast<double>(v));
     }
@@ -151,7 +156,7 @@ Answer by_grid(const JointJob& job, const std::vector<Rotation>& grid) {
 
 Answer blocks(JointJob job, int threads) {
   const auto d = job.points * job.dimension, pairs = job.n * job.m;
-  Answer answer{Numbers(pairs), Numbers(pairs * d), Numbers(pairs * d * d)};
+  Answer answer{Numbers(pairs), Numbers(pairs * d), Numbers(pairs * d * d), {}};
   job.values = answer.values.data();
   job.slopes = answer.slopes.data();
   // along the axes, so that derivatives come as (n, d, m, d)
@@ -174,6 +179,15 @@ Answer blocks(JointJob job, int threads) {
     }
   }
   return answer;
+}
+
+Numbers turns(JointJob job, bool symmetric, int threads) {
+  Numbers found(job.n * job.dimension * job.m * job.dimension, 7.0);
+  job.turns = found.data();
+  job.symmetric = symmetric;
+  StopToken token(nullptr);
+  joint_turns(job, threads, token);
+  return found;
 }
 
 void near(const Numbers& got, const Numbers& want, double tolerance) {
@@ -276,11 +290,29 @@ void test_agrees_with_the_grid() {
         near(got.values, want.values, 1e-12);
         near(got.slopes, want.slopes, 2e-12);
         near(got.mixed, want.mixed, 5e-12);
+        near(turns(job, false, 1), want.turns, 1e-12);
         const Answer threads = blocks(job, 3);
         near(threads.mixed, got.mixed, 0);
         check_field(job, got, random);
         check_directions(job, got, random);
       }
+    }
+  }
+}
+
+// Two rows are no group, so that one is taken.
+void test_symmetric_turns() {
+  Random random(8);
+  for (const std::int64_t dimension : {2, 3}) {
+    const Numbers x = clouds(21, dimension, random);
+    JointJob job = job_of(x, x, dimension, true);
+    job.n_rows = 1;
+    for (const char* const* isa = available_isas(); *isa != nullptr; ++isa) {
+      select_isa(*isa);
+      check::context("dimension %d, %s", static_cast<int>(dimension), *isa);
+      const Numbers all = turns(job, false, 1), half = turns(job, true, 1);
+      near(half, all, 1e-13);
+      near(turns(job, true, 3), half, 0);
     }
   }
 }
@@ -301,6 +333,8 @@ void test_no_samples() {
   near(values, Numbers(2, 0.0), 0);
   near(slopes, Numbers(18, 0.0), 0);
   CHECK(blocks(job_of(none, x, 3, true), 2).mixed.empty());
+  CHECK(turns(job_of(none, x, 3, true), false, 2).empty());
+  CHECK(turns(job_of(none, none, 3, true), true, 2).empty());
 }
 
 void test_jobs_that_do_not_fit() {
@@ -313,6 +347,8 @@ void test_jobs_that_do_not_fit() {
   job = job_of(x, x, 3, false);
   job.dimension = 4;
   CHECK_THROWS(std::invalid_argument, blocks(job, 1));
+  const Numbers two = clouds(2, 3, random);
+  CHECK_THROWS(std::invalid_argument, turns(job_of(x, two, 3, false), true, 1));
   job = job_of(x, x, 3, false);
   const Numbers rates = {1.0, std::numeric_limits<double>::infinity()};
   job.rates = rates.data();
@@ -325,6 +361,7 @@ void test_jobs_that_do_not_fit() {
 
 void check::tests() {
   symkernel::test_agrees_with_the_grid();
+  symkernel::test_symmetric_turns();
   symkernel::test_no_samples();
   symkernel::test_jobs_that_do_not_fit();
 }

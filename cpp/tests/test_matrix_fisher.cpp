@@ -7,6 +7,7 @@
 #include "numeric.hpp"
 #include "symkernel/alignment.hpp"
 #include "symkernel/matrix_fisher.hpp"
+#include "symkernel/matrix_fisher_mean.hpp"
 #include "symkernel/svd3.hpp"
 
 SYMKERNEL_BEGIN_NAMESPACE
@@ -99,6 +100,12 @@ struct FromMatrix {
     for (int k = 0; k < 9; ++k)
       CHECK_NEAR(lane_of(gradient[k], lane) / expected, c.rotation[k], 10 * tolerance);
 
+    if constexpr (sizeof(Scalar<R>) == 8) {
+      // beside the largest value of the kernel for s of this size, e^(-2 |s3|) where det M < 0
+      const double share = c.s[2] < 0 ? std::exp(2 * c.s[2]) : 1;
+      if (nuclear <= 1024) mean_rotation(c, m, bias, lane, expected / share, share, nuclear);
+    }
+
     // O(3): the mean with -M, where the bias serves both
     R minus[9];
     for (int k = 0; k < 9; ++k) minus[k] = -m[k];
@@ -122,6 +129,21 @@ struct FromMatrix {
     CHECK_NEAR(lane_of(both_slope, lane) / mean,
                0.5 * (lane_of(slope, lane) + lane_of(other_slope, lane)) / mean,
                20 * tolerance * large);
+  }
+
+  template <class R>
+  void mean_rotation(const Matrix& c, const R (&m)[9], R bias, int lane, double largest,
+                     double share, double size) {
+    const MeanRotation<R, false> mean;
+    typename MeanRotation<R, false>::Parts parts;
+    typename MeanRotation<R, false>::Shares shares = {R(0.0), R(0.0), R(0.0)};
+    R found[9];
+    for (R& entry : found) entry = R(0.0);
+    mean.set(m, 2, 1.0, parts);
+    mean.add(parts, bias, 1.0, 1.0, shares);
+    MeanRotation<R, false>::expand(m, shares, found);
+    for (int k = 0; k < 9; ++k)
+      CHECK_NEAR(lane_of(found[k], lane) / largest, share * c.rotation[k], 2 * allowed<R>(size));
   }
 };
 

@@ -38,6 +38,7 @@ __all__: list[str] = [
     "joint_rotation_blocks",
     "joint_rotation_field",
     "joint_rotation_mixed",
+    "joint_rotation_turns",
     "kernel_names",
     "labelled_frames",
     "least_images",
@@ -715,6 +716,20 @@ def joint_rotation_mixed(
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
     Derivatives of K (n, r, m, s) along a (n, r, d) at x and along b (m, s, d) at y.
+    """
+
+def joint_rotation_turns(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    y: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    reflections: bool,
+    rates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    symmetric: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Derivatives of K (n, dimension, m, dimension) in X^T s Y with |x| and |y| held: means of the rotations times 2 rates[r]. symmetric: y is x, and rows are a group.
     """
 
 def kernel_names() -> list[str]:

@@ -250,6 +250,29 @@ SYMKERNEL_HD ShiftedQuartic<R> refined_quartic(const R (&m)[9], R f,
   return r;
 }
 
+// Is f^2 eps, the rounding of Q from invariants, small beside Q in all lanes? 1/2, 2 and 13 are the
+// effective |z|^k of simple, double and triple roots; the bound on f^2 eps / Q is 2e-13 for double
+// and 2e-6 for float.
+template <class R>
+SYMKERNEL_INLINE bool trusted(const ShiftedQuartic<R>& q, R f) {
+  using T = Scalar<R>;
+  const R size = fma(R(T(0.5)), q.q[3], fma(R(T(2)), q.q[2], fma(R(T(13)), q.q[1], R(T(60)))));
+  return !any(R(T(sizeof(T) == 8 ? 360 : 7)) * size, f * f);
+}
+
+// Q from the invariants of M, or from its factors where those are not to be trusted.
+template <class R>
+SYMKERNEL_INLINE ShiftedQuartic<R> resolved_quartic(const R (&m)[9], const FisherInvariants<R>& inv,
+                                                    int steps) {
+  const ShiftedQuartic<R> q = shifted_quartic(inv.f, inv.det, inv.adj, steps);
+  if (trusted(q, inv.f)) return q;
+  R copy[9];  // so that m and q can stay in registers on the common path
+  SYMKERNEL_UNROLL
+  for (int k = 0; k < 9; ++k) copy[k] = m[k];
+  const ShiftedQuartic<R> rough = q;
+  return refined_quartic(copy, inv.f, rough);
+}
+
 // Q = z (z + a) (z + b) (z + c) from sums of signed singular values, a = 2 (s2 + s3) and so on,
 // with a factor that keeps its coefficients of order one. The shift is s1 + s2 + s3.
 template <class R>

@@ -287,7 +287,7 @@ class MatrixFisher {
     FisherInvariants<R> inv(m);
     p.bias = bias;
     if constexpr (!Reflections) {
-      p.q = quartic(m, inv);
+      p.q = resolved_quartic(m, inv, steps_);
     } else {
       // Of M and -M the one with a positive determinant has the larger value.
       const R sign = with_sign(R(T(1)), inv.det);
@@ -295,7 +295,7 @@ class MatrixFisher {
       inv.det = abs(inv.det);
       SYMKERNEL_UNROLL
       for (int k = 0; k < 9; ++k) turned[k] = m[k] * sign;
-      p.q = quartic(turned, inv);
+      p.q = resolved_quartic(turned, inv, steps_);
       inv.det = -inv.det;
       SYMKERNEL_UNROLL
       for (int k = 0; k < 9; ++k) turned[k] = -turned[k];
@@ -303,23 +303,6 @@ class MatrixFisher {
       if (!trusted(p.mirror, inv.f) && counts(p))
         p.mirror = refined_quartic(turned, inv.f, p.mirror);
     }
-  }
-
-  SYMKERNEL_INLINE Quartic quartic(const R (&m)[9], const FisherInvariants<R>& inv) const {
-    const Quartic q = shifted_quartic(inv.f, inv.det, inv.adj, steps_);
-    if (trusted(q, inv.f)) return q;
-    R copy[9];  // so that m and q can stay in registers on the common path
-    SYMKERNEL_UNROLL
-    for (int k = 0; k < 9; ++k) copy[k] = m[k];
-    const Quartic rough = q;
-    return refined_quartic(copy, inv.f, rough);
-  }
-
-  // Is f^2 eps small beside Q in all lanes? 1/2, 2 and 13 are the effective |z|^k of simple, double
-  // and triple roots; the bound on f^2 eps / Q is 2e-13 for double and 2e-6 for float.
-  static SYMKERNEL_INLINE bool trusted(const Quartic& q, R f) {
-    const R size = fma(R(T(0.5)), q.q[3], fma(R(T(2)), q.q[2], fma(R(T(13)), q.q[1], R(T(60)))));
-    return !any(R(T(sizeof(T) == 8 ? 360 : 7)) * size, f * f);
   }
 
   static SYMKERNEL_INLINE bool counts(const Two& p) {

@@ -9,5 +9,7 @@ SYMKERNEL_BEGIN_NAMESPACE
 std::int64_t joint_scratch(const JointJob& job);
 void joint_apply(const JointJob& job, std::int64_t i, double* scratch, int thread);
 void joint_block(const JointJob& job, std::int64_t i, std::int64_t q, double* scratch);
+void joint_turns(const JointJob& job, std::int64_t first, std::int64_t last, std::int64_t q,
+                 double* scratch);
 
 SYMKERNEL_END_NAMESPACE

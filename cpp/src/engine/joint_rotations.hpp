@@ -81,6 +81,14 @@ class JointPairs {
     multiply_right(i, q);
   }
 
+  // total += derivatives of K(x_i, y_j) in M, for y of panel q.
+  void add_turns(std::int64_t i, std::int64_t q, V (&total)[D * D]) {
+    visit(job_.x + i * length_, q, [&](const std::int32_t*) {
+      SYMKERNEL_UNROLL
+      for (int e = 0; e < D * D; ++e) total[e] = add_turn(e / D, e % D, total[e]);
+    });
+  }
+
  private:
   static const JointRotations<V, D>& rotations() {
     static const JointRotations<V, D> made;
@@ -231,6 +239,14 @@ class JointPairs {
     }
   }
 
+  // Entry (c, e) of the derivative in M, added to sum.
+  SYMKERNEL_INLINE V add_turn(int c, int e, V sum) const {
+    SYMKERNEL_UNROLL
+    for (int k = 0; k < D; ++k)
+      sum = fma((sums_.slope - sums_.slope_gap[k]) * u_[k][c], v_[k][e], sum);
+    return sum;
+  }
+
   // mixed_ += d_x d_y, in the coordinates of the samples.
   SYMKERNEL_INLINE void add_mixed(const std::int32_t* rows) {
     for (std::int64_t q = 0; q < job_.points; ++q) {  // V (x - y)
@@ -271,13 +287,7 @@ class JointPairs {
       for (int c = 0; c < D; ++c) {  // points that meet
         double* row = mixed_ + ((p * D + c) * length_ + std::int64_t(rows[p]) * D) * width;
         SYMKERNEL_UNROLL
-        for (int e = 0; e < D; ++e) {
-          V sum = V::load(row + e * width);
-          SYMKERNEL_UNROLL
-          for (int k = 0; k < D; ++k)
-            sum = fma((sums_.slope - sums_.slope_gap[k]) * u_[k][c], v_[k][e], sum);
-          sum.store(row + e * width);
-        }
+        for (int e = 0; e < D; ++e) add_turn(c, e, V::load(row + e * width)).store(row + e * width);
       }
     }
   }

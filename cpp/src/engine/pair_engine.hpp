@@ -65,6 +65,10 @@ struct JointJob {
   double* values = nullptr;
   double* slopes = nullptr;
   double* mixed = nullptr;
+  // or derivatives in M = X^T (s Y) with |x| and |y| held, (n, dimension, m, dimension): means of
+  // the rotations times 2 t. Symmetric: y is x, and there is a permutation s back for each.
+  double* turns = nullptr;
+  bool symmetric = false;
   StopToken* token = nullptr;
 };
 
@@ -81,6 +85,9 @@ struct PairEngine {
   // The function at sample i of x; all that concerns sample i of x and panel q of y.
   void (*joint_apply)(const JointJob& job, std::int64_t i, double* scratch, int thread);
   void (*joint_block)(const JointJob& job, std::int64_t i, std::int64_t q, double* scratch);
+  // Samples first .. last - 1 of x with panel q of y.
+  void (*joint_turns)(const JointJob& job, std::int64_t first, std::int64_t last, std::int64_t q,
+                      double* scratch);
 };
 
 const PairEngine& pair_engine();

@@ -17,6 +17,6 @@ extern const PairEngine avx2_pairs;
 constexpr PairEngine avx2_pairs = {
     TileShape<double>::V::width, avx2::match_scratch, avx2::match,
     avx2::rotation_scratch,      avx2::rotate,        avx2::joint_scratch,
-    avx2::joint_apply,           avx2::joint_block};
+    avx2::joint_apply,           avx2::joint_block,   avx2::joint_turns};
 
 }  // namespace symkernel

@@ -17,6 +17,6 @@ extern const PairEngine avx512_pairs;
 constexpr PairEngine avx512_pairs = {
     TileShape<double>::V::width, avx512::match_scratch, avx512::match,
     avx512::rotation_scratch,    avx512::rotate,        avx512::joint_scratch,
-    avx512::joint_apply,         avx512::joint_block};
+    avx512::joint_apply,         avx512::joint_block,   avx512::joint_turns};
 
 }  // namespace symkernel

@@ -17,6 +17,6 @@ extern const PairEngine baseline_pairs;
 constexpr PairEngine baseline_pairs = {
     TileShape<double>::V::width, baseline::match_scratch, baseline::match,
     baseline::rotation_scratch,  baseline::rotate,        baseline::joint_scratch,
-    baseline::joint_apply,       baseline::joint_block};
+    baseline::joint_apply,       baseline::joint_block,   baseline::joint_turns};
 
 }  // namespace symkernel

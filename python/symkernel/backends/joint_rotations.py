@@ -98,6 +98,23 @@ class RotationAverage:
         )
         return found
 
+    def turns(self, X: Array, Y: Array | None, n_jobs: int | None = None) -> Array:
+        """Means of R under the kernel, (n, r, m, r), r the dimension; with X itself for Y = None.
+
+        Then only half of the pairs is computed, for which the rows must be a group.
+        """
+        clouds = self._clouds(X)
+        return _cpu.joint_rotation_turns(
+            clouds,
+            clouds if Y is None else self._clouds(Y),
+            self.rows,
+            self.reflections,
+            self.rates,
+            self.weights / (2.0 * self.rates),
+            Y is None,
+            resolve_jobs(n_jobs),
+        )
+
     def _clouds(self, rows: Array) -> Array:
         clouds = np.ascontiguousarray(rows, np.float64)
         return clouds.reshape(len(rows), self.rows.shape[1], self.dimension)

@@ -23,7 +23,8 @@ POWERS = {
     "tensor": 2,
     "traceless": 2,
 }
-_SIGNED = ("pseudoscalar", "pseudovector")
+# Those that improper maps turn and negate.
+SIGNED = ("pseudoscalar", "pseudovector")
 # Entries of a map that differ by less are the same.
 _SAME = 1e-8
 
@@ -74,7 +75,7 @@ def turned(kind: str, maps: Array) -> Array:
         found = np.einsum("mab,kac,kbd,ncd->kmn", basis, maps, maps, basis, optimize=True)
     else:
         found = maps if power else np.ones((len(maps), 1, 1))
-    if kind in _SIGNED:
+    if kind in SIGNED:
         found = found * np.round(np.linalg.det(maps))[:, None, None]
     return np.asarray(found)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from symkernel.backends.joint_rotations import RotationAverage
 from symkernel.exceptions import NotApplicableError
 from symkernel.groups import Group, Representation
-from symkernel.groups._turning import POWERS, basis_of, turned
+from symkernel.groups._turning import POWERS, SIGNED, basis_of
 from symkernel.groups.representations import Part
 from symkernel.kernels.joint_mixture import joint_mixture
 from symkernel.plans.base import BaseSpec
@@ -44,21 +44,25 @@ class RotationBlocks:
 
     Notes
     -----
-    With k = sum_r w_r exp(-t_r |x - R y|^2), moments of R under the kernel are derivatives at
-    points that are added to both samples and change no inner product. Of points u at 0 in x and
-    s e_b in y, every Gaussian becomes exp(-r t s^2) times itself for r of them, and
+    Native code has the first moments of R under a Gaussian, its gradient in the matrix
+    ``M = X^T Y`` of x and y over 2 t, as in K. V. Mardia and P. E. Jupp, Directional Statistics,
+    2000, section 13.2: a pair costs two to three values of the invariant kernel, and half of the
+    pairs of samples with themselves is computed. Where exponents lose their digits, above 1024, and
+    in the plane, moments come from aligned clouds, at about twenty times that.
+
+    Second moments are mixed derivatives at points that are added to both samples and change no
+    inner product: with k = sum_r w_r exp(-t_r |x - R y|^2), points u at 0 in x and s e_b in y, and
+    v at 0 in y and s e_c in x, every Gaussian becomes exp(-2 r t s^2) times itself for r of each,
+    and
 
     .. math::
-        \partial_{u_a} K = 2 t s\, \operatorname{E}_R k(x, R y) R_{ab}:
+        \partial_{u_a} \partial_{v_d} K = 4 t^2 s^2 \operatorname{E}_R k(x, R y) R_{ab} R_{cd}.
 
-    its gradient in the matrix of x and y, as in K. V. Mardia and P. E. Jupp, Directional
-    Statistics, 2000, section 13.2. With further points s e_c in x at 0 in y the mixed derivatives
-    are 4 t^2 s^2 E k R_ab R_cd, the second moments. Factors of s are undone in the weights; s^2 is
-    the inverse of the largest t, so that nothing overflows. A pair costs what a gradient in
-    closed form does: one singular value decomposition and some hundreds of multiply-adds for each
-    permutation and Gaussian, about ten times that for tensors. Improper maps are the mean over both
-    halves of the group. Errors are those of the moments, beside quadratures up to 2e-12 of the
-    largest value for vectors and 5e-12 for tensors, and of the sum of Gaussians.
+    Factors of s are undone in the weights; s^2 is the inverse of the largest t, so that nothing
+    overflows. A pair costs some two hundred values. Of what improper maps negate as well, moments
+    are those over proper maps less those over all. Errors are those of the moments, beside
+    quadratures up to 2e-12 of the largest value for vectors and 5e-12 for tensors, and of the sum
+    of Gaussians.
     """
 
     def __init__(self, group: Group, spec: BaseSpec, output: Representation) -> None:
@@ -83,11 +87,15 @@ class RotationBlocks:
         self._sizes = [part.size(group) for part in self._parts]
 
     def block(self, X: Array, Y: Array, n_jobs: int | None = None) -> Array:
-        """Return the blocks (n, p, m, p) of n samples with m others."""
-        X, Y = X[:, self._layout], Y[:, self._layout]
+        """Return the blocks (n, p, m, p) of n samples with m others, or with themselves."""
+        same = Y is X
+        X = X[:, self._layout]
+        Y = X if same else Y[:, self._layout]
+        if self._alone:
+            return _Moments(self, self._rows, X, Y, n_jobs).of(self._parts[0].kind)
         p = sum(self._sizes)
         found = np.zeros((len(X), p, len(Y), p))
-        per_pair = 9 * (X.shape[1] + 18) if self._highest < 2 else 9 * 81
+        per_pair = 9 if self._highest < 2 else 9 * 81
         columns = max(1, min(len(Y), _HELD // (9 * per_pair)))
         rows = max(1, _HELD // (columns * per_pair))
         for j in range(0, len(Y), columns):
@@ -119,31 +127,28 @@ class RotationBlocks:
         """Moments that are needed: to the first, or to the second."""
         return max(POWERS[_kind(part)] for part in self._parts)
 
+    @cached_property
+    def _alone(self) -> bool:
+        """Whether one vector is all, which native code writes as it is."""
+        (first, *others) = self._parts
+        return not others and not first.at_points and first.kind in ("vector", "pseudovector")
+
     def _add(self, found: Array, X: Array, Y: Array, n_jobs: int | None) -> None:
         """Add to the blocks (n, p, m, p) of clouds, permutation by permutation if they differ."""
-        halves = [(1.0, np.eye(self._dimension))]
-        if self._reflected:
-            mirror = -np.eye(3) if self._dimension == 3 else np.diag([1.0, -1.0])
-            halves = [(0.5, halves[0][1]), (0.5, mirror)]
-        for share, half in halves:
-            clouds = Y.reshape(len(Y), -1, self._dimension) @ half.T
-            own = clouds.reshape(Y.shape)
-            for rows in self._together:
-                moments = _Moments(self, rows, X, own, n_jobs)
-                start = 0
-                for part, size in zip(self._parts, self._sizes, strict=True):
-                    kind = _kind(part)
-                    block = moments.of(kind) @ turned(kind, half[None])[0]
-                    block *= share * len(rows) / len(self._rows)
-                    some = slice(start, start + size)
-                    if part.kind == "same" or part.at_points:
-                        self._add_at_points(found[:, some, :, some], part, rows[0], block)
-                    else:
-                        found[:, some, :, some] += block.transpose(0, 2, 1, 3)
-                    start += size
+        for rows in self._together:
+            moments = _Moments(self, rows, X, Y, n_jobs)
+            start = 0
+            for part, size in zip(self._parts, self._sizes, strict=True):
+                block = moments.of(_kind(part)) * (len(rows) / len(self._rows))
+                some = slice(start, start + size)
+                if part.kind == "same" or part.at_points:
+                    self._add_at_points(found[:, some, :, some], part, rows[0], block)
+                else:
+                    found[:, some, :, some] += block
+                start += size
 
     def _add_at_points(self, found: Array, part: Part, row: Array, block: Array) -> None:
-        """Add blocks (n, m, q, q) for every point and the one that it meets."""
+        """Add blocks (n, q, m, q) for every point and the one that it meets."""
         q = block.shape[-1]
         places = np.arange(len(row) * q)
         if part.kind == "same":
@@ -151,7 +156,7 @@ class RotationBlocks:
         places = places.reshape(-1, q)
         for point, other in enumerate(row):
             at = np.ix_(range(len(found)), places[point], range(found.shape[2]), places[other])
-            found[at] += block.transpose(0, 2, 1, 3)
+            found[at] += block
 
     @cached_property
     def _together(self) -> list[NDArray[np.int32]]:
@@ -169,29 +174,30 @@ class _Moments:
     ) -> None:
         self._of, self._rows, self._X, self._Y, self._n_jobs = of, rows, X, Y, n_jobs
         self._scale = float(of._rates.max()) ** -0.5
+        self._found: dict[tuple[int, bool], Array] = {}
 
     def of(self, kind: str) -> Array:
-        """Mean of k times what rotations do to a quantity, (n, m, q, q)."""
+        """Mean of k times what rotations do to a quantity, (n, q, m, q)."""
         power = POWERS[kind]
-        if power == 0:
-            return self._zeroth[:, :, None, None]
-        if power == 1:
-            return self._first
+        reflected = self._of._reflected
+        if kind in SIGNED and reflected:
+            return self._moment(power, False) - self._moment(power, True)
+        if power < 2:
+            return self._moment(power, reflected)
         basis = basis_of(kind, self._of._dimension)
         right = np.tensordot(self._second, basis, axes=([3, 5], [1, 2]))  # (n, m, a, c, q)
-        return np.tensordot(right, basis, axes=([2, 3], [1, 2])).transpose(0, 1, 3, 2)
+        return np.tensordot(right, basis, axes=([2, 3], [1, 2])).transpose(0, 3, 1, 2)
 
-    @cached_property
-    def _zeroth(self) -> Array:
-        return self._average(0, 0).blocks(self._X, self._Y, False, self._n_jobs)[0]
-
-    @cached_property
-    def _first(self) -> Array:
-        """E k R_ab, (n, m, a, b)."""
-        r = self._of._dimension
-        X, Y = self._with(self._X, np.zeros((r, r))), self._with(self._Y, self._axes)
-        gradient = self._average(r, 1).blocks(X, Y, True, self._n_jobs)[1]
-        return gradient[:, :, -r * r :].reshape(len(X), len(Y), r, r).transpose(0, 1, 3, 2)
+    def _moment(self, power: int, reflected: bool) -> Array:
+        """E k or E k R over proper maps or all, (n, 1, m, 1) or (n, r, m, r)."""
+        if (power, reflected) not in self._found:
+            average, X, Y = self._average(0, 0, reflected), self._X, self._Y
+            if power == 0:
+                moment = average.blocks(X, Y, False, self._n_jobs)[0][:, None, :, None]
+            else:
+                moment = average.turns(X, None if Y is X else Y, self._n_jobs)
+            self._found[power, reflected] = moment
+        return self._found[power, reflected]
 
     @cached_property
     def _second(self) -> Array:
@@ -202,7 +208,7 @@ class _Moments:
         Y = self._with(self._with(self._Y, self._axes), nothing)
         along = np.eye(X.shape[1])
         A, B = along[-2 * r * r : -r * r], along[-r * r :]
-        found = self._average(2 * r, 2).mixed(
+        found = self._average(2 * r, 2, self._of._reflected).mixed(
             X, np.tile(A, (n, 1, 1)), Y, np.tile(B, (m, 1, 1)), self._n_jobs
         )
         moments: Array = found.reshape(n, r, r, m, r, r).transpose(0, 3, 2, 1, 4, 5)
@@ -217,14 +223,14 @@ class _Moments:
         """Clouds with further points."""
         return np.hstack([clouds, np.tile(points.ravel(), (len(clouds), 1))])
 
-    def _average(self, added: int, power: int) -> RotationAverage:
+    def _average(self, added: int, power: int, reflected: bool) -> RotationAverage:
         """Mean over rotations of clouds with some points added, in units of the moments."""
         k, points = self._rows.shape
         own = np.arange(points, points + added, dtype=np.int32)
         rows = np.ascontiguousarray(np.hstack([self._rows, np.tile(own, (k, 1))]))
         t, s = self._of._rates, self._scale
         weights = self._of._weights * np.exp(added * t * s**2) / (2.0 * t * s) ** power
-        return RotationAverage(rows, self._of._dimension, False, t, weights)
+        return RotationAverage(rows, self._of._dimension, reflected, t, weights)
 
 
 def _gaussians(spec: BaseSpec) -> tuple[Array, Array]:
