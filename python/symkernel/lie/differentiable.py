@@ -47,6 +47,9 @@ def as_differentiable(model: Any, X: NDArray[np.float64], shape: tuple[int, ...]
 
     if isinstance(model, Differentiable):
         return model
+    owner = getattr(model, "__self__", None)
+    if owner is not None and model == getattr(owner, "predict", None):
+        model = owner  # a fitted model, not a formula
     if isinstance(model, tuple):
         if len(model) != 2 or not all(map(callable, model)):
             raise TypeError("model as a tuple must be the pair (f, df) of functions")

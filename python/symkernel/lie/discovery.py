@@ -62,6 +62,10 @@ class Discovery:
     vanishing : int
         Number of combinations of fields that vanish on the samples, or are normal to the set that
         they lie on; they are not counted as symmetries.
+    undecided : int
+        Number of directions beside the symmetries that may be symmetries too: the errors of the
+        model hide it. If none was found and some are undecided, nothing is known, and ``name`` is
+        "cannot tell".
     warnings : tuple of str
         What makes the outcome doubtful.
     """
@@ -76,6 +80,7 @@ class Discovery:
     dimensions: dict[int, int]
     n_samples: int
     vanishing: int
+    undecided: int
     warnings: tuple[str, ...]
     points: NDArray[np.float64] = field(repr=False)
 
@@ -136,7 +141,7 @@ class Discovery:
     def name(self) -> str:
         """Common name of the algebra, such as "so(3), acting on columns 0-2"."""
         if not self.dimension:
-            return "no continuous symmetry"
+            return "cannot tell" if self.undecided else "no continuous symmetry"
         if not isinstance(self.algebra, Algebra):
             return f"{self.dimension} nonlinear vector fields"
         small, along = _innermost(self.algebra)
@@ -158,7 +163,13 @@ class Discovery:
             them; the message says which.
         """
         if not self.dimension:
-            raise ValueError("no continuous symmetry was found, so that there is no group")
+            unknown = "no continuous symmetry was found, so that there is no group"
+            if self.undecided:
+                unknown = (
+                    "cannot tell whether there is a continuous symmetry: the errors of the model "
+                    "hide it; see singular_values, or give threshold"
+                )
+            raise ValueError(unknown)
         if not isinstance(self.algebra, Algebra):
             raise ValueError("nonlinear vector fields generate no group that this library has")
         small, _ = _innermost(self.algebra)
@@ -189,6 +200,11 @@ class Discovery:
         if self.dimensions:
             lines.append(
                 f"  {self.confidence:.0%} of {sum(self.dimensions.values())} repetitions agree"
+            )
+        if self.undecided:
+            lines.append(
+                f"  {self.undecided} undecided: errors may hide symmetries there; a better model, "
+                "or knowing its errors (y, refits or noise of discover), can tell"
             )
         if k:
             lines += [f"  {name}" for name in self.algebra.names[:_SHOWN]]

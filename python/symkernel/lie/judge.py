@@ -15,7 +15,7 @@ from symkernel.lie.discovery import Discovery
 from symkernel.lie.models import Differentiable
 from symkernel.lie.rows import RowMaker, Sampled
 from symkernel.lie.spectrum import Spectrum, null_representatives, spectrum_of
-from symkernel.lie.threshold import Threshold, by_gap, by_noise, by_rounding
+from symkernel.lie.threshold import Threshold, by_gap, by_noise, by_rounding, generic_residuals
 
 __all__ = ["Options", "check_samples", "everything", "judge", "report", "resampled", "sampled"]
 
@@ -69,7 +69,9 @@ def judge(
     redrawn = None
     if options.n_bootstrap and function.fitted and len(spectrum.values):
         redrawn = function.redraws(maker.points, options.n_bootstrap, options.noise, options.rng)
-    limit = options.threshold or _limit(maker, data, function, spectrum, redrawn, options.noise)
+    limit = options.threshold or _limit(
+        maker, data, function, spectrum, redrawn, options.noise, outputs
+    )
     if redrawn is not None:
         notes += [function.caveat] * bool(function.caveat and options.noise is None)
         counts: Counter[int] = Counter()
@@ -93,6 +95,7 @@ def report(
     """Return the outcome, and issue its warnings for the caller so many calls above."""
     notes = notes + [limit.warning] * bool(limit.warning)
     dimension = int((spectrum.values <= limit.value).sum())
+    undecided = max(0, int((spectrum.values <= limit.unsure).sum()) - dimension)
     confidence = counts[dimension] / sum(counts.values()) if counts else float("nan")
     if confidence < _SURE:
         others = ", ".join(f"{k} ({c} times)" for k, c in counts.most_common(3))
@@ -114,6 +117,7 @@ def report(
         dimensions=dict(sorted(counts.items())),
         n_samples=len(maker.points),
         vanishing=spectrum.vanishing.shape[1],
+        undecided=undecided,
         warnings=tuple(notes),
         points=maker.points[:_RESAMPLED],
     )
@@ -182,16 +186,18 @@ def _limit(
     spectrum: Spectrum,
     redrawn: list[Sampled] | None,
     noise: float | None,
+    outputs: int,
 ) -> Threshold:
+    generic = generic_residuals(
+        maker.frame.dimension, len(spectrum.values), len(maker.points) * outputs
+    )
     if redrawn is not None:
         errors = [other - data for other in redrawn]
         floor = float(np.median(maker.alone(errors, spectrum.vectors)))
-        sigma = function.noise if noise is None else noise
-        source = "estimated" if noise is None else "given"
-        cause = f"noise of {sigma:.2g} in the targets ({source}) and smoothing make"
-        return by_noise(floor, cause, spectrum.values)
+        cause = function.cause(noise)
+        return by_noise(floor, cause, spectrum.values, generic, function.margin)
     if noise is not None:
-        return by_noise(noise, "is given for the derivatives", spectrum.values)
+        return by_noise(noise, "is given for the derivatives", spectrum.values, generic)
     if function.fitted:
-        return by_gap(spectrum.values)
+        return by_gap(spectrum.values, generic)
     return by_rounding(function.error, function.how)

@@ -40,11 +40,15 @@ class Differentiable(ABC):
         Where the derivatives come from.
     fitted : bool
         Whether the function was fitted to data, so that a true symmetry holds only about.
+    margin : tuple of float
+        Multiples of the residual that redraws show, between which the threshold is sought.
     """
 
     error: float = _EXACT
     fitted: bool = False
     how: str = "analytic"
+    # Errors have a spread, and smoothing adds a bias that redraws show in part.
+    margin: tuple[float, float] = (1.5, 4.0)
 
     @abstractmethod
     def values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,6 +77,12 @@ class Differentiable(ABC):
     def caveat(self) -> str:
         """What makes the derivatives doubtful beyond the noise; an empty string if nothing."""
         return ""
+
+    def cause(self, noise: float | None) -> str:
+        """Tell what makes the redraws differ from the model, after "which", with a verb."""
+        sigma = self.noise if noise is None else noise
+        source = "estimated" if noise is None else "given"
+        return f"noise of {sigma:.2g} in the targets ({source}) and smoothing make"
 
 
 class DictionaryFunction(Differentiable):

@@ -122,5 +122,5 @@ def _signed(basis: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _shorter(kept: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
     dim = kept.shape[1]
-    stacked = np.concatenate([kept, rows.reshape(-1, dim)])
+    stacked = np.concatenate([kept, rows.reshape(rows.shape[0] * rows.shape[1], dim)])
     return triangle(stacked) if len(stacked) > dim else stacked
