@@ -24,6 +24,7 @@ from symkernel.estimators._regression import averaged, check_normalize_y
 from symkernel.estimators._scoring import make_score
 from symkernel.estimators._search import Search, searches_on_centres
 from symkernel.estimators._solvers import read_options
+from symkernel.estimators._turning_targets import warn_turning
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers.centring import centred_residuals
@@ -265,6 +266,8 @@ class InvariantKernelRidgeCV(
         GridEdgeWarning
             If the best alpha, gamma or length scale is at the edge of its grid, and the score still
             rises there.
+        UserWarning
+            If targets turn with the samples, as in ``InvariantKernelRidge.fit``.
         """
         alphas = DEFAULT_ALPHAS if self.alphas is None else check_alpha(self.alphas, "alphas")
         spec = self._spec()
@@ -280,6 +283,7 @@ class InvariantKernelRidgeCV(
             spec, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
         weights = check_weights(sample_weight, X)
+        warn_turning(spec, X, y, weights, getattr(self, "feature_names_in_", None))
         computed = on_device.placed(X, self.device)
         grid = make_grid(spec, self.gammas, self.length_scales, computed, weights)
         options = read_options(self)
