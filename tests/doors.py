@@ -10,6 +10,7 @@ from symkernel import (
     Canonicalizer,
     ChainKernel,
     EquivariantKernelRidge,
+    EquivariantKernelRidgeCV,
     GroupScaler,
     InvariantKernelClassifier,
     InvariantKernelRidge,
@@ -449,6 +450,14 @@ EXAMPLES = {
         "EquivariantKernelRidge": lambda X, y: [
             EquivariantKernelRidge(0.1, group="cyclic", output="same").fit(X, X).predict(X),
             EquivariantKernelRidge(0.1, group="cyclic", output="trivial")
+            .fit(X, y, sample_weight=1 + y)
+            .predict(X, return_std=True),
+        ],
+        "EquivariantKernelRidgeCV": lambda X, y: [
+            EquivariantKernelRidgeCV([0.1, 1.0], [0.1], group="cyclic", output="same")
+            .fit(X, X)
+            .predict(X),
+            EquivariantKernelRidgeCV([0.1, 1.0], [0.1], group="cyclic", output="trivial")
             .fit(X, y, sample_weight=1 + y)
             .predict(X, return_std=True),
         ],

@@ -52,6 +52,19 @@ def test_equal_to_refits(n, weighted, alphas):
     assert np.isnan(np.delete(one, blocks[0], axis=0)).all()
 
 
+def test_several_targets_for_each_alpha():
+    V, Y = RNG.normal(size=(7, 9)), RNG.normal(size=(7, 3))
+    w, alphas = RNG.uniform(0.2, 3.0, size=7), np.array([0.1, 2.0])
+    blocks = [np.arange(3), np.arange(3, 7)]
+    factor = factor_ridge(None, lambda: V @ V.T, 7, alphas, w)
+    c = np.stack([factor.coefficients(y) for y in Y.T], axis=2)
+    found = leave_blocks_out_residuals(factor, c, blocks, w)
+    for t in range(3):
+        y = np.repeat(Y[:, [t]], 2, axis=1)
+        want = refits(V @ V.T, y, alphas, w, blocks)
+        np.testing.assert_allclose(found[:, :, t], want, atol=1e-10)
+
+
 def test_rows_of_weight_zero_are_refused():
     factor = factor_ridge(None, lambda: np.eye(2), 2, np.array([1.0]), np.array([1.0, 0.0]))
     with pytest.raises(ValueError, match="must be positive"):

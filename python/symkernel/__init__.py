@@ -19,6 +19,7 @@ from symkernel.alignment.functions import align, orbit_distance
 from symkernel.estimators.canonicalizer import Canonicalizer
 from symkernel.estimators.classifier import InvariantKernelClassifier
 from symkernel.estimators.equivariant import EquivariantKernelRidge
+from symkernel.estimators.equivariant_cv import EquivariantKernelRidgeCV
 from symkernel.estimators.group_scaler import GroupScaler
 from symkernel.estimators.lengths import suggest_length_scale
 from symkernel.estimators.max_filter import MaxFilter
@@ -39,6 +40,7 @@ __all__ = [
     "Canonicalizer",
     "ChainKernel",
     "EquivariantKernelRidge",
+    "EquivariantKernelRidgeCV",
     "GroupScaler",
     "InvariantKernel",
     "InvariantKernelClassifier",

@@ -17,7 +17,6 @@ from symkernel.backends.cpu import Kernel, Table, build_action
 from symkernel.backends.forms import FormTable, Powers, Rates, build_form, build_form_action
 from symkernel.backends.fourier_tables import ShiftTable
 from symkernel.backends.traits import with_other_derivatives
-from symkernel.exceptions import NotApplicableError
 
 # Up to this many products per pair of samples and map of a grid, shifts are summed one by one
 # (cuda/shifts_driver.hpp).
@@ -44,9 +43,7 @@ def native_kernel(kernel: Kernel | tuple[FormTable, Rates | Powers]) -> Any:
     """Make a native base kernel of name and parameters, or a closed form of table and rates."""
     native = device.require()
     if len(kernel) > 2:
-        raise NotApplicableError(
-            "weighted averages are computed on the CPU only: give NumPy arrays"
-        )
+        raise ValueError("weighted averages are computed on the CPU only: give NumPy arrays")
     name, parameters = kernel
     if isinstance(parameters, Rates | Powers):
         assert isinstance(name, FormTable)

@@ -16,6 +16,9 @@ from symkernel.exceptions import GridEdgeWarning
 
 Array = NDArray[Any]
 
+# What None stands for.
+DEFAULT_ALPHAS = 10.0 ** np.linspace(-10, 2, 31)
+
 
 def scores_over(grid: Grid, alphas: Array, scores_of: Callable[[Any], Any], verbose: bool) -> Array:
     """Return scores (n_values, n_alphas), from a function of the value; tell them as they come."""
@@ -27,6 +30,31 @@ def scores_over(grid: Grid, alphas: Array, scores_of: Callable[[Any], Any], verb
             tried = f"{grid.describe(value)} alpha={alphas[at]:.3g} score={row[at]:.4g}"
             progress.step(tried.strip())
     return scores
+
+
+def choose_best(model: Any, grid: Grid, alphas: Array, scores: Array) -> None:
+    """Set the best pair on an estimator and, if it asks for that, the table of all.
+
+    Raises
+    ------
+    ValueError
+        If no score is finite.
+    """
+    finite = without_nan(scores)
+    i, j = np.unravel_index(int(finite.argmax()), scores.shape)
+    if not np.isfinite(finite[i, j]):
+        raise ValueError("no alpha has a finite leave-one-out score; add larger alphas")
+    model.best_score_ = float(scores[i, j])
+    model.alpha_ = float(alphas[j])
+    warn_at_edge("alpha", alphas, finite[i])
+    if grid.name is not None:
+        best = grid.values[int(i)]
+        setattr(model, f"{grid.name}_", best)
+        warn_at_edge(grid.name, grid.values, finite[:, j])
+    if not model.refit:
+        model.__dict__.pop("dual_coef_", None)  # of an earlier fit
+    if model.store_cv_results:
+        model.cv_results_ = table_of(grid, alphas, scores)
 
 
 def without_nan(scores: Array) -> Array:

@@ -16,7 +16,7 @@ from symkernel.backends.arrays import is_on_device, namespace
 from symkernel.estimators import _device as on_device
 from symkernel.estimators._gradients import GradientRegressor
 from symkernel.estimators._grid import Grid, make_grid
-from symkernel.estimators._grid_scores import scores_over, table_of, warn_at_edge, without_nan
+from symkernel.estimators._grid_scores import DEFAULT_ALPHAS, choose_best, scores_over
 from symkernel.estimators._joint_search import JointSearch, check_joint_search
 from symkernel.estimators._kernel import BoundKernel, KernelSpec
 from symkernel.estimators._machine import MATRICES_OF_EIGENSOLVER, check_alpha, check_weights
@@ -24,6 +24,7 @@ from symkernel.estimators._regression import averaged, check_normalize_y
 from symkernel.estimators._scoring import make_score
 from symkernel.estimators._search import Search, searches_on_centres
 from symkernel.estimators._solvers import read_options
+from symkernel.estimators._turning_targets import warn_turning
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
 from symkernel.solvers.centring import centred_residuals
@@ -265,14 +266,16 @@ class InvariantKernelRidgeCV(
         GridEdgeWarning
             If the best alpha, gamma or length scale is at the edge of its grid, and the score still
             rises there.
+        UserWarning
+            If targets turn with the samples, as in ``InvariantKernelRidge.fit``.
         """
-        alphas = _DEFAULT_ALPHAS if self.alphas is None else check_alpha(self.alphas, "alphas")
+        alphas = DEFAULT_ALPHAS if self.alphas is None else check_alpha(self.alphas, "alphas")
         spec = self._spec()
         centred = check_normalize_y(self.normalize_y, unset=spec.invariant)
         if gradient is not None:
             given = X, y, gradient, sample_weight
             grid, scores = self._search_jointly(spec, alphas, given, centred)
-            self._choose(grid, alphas, scores)
+            choose_best(self, grid, alphas, scores)
             if self.refit:
                 self._fit_jointly(grid.place(spec, self._best(grid)), *given, centred)
             return self
@@ -280,6 +283,7 @@ class InvariantKernelRidgeCV(
             spec, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
         weights = check_weights(sample_weight, X)
+        warn_turning(spec, X, y, weights, getattr(self, "feature_names_in_", None))
         computed = on_device.placed(X, self.device)
         grid = make_grid(spec, self.gammas, self.length_scales, computed, weights)
         options = read_options(self)
@@ -295,7 +299,7 @@ class InvariantKernelRidgeCV(
             scores = search.scores(computed, y, weights, self.cv, self.scoring)
         else:
             scores = self._search(spec, grid, alphas, computed, y, weights, centred)
-        self._choose(grid, alphas, scores)
+        choose_best(self, grid, alphas, scores)
         if self.refit:
             best = grid.place(spec, self._best(grid))
             self._fit(best, X, y, self.alpha_, weights, centred)
@@ -372,27 +376,6 @@ class InvariantKernelRidgeCV(
         K = self._gram(bound, X, copies=MATRICES_OF_EIGENSOLVER)
         return leave_one_out_residuals(K, targets, alphas, weights)
 
-    def _choose(self, grid: Grid, alphas: Array, scores: Array) -> None:
-        """Set the best pair and, if asked for, the table of all."""
-        finite = without_nan(scores)
-        i, j = np.unravel_index(int(finite.argmax()), scores.shape)
-        if not np.isfinite(finite[i, j]):
-            raise ValueError("no alpha has a finite leave-one-out score; add larger alphas")
-        self.best_score_ = float(scores[i, j])
-        self.alpha_ = float(alphas[j])
-        warn_at_edge("alpha", alphas, finite[i])
-        if grid.name is not None:
-            best = grid.values[int(i)]
-            setattr(self, f"{grid.name}_", best)
-            warn_at_edge(grid.name, grid.values, finite[:, j])
-        if not self.refit:
-            self.__dict__.pop("dual_coef_", None)  # of an earlier fit
-        if self.store_cv_results:
-            self.cv_results_ = table_of(grid, alphas, scores)
-
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is something to predict with."""
         return hasattr(self, "dual_coef_")
-
-
-_DEFAULT_ALPHAS = 10.0 ** np.linspace(-10, 2, 31)

@@ -16,6 +16,14 @@ def weighted_mean(y: Array, sample_weight: Array | None) -> Array:
     return np.asarray(np.average(y.astype(np.float64), axis=0, weights=sample_weight))
 
 
+def apart_from_means(y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
+    """Return targets less their mean, and the means of all other samples less that mean, (n, t)."""
+    centred = y - weighted_mean(y, sample_weight)
+    w = np.ones(len(y)) if sample_weight is None else sample_weight.astype(np.float64)
+    # Of targets whose weighted sum is zero: small numbers, so that nothing cancels.
+    return centred, -w[:, None] * centred / (w.sum() - w)[:, None]
+
+
 def centred_residuals(
     residuals: Callable[[Array], Array], y: Array, sample_weight: Array | None = None
 ) -> Array:
@@ -53,10 +61,7 @@ def centred_residuals(
     >>> centred_residuals(alone, np.array([[3.0], [5.0], [10.0]])).round(12).ravel().tolist()
     [-4.5, -1.5, 6.0]
     """
-    centred = y - weighted_mean(y, sample_weight)
-    w = np.ones(len(y)) if sample_weight is None else sample_weight.astype(np.float64)
-    # Of targets whose weighted sum is zero: small numbers, so that nothing cancels.
-    others = -w[:, None] * centred / (w.sum() - w)[:, None]
+    centred, others = apart_from_means(y, sample_weight)
     targets = np.concatenate([centred, np.ones((len(y), 1))], axis=1)
     single = y.dtype == np.float32
     found = residuals(targets.astype(np.float32 if single else np.float64, copy=False))

@@ -31,8 +31,9 @@ def leave_blocks_out_residuals(
     ----------
     factor : RidgeFactor
         Of A, with the weights below.
-    coefficients : ndarray of shape (n, t)
-        Dual coefficients ``S A^-1 S y``.
+    coefficients : ndarray of shape (n, t) or (n, t, c)
+        Dual coefficients ``S A^-1 S y``, of t targets or, with several alphas, of t alphas; of c
+        targets for each of the latter.
     blocks : sequence of ndarray of int of shape (k,)
         Rows that are left out together, k may differ.
     sample_weight : ndarray of shape (n,), optional
@@ -40,7 +41,7 @@ def leave_blocks_out_residuals(
 
     Returns
     -------
-    ndarray of shape (n, t)
+    ndarray of the shape of `coefficients`
         Residuals; NaN in rows that are in no block.
 
     Raises
@@ -77,12 +78,15 @@ def leave_blocks_out_residuals(
     if not np.all(root > 0):
         raise ValueError("sample_weight must be positive: leave rows of weight 0 out")
     found = np.full(coefficients.shape, np.nan)
+    root = root.reshape(-1, *(1,) * (coefficients.ndim - 1))
     for rows, inverse in zip(blocks, factor.inverse_blocks(blocks), strict=True):
-        right = coefficients[rows] / root[rows, None]
-        if len(inverse) == 1:
+        right = coefficients[rows] / root[rows]
+        if right.ndim == 3:
+            found[rows] = np.linalg.solve(inverse, right.swapaxes(0, 1)).swapaxes(0, 1)
+        elif len(inverse) == 1:
             found[rows] = solve(inverse[0], right, assume_a="pos")
         else:
             for t, own in enumerate(inverse):
                 found[rows, t] = solve(own, right[:, t], assume_a="pos")
-    found /= root[:, None]
+    found /= root
     return found
