@@ -24,6 +24,9 @@ from symkernel.lie.operator import LieOperator
 
 Array = NDArray[Any]
 
+# Largest number of entries of a matrix that is kept for many products.
+_KEPT = 2**23
+
 
 class PenaltyOperator:
     """A linear map from p weights to matrices of shape (rows, q).
@@ -155,6 +158,11 @@ class PenaltyOperator:
         """Number p of weights."""
         return int(self.matrix.shape[1])
 
+    @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Shape (p,) of the weights."""
+        return (self.n_weights,)
+
     @cached_property
     def gram(self) -> Array:
         """Inner products of the matrices of any two weights, of shape (p, p)."""
@@ -206,6 +214,67 @@ class PenaltyOperator:
             flat = dtrsm(1.0, factor, flat.T, side=1, lower=1, trans_a=1).T
         flat = flat.reshape(self.shape[0] * columns, self.n_weights)
         return np.asarray(flat.T @ flat)
+
+    def squares(self, weights: Array) -> Array:
+        """Return M_w^T M_w for many weights at once.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (count, p) or (count, p, t)
+            Weights; the matrices of t targets are stacked, so that their squares add up.
+
+        Returns
+        -------
+        ndarray of shape (count, q, q)
+        """
+        rows, q = self.shape
+        count = len(weights)
+        tensor = self._by_column.reshape(q * rows, self.n_weights)
+        flat = weights.reshape(count, self.n_weights, -1).transpose(0, 2, 1)
+        moved = flat.reshape(-1, self.n_weights) @ tensor.T
+        columns = moved.reshape(count, -1, q, rows).transpose(0, 2, 1, 3).reshape(count, q, -1)
+        return np.asarray(columns @ columns.transpose(0, 2, 1))
+
+    def weighted_grams(self, precisions: Array) -> Array:
+        """Return ``weighted_gram`` of many precisions at once.
+
+        Parameters
+        ----------
+        precisions : ndarray of shape (count, q, q)
+            Symmetric and positive definite.
+
+        Returns
+        -------
+        ndarray of shape (count, p, p)
+
+        Notes
+        -----
+        The result is linear in the inverses: with its matrix, kept if it is not too large, one
+        product serves all, in O(count q^2 p^2 / 4).
+        """
+        q, p = self.shape[1], self.n_weights
+        if q * (q + 1) * p * (p + 1) > 4 * _KEPT or not self._by_column.size:
+            return np.array([self.weighted_gram(each) for each in precisions]).reshape(-1, p, p)
+        a, b = np.triu_indices(q)
+        inverses = np.linalg.inv(precisions)
+        # Entries beside the diagonal stand for two.
+        halves = (inverses + inverses.transpose(0, 2, 1))[:, a, b] * np.where(a == b, 0.5, 1.0)
+        full = np.empty((p, p), int)
+        j, k = np.triu_indices(p)
+        full[j, k] = full[k, j] = np.arange(len(j))
+        return np.asarray((halves @ self._pairs_of_columns)[:, full])
+
+    @cached_property
+    def _pairs_of_columns(self) -> Array:
+        """Symmetric inner products of the weights in columns a <= b, (pairs, p (p + 1) / 2)."""
+        q, p = self.shape[1], self.n_weights
+        j, k = np.triu_indices(p)
+        columns = self._by_column.reshape(q, self.shape[0], p)
+        found = []
+        for a in range(q):
+            products = columns[a].T @ columns[a:]
+            found.append(((products + products.transpose(0, 2, 1)) / 2)[:, j, k])
+        return np.concatenate(found)
 
     @cached_property
     def _by_column(self) -> Array:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import BaseCrossValidator, KFold
+from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import check_is_fitted
 
 from symkernel.lie._binding import (
@@ -21,38 +20,26 @@ from symkernel.lie._binding import (
     measure_points,
     warn_of_flat_samples,
 )
+from symkernel.lie._candidates import (
+    bind_outputs,
+    make_candidate,
+    warn_of_few_samples,
+    with_grid,
+)
+from symkernel.lie._kept import split_candidate
+from symkernel.lie._paths import Samples, Solver, choose, make_folds
+from symkernel.lie._sparse import threshold_weights
 from symkernel.lie.dictionary import Dictionary
-from symkernel.lie.fields import Fields
-from symkernel.lie.logdet import fit_logdet
-from symkernel.lie.nuclear import PenalizedLeastSquares, WarmStart, interpolate
-from symkernel.lie.penalty import PenaltyOperator
 from symkernel.validation import check_data
 
 Array = NDArray[Any]
 
 
-class _Candidate(NamedTuple):
-    """An algebra with its penalty and the weights to try.
-
-    Attributes
-    ----------
-    name : str
-        What the user called it.
-    algebra : Fields
-        The vector fields.
-    operator : PenaltyOperator
-        The map from weights to Lie derivatives.
-    gammas : ndarray
-        Weights of the penalty, descending.
-    """
-
-    name: str
-    algebra: Fields
-    operator: PenaltyOperator
-    gammas: Array
-
-
-class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class SymmetryPromotingRegressor(
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     r"""Least squares in a dictionary, with a penalty on the number of broken symmetries.
 
     .. math::
@@ -60,8 +47,8 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         \min_w \frac{1}{2n} |\Theta w - y|^2 + \gamma\, P(M_w),
 
     where column q of :math:`M_w` is the Lie derivative of the model along generator q of a
-    candidate algebra. The rank of :math:`M_w` is the number of candidate dimensions that the
-    model breaks; the penalty makes it small [1]_.
+    candidate algebra, those of several targets one below the other. The rank of :math:`M_w` is the
+    number of candidate dimensions that the model breaks; the penalty makes it small [1]_.
 
     Parameters
     ----------
@@ -70,6 +57,12 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
     algebra : Fields, str, or list or dict of them, default="special_euclidean"
         Candidate symmetries, by themselves or by the name of the function that makes them. Of
         several, cross-validation chooses.
+    output : "vector", array-like of shape (q, t, t), dict of them, or None, default=None
+        How the generators of ``algebra`` move t targets: along a symmetry
+        :math:`DF(x)\, \xi_q(x) = B_q F(x)`. "vector": as the samples move, by the linear parts of
+        affine fields, for maps from a space to itself and for velocities, whose symmetries take
+        solutions to solutions. None: every target is invariant. A dict has one action for every
+        name in a dict of algebras.
     penalty : {"nuclear", "log-det"}, default="nuclear"
         "nuclear" is the sum of the singular values: convex, with a certificate. Under noise it
         shrinks the fit, and the weight that predicts best rarely makes a symmetry exact. "log-det"
@@ -83,6 +76,9 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         Weights to choose from; None means ``n_gammas`` of them on a logarithmic grid.
     n_gammas : int, default=20
         Length of the grid.
+    threshold : float, default=0.0
+        Weights smaller in size are set to zero and the others fitted again, with the same penalty,
+        until no more are: sparse regression (SINDy [2]_) with promoted symmetry. 0 keeps all.
     cv : int or cross-validator, default=5
         Number of shuffled folds, or a splitter such as ``LeaveOneOut()``.
     measure : {"gaussian", "data"} or array-like of shape (n, n_features), default="gaussian"
@@ -100,11 +96,11 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_terms,)
+    coef_ : ndarray of shape (n_terms,) or (n_terms, n_targets)
         Weights of the dictionary.
     singular_values_ : ndarray of shape (q,)
-        Of :math:`M_w` relative to the size of the gradient times that of the fields, descending: 0
-        is a symmetry, 1 a generic direction.
+        Of :math:`M_w` relative to the size of the gradient times that of the fields, and of
+        :math:`B_q` times that of the values, descending: 0 is a symmetry, 1 a generic direction.
     directions_ : ndarray of shape (q, q)
         Rows are the right singular vectors: combinations of the generators of ``algebra_``.
     kept_, broken_ : Fields
@@ -132,8 +128,11 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
     Raises
     ------
     ValueError
-        In fit: parameters out of range, algebra or dictionary for another number of features, or
-        gamma=0 and targets that the dictionary cannot interpolate.
+        In fit: parameters out of range, algebra or dictionary for another number of features,
+        output for another number of targets, or gamma=0 and targets that the dictionary cannot
+        interpolate.
+    TypeError
+        In fit: output="vector" and fields that are not affine.
 
     Warns
     -----
@@ -150,12 +149,19 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
     Notes
     -----
     One solve costs, per iteration, a singular value decomposition of a matrix with at most
-    n_terms rows (monomials) or q n_terms and q columns, however many samples there are.
+    n_terms rows (monomials) or q n_terms and q columns, however many samples there are; t times as
+    many rows and, where ``output`` couples them, weights for t targets. The inner product of
+    functions is a mean over ``measure`` and a sum over targets.
+
+    With ``output="vector"`` linear dynamics are a symmetry of themselves. Finite symmetries, such
+    as that of the Lorenz system, are not among the candidates.
 
     References
     ----------
     .. [1] S. E. Otto, N. Zolman, J. N. Kutz, S. L. Brunton, "A unified framework to enforce,
        discover, and promote symmetry in machine learning", JMLR 2025.
+    .. [2] S. L. Brunton, J. L. Proctor, J. N. Kutz, "Discovering governing equations from data by
+       sparse identification of nonlinear dynamical systems", PNAS 113, 2016.
 
     Examples
     --------
@@ -169,6 +175,16 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
     ... ).fit(X, y)
     >>> model.kept_.dim, model.broken_.dim
     (1, 2)
+
+    Dynamics: velocities move as states do. Those of a Hopf bifurcation turn with the plane.
+
+    >>> r2 = (X**2).sum(axis=1, keepdims=True)
+    >>> dX = X @ [[1, 1], [-1, 1]] - X * r2 + 0.01 * rng.standard_normal((100, 2))
+    >>> model = lie.SymmetryPromotingRegressor(
+    ...     lie.monomials(3), "affine", output="vector", penalty="log-det", threshold=0.1
+    ... ).fit(X, dX)
+    >>> model.kept_.dim, int((model.coef_ != 0).sum())
+    (1, 8)
     """
 
     def __init__(
@@ -176,10 +192,12 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         dictionary: Any = None,
         algebra: Any = "special_euclidean",
         *,
+        output: Any = None,
         penalty: Literal["nuclear", "log-det"] | str = "nuclear",
         gamma: float | Literal["cv"] | str = "cv",
         gammas: ArrayLike | None = None,
         n_gammas: int = 20,
+        threshold: float = 0.0,
         cv: int | BaseCrossValidator = 5,
         measure: ArrayLike | str = "gaussian",
         symmetry_tol: float = 1e-3,
@@ -189,10 +207,12 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
     ) -> None:
         self.dictionary = dictionary
         self.algebra = algebra
+        self.output = output
         self.penalty = penalty
         self.gamma = gamma
         self.gammas = gammas
         self.n_gammas = n_gammas
+        self.threshold = threshold
         self.cv = cv
         self.measure = measure
         self.symmetry_tol = symmetry_tol
@@ -207,7 +227,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
         ----------
         X : array-like of shape (n_samples, n_features)
             Training samples.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
 
         Returns
@@ -216,35 +236,70 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             The fitted model.
         """
         self._check_parameters()
-        X, y = check_data(self, X, y, y_numeric=True, dtype=np.float64)
+        X, y = check_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         y = np.asarray(y, dtype=float)
         warn_of_flat_samples(X)
         self.dictionary_: Dictionary = bind_dictionary(self.dictionary, X.shape[1])
-        features = self.dictionary_.values(X)
+        samples = Samples(self.dictionary_.values(X), y.reshape(len(y), -1))
         points = measure_points(self.measure, X, self.dictionary_.n_terms)
-        candidates = [
-            self._candidate(name, algebra, features, y, points)
-            for name, algebra in bind_candidates(self.algebra, X.shape[1]).items()
-        ]
+        algebras = bind_candidates(self.algebra, X.shape[1])
+        n_targets = samples.targets.shape[1]
+        candidates = []
+        for name, output in bind_outputs(self.output, algebras, n_targets).items():
+            candidate = make_candidate(
+                name, algebras[name], output, self.dictionary_, points, n_targets
+            )
+            warn_of_few_samples(candidate, len(y))
+            gammas = self._given_gammas()
+            if gammas is None:
+                candidate = with_grid(candidate, *samples, self.penalty, int(self.n_gammas))
+            else:
+                candidate = replace(candidate, gammas=gammas)
+            candidates.append(candidate)
+        solver = Solver(self.penalty, int(self.max_iter))
         self.cv_results_: dict[str, Any] | None = None
+        # A sample cannot be left out of one: the largest weight keeps most symmetry.
         chosen, self.gamma_ = candidates[0], float(candidates[0].gammas[0])
         if len(candidates) > 1 or len(chosen.gammas) > 1:
-            chosen, self.gamma_ = self._choose(candidates, features, y)
+            folds = make_folds(self.cv, len(y), self.random_state)
+            if folds is not None:
+                # Errors on folds need few digits of the weights.
+                rough = max(float(self.tol), 1e-3)
+                chosen, self.gamma_, self.cv_results_ = choose(
+                    solver, candidates, samples, folds, rough
+                )
         self.algebra_, self.algebra_name_ = chosen.algebra, chosen.name
-        # Warm starts of the path above gamma make the last solve short.
+        # Warm starts of the path above gamma make the last solve of the nuclear norm short.
         path = chosen.gammas[chosen.gammas >= self.gamma_]
-        weights, self.gap_, self.n_iter_, converged = self._path(
-            chosen.operator, features, y, path, float(self.tol)
-        )[-1]
-        if not converged:
+        if self.penalty == "log-det":
+            path = path[-1:]
+        tol = float(self.tol)
+        solution = solver.paths(chosen, [samples], path, tol)[0][-1]
+        if self.threshold:
+            if n_targets > 1 and chosen.output is None:
+                still = np.zeros((chosen.algebra.dim, n_targets, n_targets))
+                chosen = make_candidate(
+                    chosen.name, chosen.algebra, still, self.dictionary_, points, n_targets
+                )
+                solution = solution._replace(weights=solution.coef.T.ravel())
+            solution = threshold_weights(
+                solver, chosen, samples, self.gamma_, tol, float(self.threshold), solution
+            )
+        self.gap_, self.n_iter_ = solution.gap, solution.n_iter
+        if not solution.converged:
             warnings.warn(
                 f"no convergence within max_iter={self.max_iter} iterations at "
                 f"gamma={self.gamma_:.3g}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self.coef_: Array = weights
-        self._judge(chosen.operator, points)
+        self.coef_: Array = solution.coef[:, 0] if y.ndim == 1 else solution.coef
+        verdict = split_candidate(
+            chosen, solution.weights, self.dictionary_, points, float(self.symmetry_tol)
+        )
+        self.singular_values_: Array = verdict.singular_values
+        self.directions_: Array = verdict.directions
+        self.kept_, self.broken_ = verdict.kept, verdict.broken
         return self
 
     def predict(self, X: Any) -> Array:
@@ -257,7 +312,7 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
             Values of the model.
         """
         check_is_fitted(self)
@@ -294,6 +349,13 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             raise ValueError(f"gamma must be finite and not negative, got {self.gamma!r}")
         elif float(self.gamma) == 0 and self.penalty == "log-det":
             raise ValueError("gamma=0 interpolates with penalty='nuclear' only, got 'log-det'")
+        if not isinstance(self.threshold, Real) or not 0 <= float(self.threshold) < np.inf:
+            raise ValueError(f"threshold must be finite and not negative, got {self.threshold!r}")
+        if self.threshold and not isinstance(self.gamma, str) and float(self.gamma) == 0:
+            raise ValueError(
+                "threshold needs a positive gamma: without small weights nothing interpolates, got "
+                f"gamma=0 and threshold={self.threshold!r}"
+            )
         for name in ("n_gammas", "max_iter"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
@@ -303,162 +365,13 @@ class SymmetryPromotingRegressor(RegressorMixin, BaseEstimator):  # type: ignore
             if not isinstance(value, Real) or not 0 < float(value) < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
 
-    def _candidate(
-        self, name: str, algebra: Fields, features: Array, y: Array, points: Array
-    ) -> _Candidate:
-        operator = PenaltyOperator.of_dictionary(self.dictionary_, algebra, points)
-        values, vectors = linalg.eigh(operator.gram)
-        free = values <= 1e-10 * max(float(values[-1]), np.finfo(float).tiny)
-        invariants, n = int(free.sum()), len(y)
-        if n <= invariants:
-            warnings.warn(
-                f"{n} samples are too few for {name}: the {invariants} invariant functions of the "
-                "dictionary interpolate any targets, so every candidate symmetry will be kept; "
-                f"at least {invariants + 1} samples are needed",
-                UserWarning,
-                stacklevel=3,
-            )
+    def _given_gammas(self) -> Array | None:
+        """Weights that the user gave, descending; None if they are to be found."""
         if not isinstance(self.gamma, str):
-            return _Candidate(name, algebra, operator, np.array([float(self.gamma)]))
-        if self.gammas is not None:
-            given = np.unique(np.asarray(self.gammas, dtype=float))[::-1]
-            if given.ndim != 1 or not len(given) or not (given > 0).all() or np.isinf(given).any():
-                raise ValueError(f"gammas must be positive and finite, got {self.gammas!r}")
-            return _Candidate(name, algebra, operator, given)
-        if self.penalty == "log-det":
-            # In units of the variance of the targets: log-det does not know their scale.
-            most, decades = float(np.var(y)), 9.0
-        else:
-            # From here on every symmetry is kept: a dual point that certifies it.
-            kept = features @ vectors[:, free]
-            residual = y - kept @ linalg.lstsq(kept, y)[0] if invariants else y
-            moments = vectors[:, ~free].T @ (features.T @ residual)
-            dual = operator.apply(vectors[:, ~free] @ (moments / values[~free]))
-            most, decades = float(np.linalg.norm(dual, 2)) / n if dual.size else 0.0, 5.0
-        if most <= 1e-14 * float(np.abs(y).max()):
-            return _Candidate(name, algebra, operator, np.ones(1))
-        grid = most * np.logspace(0, -decades, int(self.n_gammas))
-        return _Candidate(name, algebra, operator, grid)
-
-    def _path(
-        self,
-        operator: PenaltyOperator,
-        features: Array,
-        y: Array,
-        gammas: Array,
-        tol: float,
-    ) -> list[tuple[Array, float | None, int, bool]]:
-        """Weights, gap, iterations and convergence along descending gammas."""
-        n = len(y)
-        if self.penalty == "log-det":
-            steps = min(int(self.max_iter), 200)
-            fits = [
-                fit_logdet(operator, features, y, n * g, tol=min(tol, 1e-5), max_iter=steps)
-                for g in gammas
-            ]
-            # Where a singular value is about to vanish the steps are short for very long.
-            return [(fit.coef, None, fit.n_iter, True) for fit in fits]
-        found: list[tuple[Array, float | None, int, bool]] = []
-        warm: WarmStart | None = None
-        problem = PenalizedLeastSquares(operator, features, y)
-        limits: dict[str, Any] = {"tol": tol, "max_iter": int(self.max_iter)}
-        for g in gammas:
-            if g == 0:
-                result = interpolate(operator, features, y, **limits)
-            else:
-                result = problem.solve(n * float(g), warm_start=warm, **limits)
-            warm = result.warm_start
-            found.append((result.coef, result.gap, result.n_iter, result.converged))
-        return found
-
-    def _choose(
-        self, candidates: Sequence[_Candidate], features: Array, y: Array
-    ) -> tuple[_Candidate, float]:
-        """Candidate of the least error over the folds, and its largest weight that is as good."""
-        folds = self._folds(len(y))
-        if folds is None:
-            # A sample cannot be left out of one: the largest weight keeps most symmetry.
-            return candidates[0], float(candidates[0].gammas[0])
-        names, gammas, means, spreads = [], [], [], []
-        best: tuple[float, _Candidate, float] | None = None
-        for candidate in candidates:
-            errors = np.empty((len(folds), len(candidate.gammas)))
-            for i, (train, test) in enumerate(folds):
-                # Errors on folds need few digits of the weights.
-                path = self._path(
-                    candidate.operator,
-                    features[train],
-                    y[train],
-                    candidate.gammas,
-                    max(float(self.tol), 1e-3),
-                )
-                for j, (weights, *_) in enumerate(path):
-                    errors[i, j] = np.mean((features[test] @ weights - y[test]) ** 2)
-            mean = errors.mean(axis=0)
-            names += [candidate.name] * len(mean)
-            gammas.append(candidate.gammas)
-            means.append(mean)
-            spreads.append(errors.std(axis=0) / np.sqrt(len(folds)))
-            least = int(np.argmin(mean))
-            worse = errors - errors[:, least : least + 1]
-            doubt = worse.std(axis=0, ddof=1) / np.sqrt(len(folds))
-            # Weights descend: the first that is as good gives symmetry the benefit of the doubt.
-            j = int(np.argmax(worse.mean(axis=0) <= doubt))
-            if best is None or mean[least] < best[0]:
-                best = (float(mean[least]), candidate, float(candidate.gammas[j]))
-        assert best is not None
-        self.cv_results_ = {
-            "algebra": np.array(names),
-            "gamma": np.concatenate(gammas),
-            "mean_mse": np.concatenate(means),
-            "std_mse": np.concatenate(spreads),
-        }
-        return best[1], best[2]
-
-    def _folds(self, n: int) -> list[tuple[Array, Array]] | None:
-        if isinstance(self.cv, Integral):
-            if int(self.cv) < 2:
-                raise ValueError(f"cv must be at least 2 folds, got {self.cv}")
-            if n < 2:
-                return None
-            splitter = KFold(min(int(self.cv), n), shuffle=True, random_state=self.random_state)
-        else:
-            splitter = self.cv
-        if isinstance(splitter, str) or not hasattr(splitter, "split"):
-            raise TypeError(f"cv must be an integer or a splitter, got {type(self.cv).__name__}")
-        return list(splitter.split(np.zeros((n, 1))))
-
-    def _judge(self, operator: PenaltyOperator, points: Array) -> None:
-        """Split the candidate into what the model keeps and what it breaks."""
-        matrix, q = operator.apply(self.coef_), self.algebra_.dim
-        _, values, right = linalg.svd(matrix, full_matrices=True)
-        values = np.concatenate([values, np.zeros(q - len(values))])
-        size, field = self._sizes(points)
-        if size <= 1e-10 * max(float(np.abs(self.coef_).max(initial=0.0)), np.finfo(float).tiny):
-            warnings.warn(
-                "the fitted model is constant: every transformation is a symmetry of it",
-                UserWarning,
-                stacklevel=3,
-            )
-            values = np.zeros(q)
-        else:
-            values = values / (size * field)
-        self.singular_values_: Array = values
-        self.directions_: Array = right
-        kept = values <= self.symmetry_tol
-        self.kept_ = self.algebra_.combine(right[kept])
-        self.broken_ = self.algebra_.combine(right[~kept])
-
-    def _sizes(self, points: Array) -> tuple[float, float]:
-        """Root mean squares of the gradient of the model, and of the fields of the algebra."""
-        gradient = field = 0.0
-        size = max(1, 2**22 // max(1, self.dictionary_.n_terms * points.shape[1]))
-        for start in range(0, len(points), size):
-            block = points[start : start + size]
-            slopes = np.tensordot(self.dictionary_.jacobians(block), self.coef_, ([1], [0]))
-            gradient += float(np.sum(slopes**2))
-            field += float(np.sum(self.algebra_.values(block) ** 2))
-        count = len(points)
-        # A derivative along a field pairs one of n components of each, on average.
-        spread = field / max(1, self.algebra_.dim) / points.shape[1]
-        return float(np.sqrt(gradient / count)), float(np.sqrt(spread / count)) or 1.0
+            return np.array([float(self.gamma)])
+        if self.gammas is None:
+            return None
+        given = np.unique(np.asarray(self.gammas, dtype=float))[::-1]
+        if given.ndim != 1 or not len(given) or not (given > 0).all() or np.isinf(given).any():
+            raise ValueError(f"gammas must be positive and finite, got {self.gammas!r}")
+        return given
