@@ -38,6 +38,14 @@ def test_readme_can_be_read_at_once():
     assert len(README.read_text().splitlines()) <= 150
 
 
+def test_groups_of_the_readme_are_those_of_their_page():
+    rows = set(
+        re.findall(r"^\| .*\(.*\|$", (ROOT / "docs/groups.md").read_text(), flags=re.MULTILINE)
+    )
+    shown = README.read_text().partition("| data | group |")[2].partition("\n\n")[0]
+    assert set(shown.splitlines()[2:]) <= rows
+
+
 def test_commands_of_the_pages_exist(capsys):
     text = "\n".join(page.read_text() for page in PAGES)
     commands = set(re.findall(
