@@ -24,7 +24,7 @@ Installed with the library as ``symkernel.bench`` and started by ``symkernel ben
 * ``loops``: the averaged kernel as a loop in NumPy, for scikit-learn;
 * ``plain``: canonical forms in NumPy and in plain C++, by the system's compiler;
 * ``timing``, ``memory``, ``machine``: how time, memory and the machine are measured;
-* ``runner``: runs cases and gathers the results; ``report``: tables, comparison, README;
+* ``runner``: runs cases and gathers the results; ``report``: tables, comparison, documentation;
 * ``gpu``: the library on a GPU, started by ``bench/gpu.sh``.
 
 An answer is asserted against a peer's before anything is timed.

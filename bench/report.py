@@ -1,4 +1,4 @@
-"""Results as text: the table of a run, the comparison of two, the section of the README."""
+"""Results as text: the table of a run, the comparison of two, those of the documentation."""
 
 from __future__ import annotations
 
@@ -281,11 +281,11 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, float]:
     return text, max(ratios, default=0.0)
 
 
-def readme_section(results: dict[str, Any], command: str) -> str:
-    """Return the README's benchmark tables."""
+def page_section(results: dict[str, Any], command: str) -> str:
+    """Return the benchmark tables of the documentation."""
     if results["quick"]:
         raise ValueError("these results come from a quick run, which measures nothing")
-    parts = [_readme_grams(results["grams"])] if results["grams"] else []
+    parts = [_page_grams(results["grams"])] if results["grams"] else []
     if results.get("closed_forms"):
         parts.append(_form_table(results["closed_forms"], most_threads_only=True))
     if results.get("canonical"):
@@ -298,7 +298,7 @@ def readme_section(results: dict[str, Any], command: str) -> str:
     return "\n\n".join(parts)
 
 
-def _readme_grams(rows: Sequence[dict[str, Any]]) -> str:
+def _page_grams(rows: Sequence[dict[str, Any]]) -> str:
     """One row a case: the most threads that were run, and one thread for the efficiency."""
     most, single = _of_most_threads(rows), _of_one_thread(rows)
     several = len({dtype for _, dtype in most}) > 1
@@ -320,15 +320,15 @@ def _readme_grams(rows: Sequence[dict[str, Any]]) -> str:
     return _markdown(header, table)
 
 
-def write_readme(results: dict[str, Any], readme: str | Path, command: str) -> None:
-    """Replace what stands between the markers in the README; results of a GPU have their own.
+def write_page(results: dict[str, Any], page: str | Path, command: str) -> None:
+    """Replace what stands between the markers of a page; results of a GPU have their own.
 
     Raises
     ------
     ValueError
         If the file has no markers, or the results come from a quick run.
     """
-    path = Path(readme)
+    path = Path(page)
     text = path.read_text()
     on_gpu = bool(results.get("gpu"))
     first, last = (gpu.BEGIN, gpu.END) if on_gpu else (BEGIN, END)
@@ -336,5 +336,5 @@ def write_readme(results: dict[str, Any], readme: str | Path, command: str) -> N
     _, end, tail = rest.partition(last)
     if not begin or not end:
         raise ValueError(f"{path.name} has no markers {first} and {last}")
-    section = gpu.readme_section(results) if on_gpu else readme_section(results, command)
+    section = gpu.page_section(results) if on_gpu else page_section(results, command)
     path.write_text(f"{head}{first}\n{section}\n{last}{tail}")

@@ -308,16 +308,16 @@ def test_compare_reports_ratios_and_can_fail(results, tmp_path, capsys):
     assert "slower by a factor of 2.00" in capsys.readouterr().err
 
 
-def test_readme_tables_are_written_between_the_markers(results, tmp_path, capsys):
-    readme, path = tmp_path / "README.md", tmp_path / "results.json"
-    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+def test_tables_are_written_between_the_markers(results, tmp_path, capsys):
+    page, path = tmp_path / "page.md", tmp_path / "results.json"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     report.save(results, path)
-    arguments = ["bench", "readme", str(path), "--readme", str(readme)]
+    arguments = ["bench", "page", str(path), "--page", str(page)]
     assert cli.main(arguments) == 1  # a quick run measures nothing
     assert "quick" in capsys.readouterr().err
     report.save({**results, "quick": False}, path)
     assert cli.main(arguments) == 0
-    text = readme.read_text()
+    text = page.read_text()
     assert text.startswith(f"before\n{report.BEGIN}\n|")
     assert text.endswith(f"{report.END}\nafter\n")
     assert "old" not in text
@@ -331,7 +331,7 @@ def test_results_of_earlier_versions_can_be_read(results):
     text, ratio = report.compare(old, results)
     assert ratio == 1.0
     assert "so3" not in text
-    assert "closed form" not in report.readme_section({**old, "quick": False}, "symkernel bench")
+    assert "closed form" not in report.page_section({**old, "quick": False}, "symkernel bench")
 
 
 def test_files_that_are_no_results_are_refused(tmp_path, capsys):

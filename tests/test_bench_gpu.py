@@ -158,13 +158,13 @@ def test_a_run_measures_every_workload_in_both_precisions(run, capsys):
     assert "| 1 Texp/s (417 a clock and SM) " in captured.out
 
 
-def test_results_are_compared_and_written_into_the_readme(run, tmp_path, capsys):
+def test_results_are_compared_and_written_into_a_page(run, tmp_path, capsys):
     _, results = run("--case", "octahedral", "--case", "fit")
     slower = copy.deepcopy(results)
     slower["machine"]["gpu"] = "Another 2000"
     for row in slower["gpu"]:
         row["results"]["symkernel"]["median"] *= 2
-    before, after, readme = (tmp_path / n for n in ("before.json", "after.json", "README.md"))
+    before, after, page = (tmp_path / n for n in ("before.json", "after.json", "page.md"))
     report.save(results, before)
     report.save(slower, after)
     capsys.readouterr()
@@ -174,13 +174,13 @@ def test_results_are_compared_and_written_into_the_readme(run, tmp_path, capsys)
     assert "octahedral on a GPU, float64: symkernel" in text
     assert "Not the same machine: gpu was Stand-In 1000, now Another 2000." in text
 
-    readme.write_text(f"a\n{report.BEGIN}\ncpu\n{report.END}\nb\n{tables.BEGIN}\n{tables.END}\nc\n")
-    arguments = ["bench", "readme", str(before), "--readme", str(readme)]
+    page.write_text(f"a\n{report.BEGIN}\ncpu\n{report.END}\nb\n{tables.BEGIN}\n{tables.END}\nc\n")
+    arguments = ["bench", "page", str(before), "--page", str(page)]
     assert cli.main(arguments) == 1
     assert "quick run, which measures nothing" in capsys.readouterr().err
     report.save({**results, "quick": False}, before)
     assert cli.main(arguments) == 0
-    text = readme.read_text()
+    text = page.read_text()
     assert text.startswith(f"a\n{report.BEGIN}\ncpu\n{report.END}\nb\n{tables.BEGIN}\n| on the GPU")
     assert text.endswith(f"{tables.END}\nc\n")
     assert text.count(WORKLOADS["octahedral"].title) == text.count(WORKLOADS["fit"].title) == 2
@@ -190,8 +190,9 @@ def test_results_are_compared_and_written_into_the_readme(run, tmp_path, capsys)
     assert "no workload that was measured" in capsys.readouterr().err
 
 
-def test_the_readme_has_a_place_for_the_gpu():
-    text = (ROOT / "README.md").read_text()
+def test_the_documentation_has_a_place_for_both():
+    text = (ROOT / "docs/benchmarks.md").read_text()
+    assert text.count(report.BEGIN) == text.count(report.END) == 1
     assert text.count(tables.BEGIN) == text.count(tables.END) == 1
     assert text.index(report.END) < text.index(tables.BEGIN) < text.index(tables.END)
 

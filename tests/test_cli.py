@@ -1,16 +1,13 @@
-"""The ``symkernel`` command, and the README's promises about it."""
+"""The ``symkernel`` command."""
 
 import importlib.metadata
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from symkernel import cli, cuda, demo, groups
 from symkernel.datasets import digits_under
-
-README = Path(__file__).parents[1] / "README.md"
 
 
 def test_info_names_versions_threads_and_cuda(capsys):
@@ -228,44 +225,6 @@ def test_plan_refuses_in_one_line(kernel, group, message, capsys):
 def test_plan_gives_the_reason(options, message, capsys):
     assert cli.main(["plan", "--kernel", "RBF()", *options]) == 1
     assert message in capsys.readouterr().err
-
-
-# ---- README ------------------------------------------------------------------------------------
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
-
-
-def test_readme_starts_with_the_two_commands():
-    commands = [line for block in _blocks("sh") for line in block.splitlines()]
-    assert commands[:2] == [
-        "pip install '.[demo]' && symkernel demo",
-        "pip install '.[test]' && pytest",
-    ]
-
-
-def test_commands_of_the_readme_exist(capsys):
-    for command in re.findall(r"symkernel (info|plan|demo|bench(?: compare| readme| large)?)\b",
-                              README.read_text()):  # fmt: skip
-        with pytest.raises(SystemExit) as left:
-            cli.main([*command.split(), "--help"])
-        assert left.value.code == 0
-    capsys.readouterr()
-
-
-def test_pictures_and_links_of_the_readme_exist():
-    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", README.read_text()):
-        assert (README.parent / target).exists(), target
-
-
-def test_examples_of_the_readme_run(capsys):
-    blocks = _blocks("python")
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
-    plain, invariant = map(float, re.findall(r"[-\d.]+", capsys.readouterr().out.splitlines()[0]))
-    assert invariant > plain
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Results of a GPU as text: the tables of a run and the section of the README."""
+"""Results of a GPU as text: the tables of a run, and that of the documentation."""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ def format_results(results: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def readme_section(results: dict[str, Any]) -> str:
-    """Return the README's table of a GPU.
+def page_section(results: dict[str, Any]) -> str:
+    """Return the documentation's table of a GPU.
 
     Raises
     ------

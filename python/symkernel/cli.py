@@ -130,10 +130,12 @@ def _parser() -> argparse.ArgumentParser:
         help="fail when a timing of symkernel grew by more than this factor",
     )
     compare.set_defaults(run=_compare)
-    readme = actions.add_parser("readme", help="write the README's benchmark table")
-    readme.add_argument("results", type=Path, help="file of results")
-    readme.add_argument("--readme", type=Path, default=Path("README.md"), help="file to change")
-    readme.set_defaults(run=_readme)
+    page = actions.add_parser("page", help="write the benchmark tables of the documentation")
+    page.add_argument("results", type=Path, help="file of results")
+    page.add_argument(
+        "--page", type=Path, default=Path("docs/benchmarks.md"), help="file to change"
+    )
+    page.set_defaults(run=_page)
     large = actions.add_parser("large", help="fit up to ten million samples, beside other programs")
     _bench_module("large.arguments").add_arguments(large)
     large.set_defaults(run=_large)
@@ -283,9 +285,9 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
-def _readme(options: argparse.Namespace) -> int:
+def _page(options: argparse.Namespace) -> int:
     report = _bench_module("report")
-    report.write_readme(report.load(options.results), options.readme, "symkernel bench")
+    report.write_page(report.load(options.results), options.page, "symkernel bench")
     return 0
 
 

@@ -69,7 +69,7 @@ class Canonicalizer(
         Whether c(g x) = c(x) holds bit for bit; else up to rounding, off degenerate samples.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features, if X was a data frame with string columns.
 
     See Also

@@ -135,7 +135,7 @@ class InvariantKernelRidge(
         The kernel used; an InvariantKernel if there is a group.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features, if X was a data frame with string columns.
 
     See Also

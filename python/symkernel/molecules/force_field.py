@@ -41,8 +41,7 @@ class ForceField(Compared, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    permutations : {"feasible", "all", "none"} or array-like of shape (k, n_atoms), \
-default="feasible"
+    permutations : {"feasible", "all", "none"} or array-like (k, n_atoms), default="feasible"
         Permutations of like atoms to average over: those found from the bonds that motion brings
         about, all automorphisms of the bonds, none, or those that given ones generate.
     local : bool, default=True

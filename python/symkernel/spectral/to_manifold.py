@@ -43,7 +43,7 @@ class ToTorus(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: i
     Attributes
     ----------
     center_, scale_ : float64, shape (n_features,)
-        Samples become (X - center_) * scale_.
+        Samples become ``(X - center_) * scale_``.
 
     Raises
     ------
