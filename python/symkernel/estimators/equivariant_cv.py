@@ -100,7 +100,7 @@ class EquivariantKernelRidgeCV(
         The kernel used, with the best hyperparameter.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features, if X was a data frame with string columns.
 
     See Also
