@@ -48,7 +48,7 @@ class RotationBlocks:
     ``M = X^T Y`` of x and y over 2 t, as in K. V. Mardia and P. E. Jupp, Directional Statistics,
     2000, section 13.2: a pair costs two to three values of the invariant kernel, and half of the
     pairs of samples with themselves is computed. Where exponents lose their digits, above 1024, and
-    in the plane, moments come from aligned clouds, at about twenty times that.
+    in the plane, moments come from aligned clouds, at several times that.
 
     Second moments are mixed derivatives at points that are added to both samples and change no
     inner product: with k = sum_r w_r exp(-t_r |x - R y|^2), points u at 0 in x and s e_b in y, and
@@ -59,7 +59,7 @@ class RotationBlocks:
         \partial_{u_a} \partial_{v_d} K = 4 t^2 s^2 \operatorname{E}_R k(x, R y) R_{ab} R_{cd}.
 
     Factors of s are undone in the weights; s^2 is the inverse of the largest t, so that nothing
-    overflows. A pair costs some two hundred values. Of what improper maps negate as well, moments
+    overflows. A pair costs some hundred values. Of what improper maps negate as well, moments
     are those over proper maps less those over all. Errors are those of the moments, beside
     quadratures up to 2e-12 of the largest value for vectors and 5e-12 for tensors, and of the sum
     of Gaussians.
