@@ -419,11 +419,12 @@ GENERIC = Generic(0.6, 0.5)
     ("values", "count", "undecided"),
     [
         ([0.02, 0.03, 0.05], 3, 0),  # nothing but small ones, far below generic
+        ([0.12, 0.13, 0.15], 3, 0),
         ([0.02, 0.03, 0.5], 2, 0),
         ([0.02, 0.3, 0.5], 1, 0),
         ([0.35, 0.4, 0.5], 0, 0),
         ([0.2, 0.22, 0.24], 0, 3),
-        ([0.13, 0.14, 0.9], 0, 2),  # a gap, but above a quarter of generic
+        ([0.13, 0.14, 0.9], 0, 2),  # a gap, but too near to generic
         ([0.05, 0.1, 0.2, 0.4], 0, 3),  # no gap
         ([0.0, 0.0, 0.0], 3, 0),
         ([], 0, 0),

@@ -29,6 +29,8 @@ _HIDDEN = 2.0
 _LARGEST = 0.35
 # Smallest gap, and largest residual below it, that tell symmetries of a fitted model.
 _GAP, _BELOW = 4.0, 0.15
+# The same gap where all candidates are symmetries, which chance makes more rarely.
+_APART = 3.0
 # Rounding: analytic derivatives of sums of thousands of terms.
 _ROUNDING = 1e-9
 
@@ -146,15 +148,16 @@ def by_gap(values: NDArray[np.float64], generic: Generic) -> Threshold:
     """Return the threshold in the widest gap of a spectrum whose errors are not known.
 
     The spectrum ends with the least residual of a generic function, so that a gap below that counts
-    where all candidates are symmetries. Symmetries lie below a quarter of it, whatever the gap.
+    where all candidates are symmetries. Whatever the gap, symmetries lie as far below it.
     Where there are none, gradients with an error of half their size would hide symmetries up to
     half of the typical residual.
     """
     s = np.maximum(np.append(values, generic.least), _ROUNDING)
     ratios = s[1:] / s[:-1]
-    below = max(_ROUNDING, min(_BELOW, generic.least / _GAP))
-    ratios = np.where(s[:-1] <= below, ratios, 0.0)
-    if len(ratios) and ratios.max() >= _GAP:
+    needed = np.where(np.arange(len(ratios)) < len(values) - 1, _GAP, _APART)
+    below = np.maximum(_ROUNDING, np.minimum(_BELOW, generic.least / needed))
+    ratios = np.where((s[:-1] <= below) & (ratios >= needed), ratios, 0.0)
+    if ratios.any():
         at = int(np.argmax(ratios))
         place = (
             "in the widest gap of the spectrum"
