@@ -139,11 +139,16 @@ def _of_pieces(
     infinite = [k for k, p in enumerate(pieces) if not p.group.is_finite]
     if infinite:
         return SoftForm(base, group, _turned(group, pieces, kappas, infinite, listed))
+    many = sum(p.group.log_order for p in pieces) > math.log(_MANY)
     form: SoftForm | None = None
     if base.traits.mixture and not base.traits.manhattan:
         found = _closed(base, group, pieces, kappas, listed)
-        form = None if found is None else SoftForm(base, group, found)
-    if form is not None and sum(p.group.log_order for p in pieces) > math.log(_MANY):
+        try:
+            form = None if found is None else SoftForm(base, group, found)
+        except NotApplicableError:  # a mixture that no rule is known for
+            if many:
+                raise
+    if form is not None and many:
         return form
     every = tuple(range(len(pieces)))
     structure = group.structure
