@@ -1,21 +1,14 @@
 """The example of digits on rings: the group acts as turns of images, and softness pays."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "digits_on_rings.py"
+from test_rmd17 import load_example
 
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("digits_on_rings", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("digits_on_rings")
 
 
 def test_quarter_turns_of_images_are_shifts_of_rings(example):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,14 @@ Array = NDArray[Any]
 
 # Shares of the residual of identical samples below which they are rounding.
 _NOTHING_LEFT = 1e-12
+
+
+@dataclass
+class Calibration:
+    """What probabilities are calibrated on, and the slope once that is done."""
+
+    codes: Array
+    slope: float | None = None
 
 
 def identical_rows(X: Any) -> Array:

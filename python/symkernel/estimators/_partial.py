@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 
 from symkernel.backends.arrays import is_on_device
+from symkernel.estimators._calibration import Calibration
 from symkernel.estimators._centers import find_centres
 from symkernel.estimators._fit_blocks import bound_blocks, fit_blocks
 from symkernel.estimators._kernel import KernelSpec
@@ -29,14 +29,6 @@ from symkernel.solvers.choose import SolverPlan
 from symkernel.solvers.nystroem import NystroemSums
 
 Array = NDArray[Any]
-
-
-@dataclass
-class Calibration:
-    """What probabilities are calibrated on, and the slope once that is done."""
-
-    codes: Array
-    slope: float | None = None
 
 
 # Centres of a fit in parts where their number is not given, at most.
@@ -185,9 +177,7 @@ class SortsInParts(KernelMachine):
         >>> bool(model.score(X, y) > 0.95)
         True
         """
-        alpha = check_alpha(self.alpha)
-        if alpha.size != 1:
-            raise ValueError(f"alpha must be one number for a classifier; got {alpha.size}")
+        alpha = one_alpha(self.alpha)
         spec, first = _begun(self)
         X, y = self._check_training(spec, X, y, reset=first)
         check_classification_targets(y)
@@ -209,6 +199,20 @@ class SortsInParts(KernelMachine):
         self.dual_coef_ = dual_coef.reshape(-1, *targets.shape[1:])
         self._calibration = Calibration(codes if first else self._calibration.codes)
         return self
+
+
+def one_alpha(alpha: Any) -> Array:
+    """Check the alpha of a classifier, which is one number; shape (1,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``check_alpha``; also if there are more.
+    """
+    found = check_alpha(alpha)
+    if found.size != 1:
+        raise ValueError(f"alpha must be one number for a classifier; got {found.size}")
+    return found
 
 
 def _begun(machine: Any) -> tuple[KernelSpec, bool]:

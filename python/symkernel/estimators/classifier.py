@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from symkernel.backends.arrays import to_host
 from symkernel.estimators._blocks import is_dask_array
 from symkernel.estimators._calibration import (
+    Calibration,
     fit_slope,
     identical_rows,
     left_out_values,
@@ -29,8 +30,8 @@ from symkernel.estimators._fit_blocks import (
     stay_in_blocks,
 )
 from symkernel.estimators._kernel import KernelSpec
-from symkernel.estimators._machine import check_alpha, check_weights
-from symkernel.estimators._partial import Calibration, SortsInParts
+from symkernel.estimators._machine import check_weights
+from symkernel.estimators._partial import SortsInParts, one_alpha
 from symkernel.estimators._predictions import float_type, machine_to_send, map_method
 from symkernel.groups import Group
 from symkernel.kernels import Quadrature, Sample
@@ -202,9 +203,7 @@ class InvariantKernelClassifier(
         MemoryError
             If the Gram matrix does not fit in memory.
         """
-        alpha = check_alpha(self.alpha)
-        if alpha.size != 1:
-            raise ValueError(f"alpha must be one number for a classifier; got {alpha.size}")
+        alpha = one_alpha(self.alpha)
         spec = self._spec()
         if stay_in_blocks(self, spec, X):
             self._fit_blocks(spec, X, y, sample_weight, alpha)
